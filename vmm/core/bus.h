@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Address buses: port I/O and memory-mapped I/O ranges.
+ *
+ * bus_read/bus_write are called by vCPU threads for every exit, take no lock
+ * of the bus, and take the owning device's lock around its callback.  Access
+ * sizes a region does not take are split or widened as its ops say.
+ *
+ * Invariants:
+ *  1. Look-up reads an immutable sorted table; map/unmap publish a new one
+ *     and retire the old until bus_fini (hot-plug is rare).
+ *  2. Where regions overlap the higher priority wins, then the later mapped.
+ *  3. Reads nobody answers give all ones; writes nobody answers are dropped.
+ */
+#ifndef MOTE_CORE_BUS_H
+#define MOTE_CORE_BUS_H
+
+#include "vmm/base/err.h"
+#include "vmm/base/lock.h"
+#include "vmm/base/strbuf.h"
+#include "vmm/base/types.h"
+
+struct device;
+
+/*
+ * Register file access.  `off` is from the region's start, `size` 1, 2, 4 or
+ * 8 and within [min_size, max_size].  Called with d->lock held. [vcpu, loop]
+ */
+struct region_ops {
+	u64  (*read)(struct device *d, u64 off, unsigned size);
+	void (*write)(struct device *d, u64 off, u64 val, unsigned size);
+	u8 min_size, max_size;         /* wider accesses are split, narrower
+					  reads widened and cut, narrower
+					  writes passed as they are only when
+					  min_size allows, else dropped     */
+	bool unlocked;                 /* ops lock for themselves           */
+};
+
+struct region {
+	const char *name;              /* for info mtree; static            */
+	u64 base, len;
+	int priority;
+	const struct region_ops *ops;
+	struct device *dev;            /* owner; its lock is taken          */
+};
+
+struct bus;
+
+struct bus *bus_create(const char *name, u64 span);   /* "io", "memory" */
+void bus_destroy(struct bus *b);
+
+/* Copies `r`; 0, -EINVAL (empty, wraps, beyond the span). [loop] */
+int  bus_map(struct bus *b, const struct region *r, struct err *e);
+/* By owner and base.  -ENOENT.  On return no new access enters it. [loop] */
+int  bus_unmap(struct bus *b, struct device *d, u64 base);
+void bus_unmap_device(struct bus *b, struct device *d);
+
+/* `size` 1, 2, 4, 8 (MMIO may be any 1..8 bytes: split into powers of 2).
+ * False when nobody answered (the value read is all ones). [vcpu, loop] */
+bool bus_read(struct bus *b, u64 addr, u64 *val, unsigned size);
+bool bus_write(struct bus *b, u64 addr, u64 val, unsigned size);
+
+/* The current table, sorted by base, for info mtree. [any] */
+const struct region *bus_regions(struct bus *b, unsigned *n);
+const char *bus_name(const struct bus *b);
+
+#endif
