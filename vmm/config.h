@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the command line asked for: plain, checked data.
+ *
+ * argv -> options.c -> struct vm_config -> machine_build() -> struct vm.
+ * Ownership: every pointer is owned by the config; config_fini frees all.
+ */
+#ifndef MOTE_CONFIG_H
+#define MOTE_CONFIG_H
+
+#include "vmm/base/err.h"
+#include "vmm/base/types.h"
+
+enum action_reboot   { REBOOT_RESET, REBOOT_SHUTDOWN };
+enum action_shutdown { SHUTDOWN_POWEROFF, SHUTDOWN_PAUSE };
+enum action_panic    { PANIC_SHUTDOWN, PANIC_PAUSE, PANIC_EXIT_FAILURE,
+		       PANIC_NONE };
+enum action_watchdog { WATCHDOG_RESET, WATCHDOG_SHUTDOWN, WATCHDOG_POWEROFF,
+		       WATCHDOG_INJECT_NMI, WATCHDOG_PAUSE, WATCHDOG_DEBUG,
+		       WATCHDOG_NONE };
+
+/* One -device/-chardev/-mon/-serial... occurrence, as typed, in order. */
+struct config_item {
+	char *text;
+	struct config_item *next;
+};
+
+struct vm_config {
+	char *machine;                 /* "pc" (default), "q35", "microvm" */
+	char *machine_opts;            /* rest of -M, or NULL              */
+	char *accel, *accel_opts;      /* NULL: default choice             */
+	char *cpu;                     /* model and flags, NULL: "max"     */
+	unsigned cpus, max_cpus, sockets, cores, threads;
+	u64 ram_bytes;                 /* default 128 MiB                  */
+	char *kernel, *initrd, *append;
+	char *name, *uuid;
+	struct config_item *devices, *chardevs, *serials, *monitors, *mons;
+	bool nographic, nodefaults, no_user_config;
+	bool start_paused;             /* -S                               */
+	char *gdb;                     /* chardev spec, "tcp::1234" for -s */
+	enum action_reboot   on_reboot;
+	enum action_shutdown on_shutdown;
+	enum action_panic    on_panic;
+	enum action_watchdog on_watchdog;
+	char *log_items, *log_file, *pidfile;
+	bool daemonize;
+	char *sandbox;                 /* NULL: default                    */
+	enum { RTC_UTC, RTC_LOCALTIME, RTC_DATE } rtc_base;
+	s64 rtc_date;                  /* seconds since 1970, RTC_DATE     */
+	enum { RTC_CLOCK_HOST, RTC_CLOCK_RT, RTC_CLOCK_VM } rtc_clock;
+	bool snapshot;
+	bool wants_exit;               /* -help/-version printed: exit 0   */
+};
+
+void config_init(struct vm_config *c);
+void config_fini(struct vm_config *c);
+/* Parse and check.  -EINVAL with a sentence naming the option.  `out` gets
+ * the text of -help, -version, -device help ... */
+struct strbuf;
+int  config_parse(struct vm_config *c, int argc, char **argv,
+		  struct strbuf *out, struct err *e);
+
+#endif

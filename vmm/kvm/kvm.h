@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The doors to the KVM contract: every ioctl the VMM issues is issued here.
+ *
+ * Thread: VM calls from the loop unless tagged; vCPU calls from that vCPU's
+ * thread (use vcpu_call).  All return >= 0 or -errno.
+ */
+#ifndef MOTE_KVM_KVM_H
+#define MOTE_KVM_KVM_H
+
+#include <linux/kvm.h>
+
+#include "vmm/base/err.h"
+#include "vmm/base/types.h"
+#include "vmm/kvm/provider.h"
+
+struct gmem;
+struct gmem_block;
+
+/* --- choosing (kvm/kernel_provider.c, kvm/provider.c, kvm/calibrate.c) --- */
+extern const struct kvm_provider kvm_kernel_provider;
+/* dlopen mote-tcg.so beside the binary or in LIBDIR/mote; NULL + sentence. */
+const struct kvm_provider *kvm_plugin_load(struct err *e);
+/*
+ * `accel` is "kvm", "tcg", or NULL for the default.  `why` receives the one
+ * line that says which and why (empty when asked for by name).
+ */
+const struct kvm_provider *kvm_provider_choose(const char *accel, char *why,
+					       size_t why_len, struct err *e);
+/* Ring 0 instructions per second through this provider, ~1 ms; -errno. */
+s64  kvm_calibrate(const struct kvm_provider *p);
+
+/* --- VM --- */
+struct kvm_vm {
+	const struct kvm_provider *ops;
+	int sys_fd, fd;                /* -1 when closed                 */
+	size_t run_size;               /* of the kvm_run mapping         */
+	struct gmem *gmem;
+	bool has_irqchip;
+	struct kvm_vm_slots *slots;    /* kvm/memory.c                   */
+};
+
+int  kvm_vm_open(struct kvm_vm *vm, const struct kvm_provider *p,
+		 struct err *e);
+void kvm_vm_close(struct kvm_vm *vm);
+int  kvm_vm_ioctl(struct kvm_vm *vm, unsigned long req, void *arg); /* [any] */
+int  kvm_sys_ioctl(struct kvm_vm *vm, unsigned long req, void *arg); /* [any] */
+int  kvm_vm_check(struct kvm_vm *vm, int capability);  /* 0: absent [any] */
+/* Register slots for all present and future blocks of `g`. */
+int  kvm_vm_attach_gmem(struct kvm_vm *vm, struct gmem *g, struct err *e);
+int  kvm_vm_dirty_log(struct kvm_vm *vm, bool on, struct err *e);
+int  kvm_vm_dirty_fetch(struct kvm_vm *vm, const struct gmem_block *b,
+			u64 *bitmap);
+
+/* x86 irqchip + PIT, GSI routing for IOAPIC/PIC/MSI. */
+int  kvm_vm_create_irqchip(struct kvm_vm *vm, struct err *e);
+void kvm_vm_irq_line(struct kvm_vm *vm, unsigned gsi, int level);   /* [any] */
+void kvm_vm_msi(struct kvm_vm *vm, u64 addr, u32 data);             /* [any] */
+int  kvm_vm_ioeventfd(struct kvm_vm *vm, int efd, bool pio, u64 addr,
+		      unsigned len, bool match, u64 data, bool assign);
+int  kvm_vm_irqfd(struct kvm_vm *vm, int efd, unsigned gsi, bool assign);
+
+/* --- vCPU --- */
+struct kvm_vcpu {
+	struct kvm_vm *vm;
+	int fd;
+	unsigned id;
+	struct kvm_run *run;           /* mapped, run_size bytes         */
+};
+
+int  kvm_vcpu_open(struct kvm_vcpu *v, struct kvm_vm *vm, unsigned id,
+		   struct err *e);
+void kvm_vcpu_close(struct kvm_vcpu *v);
+int  kvm_vcpu_ioctl(struct kvm_vcpu *v, unsigned long req, void *arg);
+/* KVM_RUN: 0 with run->exit_reason, -EINTR after a kick, or -errno. */
+int  kvm_vcpu_run(struct kvm_vcpu *v);
+/* Ask it to return; the caller also signals the thread when kick is NULL.
+ * [any] */
+void kvm_vcpu_kick(struct kvm_vcpu *v);
+
+#endif

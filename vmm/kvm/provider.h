@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who runs the guest: the kernel's /dev/kvm or mote-tcg.so.
+ *
+ * Both speak <linux/kvm.h>: system, VM and vCPU objects are real descriptors,
+ * requests and structures are the kernel's, errors are -errno.  Nothing above
+ * this header asks which provider is underneath.
+ *
+ * The plugin exports exactly one symbol, `mote_kvm_provider`; the loader
+ * refuses another ABI number or a smaller struct.
+ */
+#ifndef MOTE_KVM_PROVIDER_H
+#define MOTE_KVM_PROVIDER_H
+
+#include "vmm/base/types.h"
+
+#define KVM_PROVIDER_ABI    1u
+#define KVM_PROVIDER_SYMBOL "mote_kvm_provider"
+
+struct strbuf;
+
+/* Text reports a provider may offer (info jit, info opcount, info kvm). */
+enum kvm_report { KVM_REPORT_JIT, KVM_REPORT_OPCOUNT, KVM_REPORT_STATS };
+
+struct kvm_provider {
+	u32 abi;                       /* KVM_PROVIDER_ABI               */
+	u32 size;                      /* sizeof(struct kvm_provider)    */
+	const char *name;              /* "kvm", "tcg"                   */
+
+	/* -> system fd, or -errno. [loop] */
+	int  (*open)(void);
+	/* The request's result (>= 0) or -errno; `arg` is the pointer or the
+	 * integer the kernel's ABI defines. [any; vCPU ioctls: its thread] */
+	int  (*ioctl)(int fd, unsigned long request, void *arg);
+	/* Closes a system, VM or vCPU fd. [loop] */
+	int  (*close)(int fd);
+	/* Make KVM_RUN on this vCPU return -EINTR soon, also from HLT; NULL:
+	 * setting immediate_exit and a signal does. [any] */
+	void (*kick)(int vcpu_fd);
+	/* Write a report; returns bytes needed as snprintf does. NULL ok. [any] */
+	int  (*report)(int vm_fd, enum kvm_report what, char *buf, size_t n);
+	/* Named switches: "one-insn-per-tb" 0/1, "log" mask; 0, -ENOENT.
+	 * vm_fd -1: for VMs yet to come. NULL ok. [any] */
+	int  (*control)(int vm_fd, const char *name, u64 value);
+};
+
+#endif

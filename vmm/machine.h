@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The wiring room: turns a vm_config into a struct vm and back into nothing.
+ */
+#ifndef MOTE_MACHINE_H
+#define MOTE_MACHINE_H
+
+#include "vmm/vm.h"
+
+/* Everything up to, not including, running the guest. NULL + sentence. */
+struct vm *machine_build(struct vm_config *c, struct err *e);
+void machine_destroy(struct vm *vm);   /* NULL is fine */
+
+/* -device / device_add: "driver,id=x,prop=value". */
+int  machine_device_add(struct vm *vm, const char *spec, struct err *e);
+int  machine_device_del(struct vm *vm, const char *id, struct err *e);
+
+#endif

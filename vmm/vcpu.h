@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vCPU thread: run -> exit -> dispatch, park, and run calls on demand.
+ *
+ * Invariants: only the vCPU's thread issues vCPU ioctls; everybody else uses
+ * vcpu_call.  A parked vCPU (VM not running) still answers vcpu_call.
+ */
+#ifndef MOTE_VCPU_H
+#define MOTE_VCPU_H
+
+#include <pthread.h>
+
+#include "vmm/base/lock.h"
+#include "vmm/kvm/kvm.h"
+
+struct vm;
+
+struct vcpu {
+	struct vm *vm;
+	struct kvm_vcpu kvm;
+	unsigned index;
+	pthread_t thread;
+	pid_t tid;                     /* thread_id of info cpus           */
+	struct lock lock;              /* guards the fields below          */
+	pthread_cond_t wake, done;
+	bool started, parked, stop, quit;
+	struct vcpu_work *work;        /* queue of posted calls            */
+	_Atomic bool halted;           /* last seen in HLT (informational) */
+	_Atomic u64 exits[40];         /* by KVM_EXIT_*, for info kvm      */
+};
+
+/* Create (KVM vCPU + thread, parked). [loop] */
+struct vcpu *vcpu_create(struct vm *vm, unsigned index, struct err *e);
+void vcpu_destroy(struct vcpu *v);     /* joins; NULL is fine. [loop] */
+void vcpu_resume(struct vcpu *v);      /* [loop] */
+void vcpu_park(struct vcpu *v);        /* returns when parked. [loop] */
+
+/* Run fn on the vCPU's thread between two KVM_RUNs and wait for it.
+ * [any but another vCPU's thread holding a device lock] */
+void vcpu_call(struct vcpu *v, void (*fn)(struct vcpu *v, void *opaque),
+	       void *opaque);
+
+#endif

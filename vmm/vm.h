@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The root of ownership and the run-state machine.
+ *
+ * Thread: the main loop owns a struct vm.  Functions tagged [any] may be
+ * called from vCPU, device and monitor threads; they post to the loop.
+ *
+ * Run states (names are QEMU's): prelaunch -> running <-> paused; running ->
+ * shutdown | guest-panicked | internal-error | io-error | watchdog -> (reset)
+ * -> paused/running; debug is a gdb or single-step stop.  vm_set_state() is
+ * the one place a transition happens; its table is in vm.c.
+ */
+#ifndef MOTE_VM_H
+#define MOTE_VM_H
+
+#include "vmm/base/err.h"
+#include "vmm/base/list.h"
+#include "vmm/base/types.h"
+#include "vmm/config.h"
+#include "vmm/core/bus.h"
+#include "vmm/core/chardev.h"
+#include "vmm/core/clock.h"
+#include "vmm/core/device.h"
+#include "vmm/core/gmem.h"
+#include "vmm/core/loop.h"
+#include "vmm/kvm/kvm.h"
+
+struct arch;
+struct vcpu;
+
+enum run_state {
+	RUN_PRELAUNCH, RUN_RUNNING, RUN_PAUSED, RUN_SHUTDOWN,
+	RUN_GUEST_PANICKED, RUN_INTERNAL_ERROR, RUN_IO_ERROR, RUN_WATCHDOG,
+	RUN_DEBUG, RUN_SUSPENDED, RUN_INMIGRATE, RUN_POSTMIGRATE,
+	RUN_FINISH_MIGRATE, RUN_SAVE_VM, RUN_RESTORE_VM, RUN_COLO,
+	RUN_PRECONFIG, RUN_STATE_COUNT
+};
+const char *run_state_name(enum run_state s);   /* "running", "paused (...)" is the monitor's */
+
+/* What a ROM or image put where, for `info roms`. */
+struct rom_entry {
+	struct list node;
+	gpa_t addr;
+	u64 size;
+	char *name;                    /* as info roms prints it */
+	const char *kind;              /* "ram", "mem=rom" ...   */
+};
+
+struct vm {
+	struct vm_config *config;      /* borrowed from main()           */
+	const struct arch *arch;
+	const struct kvm_provider *provider;
+	struct kvm_vm kvm;
+	struct gmem *gmem;
+	struct bus *pio, *mmio;
+	struct loop *loop;
+	struct clock clock;
+	struct chardev_set *chardevs;
+	struct device_env env;
+	struct list devices;           /* struct device.node, realize order */
+	struct list roms;              /* struct rom_entry               */
+	struct vcpu **vcpus;
+	unsigned nvcpus;
+	void *arch_state;              /* arch/x86's machine data        */
+
+	_Atomic enum run_state state;
+	int exit_code;                 /* of the process                 */
+	bool quitting;
+	_Atomic u32 pending;           /* BIT(vm_request): posted, not handled */
+	struct list listeners;         /* struct vm_listener             */
+};
+
+/* Told after each change, on the loop: QMP events, gdb, the monitor. */
+enum vm_event { VM_EV_STOP, VM_EV_RESUME, VM_EV_RESET, VM_EV_POWERDOWN,
+		VM_EV_SHUTDOWN, VM_EV_PANICKED, VM_EV_WATCHDOG, VM_EV_DEBUG,
+		VM_EV_STATE };
+struct vm_listener {
+	struct list node;
+	void (*fn)(struct vm_listener *l, enum vm_event ev, int arg);
+};
+void vm_listen(struct vm *vm, struct vm_listener *l);     /* [loop] */
+void vm_unlisten(struct vm *vm, struct vm_listener *l);   /* [loop] */
+
+/* machine.c builds and destroys (the wiring room). */
+
+static inline enum run_state vm_state(const struct vm *vm)
+{
+	return vm->state;
+}
+
+/* --- control, on the loop --- */
+int  vm_start(struct vm *vm, struct err *e);    /* from prelaunch/paused */
+void vm_pause(struct vm *vm, enum run_state s); /* parks vCPUs, drains I/O */
+int  vm_cont(struct vm *vm, struct err *e);     /* monitor `cont` semantics:
+						   shutdown etc. need a reset:
+						   -EINVAL "Resetting the Virtual Machine is required" */
+void vm_reset(struct vm *vm);
+void vm_powerdown(struct vm *vm);               /* ACPI button */
+void vm_quit(struct vm *vm, int exit_code);     /* ends loop_run */
+int  vm_inject_nmi(struct vm *vm, unsigned cpu, struct err *e);
+
+/* --- requests --- */
+void vm_request(struct vm *vm, enum vm_request r, int code);   /* [any] */
+
+/* --- roms --- */
+void vm_rom_add(struct vm *vm, gpa_t addr, u64 size, const char *name,
+		const char *kind);
+
+#endif
