@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One guest x86 CPU as the plugin sees it.
+ *
+ * Room:     architectural state, and the few run-time fields the interpreter,
+ *           the translator and KVM_RUN share.
+ * Invariants:
+ *  1. While an instruction executes, rip is still its own address; handlers
+ *     commit registers only after their last access that may fault, so
+ *     leaving by x86_raise or x86_exit restarts or reports it precisely.
+ *  2. Arithmetic flags live in cc_* (lazy) or in rflags (cc_op CC_RFLAGS);
+ *     only x86_rflags/x86_set_rflags look at both.
+ *  3. cpl, code_bits, mode and stack_bits are derived: x86_update_mode()
+ *     recomputes them after any change of cr0, cr4, efer, rflags.VM, cs, ss.
+ * Thread:   the vCPU's, except `request` and `lapic` (see there).
+ */
+#ifndef TCG_X86_CPU_H
+#define TCG_X86_CPU_H
+
+#include <setjmp.h>
+#include <linux/kvm.h>
+
+#include "vmm/base/types.h"
+#include "tcg-plugin/memory/tlb.h"
+
+enum x86_gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI,
+	       R8, R9, R10, R11, R12, R13, R14, R15 };
+enum x86_segreg { ES, CS, SS, DS, FS, GS, LDTR, TR, SEG_COUNT, SEG_NONE = 15 };
+
+enum {                                 /* RFLAGS, SDM vol. 1, 3.4.3 */
+	FL_CF = BIT(0), FL_PF = BIT(2), FL_AF = BIT(4), FL_ZF = BIT(6),
+	FL_SF = BIT(7), FL_TF = BIT(8), FL_IF = BIT(9), FL_DF = BIT(10),
+	FL_OF = BIT(11), FL_IOPL = BIT(12) | BIT(13), FL_NT = BIT(14),
+	FL_RF = BIT(16), FL_VM = BIT(17), FL_AC = BIT(18), FL_VIF = BIT(19),
+	FL_VIP = BIT(20), FL_ID = BIT(21),
+	FL_ARITH = FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF,
+};
+enum { CR0_PE = BIT(0), CR0_MP = BIT(1), CR0_EM = BIT(2), CR0_TS = BIT(3),
+       CR0_ET = BIT(4), CR0_NE = BIT(5), CR0_WP = BIT(16), CR0_AM = BIT(18),
+       CR0_NW = BIT(29), CR0_CD = BIT(30), CR0_PG = BIT(31) };
+enum { CR4_VME = BIT(0), CR4_PVI = BIT(1), CR4_TSD = BIT(2), CR4_DE = BIT(3),
+       CR4_PSE = BIT(4), CR4_PAE = BIT(5), CR4_MCE = BIT(6), CR4_PGE = BIT(7),
+       CR4_PCE = BIT(8), CR4_OSFXSR = BIT(9), CR4_OSXMMEXCPT = BIT(10),
+       CR4_UMIP = BIT(11), CR4_LA57 = BIT(12), CR4_FSGSBASE = BIT(16),
+       CR4_PCIDE = BIT(17), CR4_OSXSAVE = BIT(18), CR4_SMEP = BIT(20),
+       CR4_SMAP = BIT(21), CR4_PKE = BIT(22) };
+enum { EFER_SCE = BIT(0), EFER_LME = BIT(8), EFER_LMA = BIT(10),
+       EFER_NXE = BIT(11), EFER_SVME = BIT(12), EFER_FFXSR = BIT(14) };
+enum { EXC_DE, EXC_DB, EXC_NMI, EXC_BP, EXC_OF, EXC_BR, EXC_UD, EXC_NM,
+       EXC_DF, EXC_CSO, EXC_TS, EXC_NP, EXC_SS, EXC_GP, EXC_PF,
+       EXC_MF = 16, EXC_AC, EXC_MC, EXC_XM };
+enum { PF_P = BIT(0), PF_W = BIT(1), PF_U = BIT(2), PF_RSVD = BIT(3),
+       PF_I = BIT(4), PF_PK = BIT(5) };
+
+/* attr is the descriptor's high dword bits 8..23 in VMCS "access rights"
+ * form: 0-3 type, 4 S, 5-6 DPL, 7 P, 12 AVL, 13 L, 14 D/B, 15 G,
+ * 16 unusable. */
+enum { SEG_A = BIT(0), SEG_W = BIT(1), SEG_R = BIT(1), SEG_E = BIT(2),
+       SEG_C = BIT(2), SEG_CODE = BIT(3), SEG_S = BIT(4), SEG_P = BIT(7),
+       SEG_L = BIT(13), SEG_DB = BIT(14), SEG_G = BIT(15),
+       SEG_UNUSABLE = BIT(16) };
+#define SEG_DPL(attr) (((attr) >> 5) & 3)
+
+struct x86_seg {
+	u64 base;
+	u32 limit;                     /* in bytes, G applied */
+	u32 attr;
+	u16 sel;
+};
+struct x86_dtr {
+	u64 base;
+	u32 limit;
+};
+
+enum x86_mode { MODE_REAL, MODE_V86, MODE_PROT, MODE_COMPAT, MODE_LONG };
+
+/* Why x86_exit left the interpreter: what exec.c does next. */
+enum x86_leave {
+	LEAVE_NONE, LEAVE_EXCEPTION,   /* deliver c->exc                    */
+	LEAVE_IO, LEAVE_MMIO,          /* kvm_run is filled; come back      */
+	LEAVE_HLT, LEAVE_SHUTDOWN, LEAVE_INTERNAL, LEAVE_DEBUG,
+	LEAVE_AGAIN,                   /* state changed: look up next block */
+};
+
+/* Reasons to leave translated or interpreted code at the next block edge.
+ * Set by any thread with atomic OR; cleared by the vCPU's. */
+enum x86_request {
+	REQ_EXIT   = BIT(0),           /* kick, immediate_exit              */
+	REQ_EVENT  = BIT(1),           /* LAPIC/PIC/NMI/SMI/INIT/SIPI state */
+	REQ_TLB    = BIT(2),           /* another thread wants our TLB flushed */
+	REQ_TIMER  = BIT(3),
+	REQ_CODE   = BIT(4),           /* blocks were thrown away           */
+};
+
+/*
+ * Device accesses of the current instruction.  An instruction that reaches a
+ * device leaves with LEAVE_MMIO or LEAVE_IO and runs again from its start
+ * after the VMM answered; accesses already answered are replayed from here.
+ * Cleared when the instruction (or one REP iteration) commits.
+ */
+struct x86_io_log {
+	unsigned count, cursor;        /* answered; replayed so far         */
+	struct { u64 addr, data; u8 size; bool write, pio; } e[16];
+	bool pending;                  /* e[count] awaits kvm_run's answer  */
+};
+
+/* FXSAVE image (SDM vol. 1, 10.5.1) followed by the XSAVE header and the AVX
+ * halves: exactly the standard (non-compacted) XSAVE layout. */
+struct x86_fpu {
+	u16 fcw, fsw;
+	u8  ftw, rsvd0;                /* abridged: 1 = valid               */
+	u16 fop;
+	u64 fip, fdp;
+	u32 mxcsr, mxcsr_mask;
+	struct { u8 b[16]; } st[8];    /* ST(0)..ST(7), i.e. relative to TOP */
+	struct { u8 b[16]; } xmm[16];
+	u8  rsvd1[96];
+	u64 xstate_bv, xcomp_bv, rsvd2[6];
+	struct { u8 b[16]; } ymmh[16]; /* offset 576                        */
+	u8  rest[1024];                /* PKRU and such, by CPUID 0xd       */
+} __attribute__((aligned(64)));
+_Static_assert(offsetof(struct x86_fpu, ymmh) == 576, "XSAVE layout");
+
+struct tcg_vm;                         /* tcg-plugin/provider_priv.h        */
+struct lapic;                          /* tcg-plugin/x86/irqchip/irqchip.h  */
+struct kvm_run;
+
+struct x86_cpu {
+	/* --- hot: the translator addresses these through gs --- */
+	u64 r[16];
+	u64 rip;
+	u64 rflags;                    /* bit 1 set; arith bits see cc_op   */
+	u64 cc_dst, cc_src;            /* lazy flags: operands              */
+	u32 cc_op;                     /* CC_*, interp.h                    */
+	_Atomic u32 request;           /* enum x86_request                  */
+	u8  cpl, code_bits, stack_bits;/* 0-3; 16/32/64; 16/32/64           */
+	u8  mode;                      /* enum x86_mode                     */
+	u8  tlb_mode;                  /* MMU mode: see memory/tlb.h        */
+	u8  shadow;                    /* 1: STI, 2: MOV SS; one insn long  */
+	struct x86_seg seg[SEG_COUNT];
+	struct soft_tlb tlb;
+
+	/* --- system --- */
+	struct x86_dtr gdtr, idtr;
+	u64 cr0, cr2, cr3, cr4, cr8, efer, xcr0;
+	u64 dr[8];
+	u32 pkru;
+	u64 sysenter_cs, sysenter_esp, sysenter_eip;
+	u64 star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
+	u64 apic_base, pat, misc_enable, mtrr_def_type;
+	u64 mtrr_var[32], mtrr_fix[11];
+	u64 mcg_status, mcg_ctl, mcg_cap, mce_banks[4 * 32];
+	u64 tsc_offset;                /* guest TSC = host TSC + offset     */
+	u64 tsc_adjust, tsc_deadline, spec_ctrl, xss, debugctl, smbase;
+	u64 kvmclock_msr, kvm_wall_msr, kvm_async_pf_msr, kvm_steal_msr,
+	    kvm_pv_eoi_msr, kvm_poll_msr;
+	struct x86_fpu fpu;
+
+	/* --- events --- */
+	struct {                       /* being delivered or raised         */
+		bool pending, has_err, soft;
+		u8 vec;
+		u32 err;
+		u64 payload;           /* new cr2 or dr6 bits               */
+		u8 insn_len;           /* soft: return address is after it  */
+	} exc;
+	bool nmi_pending, nmi_masked, smi_pending, in_smm;
+	u8  mp_state;                  /* KVM_MP_STATE_*                    */
+	s16 user_irq;                  /* KVM_INTERRUPT's vector, -1 none   */
+	struct lapic *lapic;           /* NULL without in-kernel irqchip    */
+
+	/* --- leaving --- */
+	sigjmp_buf unwind;             /* armed by x86_exec                 */
+	u8  leave;                     /* enum x86_leave                    */
+	struct x86_io_log io;
+	struct kvm_run *run;
+	struct tcg_vm *vm;
+	unsigned id;                   /* vCPU id == initial APIC id        */
+
+	/* --- debugging --- */
+	u32 guest_debug;               /* KVM_GUESTDBG_*                    */
+	u64 debug_dr[8];
+	bool singlestep, one_insn;
+
+	/* --- CPUID as set by KVM_SET_CPUID2 --- */
+	struct kvm_cpuid_entry2 cpuid[256];
+	unsigned ncpuid;
+	u64 phys_mask;                 /* legal physical address bits       */
+	u64 cr4_allowed, efer_allowed, xcr0_allowed;
+
+	/* --- statistics; this thread writes, others may read torn-free --- */
+	u64 n_insn, n_block, n_exception, n_interrupt, n_exit, n_tlb_miss,
+	    n_tlb_flush, n_halt;
+};
+
+/* --- flags (x86/flags.c) --- */
+u64  x86_rflags(struct x86_cpu *c);            /* materialise; all bits    */
+void x86_set_rflags(struct x86_cpu *c, u64 v); /* as is, bit 1 forced      */
+
+/* --- mode (x86/system.c) --- */
+void x86_update_mode(struct x86_cpu *c);
+void x86_cpu_reset(struct x86_cpu *c, bool init); /* power-on or INIT      */
+
+/* --- leaving the current instruction; none returns (x86/exception.c) --- */
+_Noreturn void x86_raise(struct x86_cpu *c, unsigned vec);
+_Noreturn void x86_raise_err(struct x86_cpu *c, unsigned vec, u32 err);
+_Noreturn void x86_raise_pf(struct x86_cpu *c, gva_t la, u32 err);
+_Noreturn void x86_exit(struct x86_cpu *c, enum x86_leave why);
+
+/*
+ * Deliver c->exc or an external interrupt: real, V86, protected (16 and 32
+ * bit gates, task gates) and long mode (IST).  May itself fault: contributory
+ * faults make #DF, a fault in #DF makes LEAVE_SHUTDOWN.  Runs inside the
+ * unwind scope armed by x86_exec.
+ */
+void x86_deliver(struct x86_cpu *c);
+void x86_deliver_irq(struct x86_cpu *c, u8 vec);
+
+/* Feature test against the CPUID set by the VMM: leaf, register 0-3 = eax.. */
+bool x86_has(const struct x86_cpu *c, u32 leaf, u32 sub, unsigned reg,
+	     unsigned bit);
+
+#endif
