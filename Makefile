@@ -1,0 +1,113 @@
+# mote: build, test, install.  `make help` lists what there is.
+#
+# One Makefile, not recursive.  A room is a folder named once in ROOMS or
+# TCG_ROOMS; its *.c are found by wildcard.  Output goes to $(O).
+
+BUILD  ?= release
+O      ?= build$(if $(filter-out release,$(BUILD)),-$(BUILD))
+PREFIX ?= /usr/local
+bindir ?= $(PREFIX)/bin
+libdir ?= $(PREFIX)/lib
+CC     ?= gcc
+V      ?= 0
+Q      := $(if $(filter 0,$(V)),@)
+
+VERSION := 0.1.0
+
+ROOMS     := vmm/base vmm/core vmm/kvm vmm/pci vmm/dev vmm/gdb vmm \
+             arch/x86 monitor seccomp
+TCG_ROOMS := tcg-plugin tcg-plugin/memory tcg-plugin/code tcg-plugin/x86 \
+             tcg-plugin/x86/irqchip
+SLOW      ?=
+
+# --- flags -----------------------------------------------------------------
+WARN    := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wshadow \
+           -Wpointer-arith -Wvla -Wno-unused-parameter
+CFLAGS_release := -O2 -g
+CFLAGS_debug   := -O0 -g3
+CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+                  -fno-omit-frame-pointer
+CFLAGS_tsan    := -O1 -g -fsanitize=thread
+MOTE_CFLAGS := -std=gnu11 $(WARN) $(CFLAGS_$(BUILD)) -fPIC -fvisibility=hidden \
+           -fno-plt -fno-strict-aliasing -fstack-protector-strong -pthread \
+           -D_GNU_SOURCE -I. -I$(O) \
+           -DMOTE_VERSION='"$(VERSION)"' -DMOTE_LIBDIR='"$(libdir)/mote"' \
+           $(CFLAGS)
+MOTE_LDFLAGS := -pthread $(filter -fsanitize% -fno-sanitize%,$(CFLAGS_$(BUILD))) $(LDFLAGS)
+
+# Libraries other than libc are linked from their archives where Debian ships
+# them: start-up stays cheap and the sandbox can close before any dlopen.
+STATIC_LIBS := -lseccomp -lcap-ng -ljansson -lfdt -lz -lcapstone
+MOTE_LIBS   := -Wl,-Bstatic $(STATIC_LIBS) -Wl,-Bdynamic -ldl -lm
+TCG_LIBS    := -Wl,-Bstatic -lcapstone -Wl,-Bdynamic -lm
+
+# --- sources ---------------------------------------------------------------
+MAIN_SRC := vmm/main.c
+SRCS     := $(filter-out $(MAIN_SRC),$(foreach r,$(ROOMS),$(wildcard $(r)/*.c)))
+TCG_SRCS := $(foreach r,$(TCG_ROOMS),$(wildcard $(r)/*.c))
+OBJS     := $(SRCS:%.c=$(O)/%.o)
+TCG_OBJS := $(TCG_SRCS:%.c=$(O)/%.o)
+BASE_OBJS := $(filter $(O)/vmm/base/%,$(OBJS))
+UNIT_SRCS := $(wildcard tests/unit/test_*.c)
+UNITS     := $(UNIT_SRCS:%.c=$(O)/%)
+
+.DEFAULT_GOAL := all
+.PHONY: all help clean install deps demo check check-slow lint bench headers units
+all: $(O)/mote $(O)/mote-tcg.so ## build the VMM and its plugin (default)
+
+DEPS := $(O)/deps.ok
+$(DEPS): tests/setup.sh
+	@mkdir -p $(@D)
+	$(Q)sh tests/setup.sh && touch $@
+deps: $(DEPS) ## install the Debian packages the build and tests need
+
+$(O)/%.o: %.c | $(DEPS)
+	@mkdir -p $(@D)
+	@$(if $(Q),echo "  CC      $<")
+	$(Q)$(CC) $(MOTE_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/libmote.a: $(OBJS)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(O)/libtcg.a: $(TCG_OBJS)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(O)/mote: $(O)/$(MAIN_SRC:.c=.o) $(O)/libmote.a
+	@$(if $(Q),echo "  LD      $@")
+	$(Q)$(CC) -pie -Wl,-z,now,-z,relro -o $@ $< $(O)/libmote.a $(MOTE_LDFLAGS) $(MOTE_LIBS)
+
+$(O)/mote-tcg.so: $(TCG_OBJS) $(BASE_OBJS)
+	@$(if $(Q),echo "  LD      $@")
+	$(Q)$(CC) -shared -Wl,-z,now,-z,relro,--exclude-libs,ALL -o $@ $^ $(MOTE_LDFLAGS) $(TCG_LIBS)
+
+# --- tests -----------------------------------------------------------------
+# A unit test links both archives; the linker takes what it uses.
+$(O)/tests/unit/%: tests/unit/%.c $(O)/libmote.a $(O)/libtcg.a | $(DEPS)
+	@mkdir -p $(@D)
+	@$(if $(Q),echo "  TEST    $@")
+	$(Q)$(CC) $(MOTE_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(O)/libtcg.a $(O)/libmote.a $(MOTE_LDFLAGS) -lcmocka $(MOTE_LIBS)
+units: $(UNITS)
+
+include $(wildcard tests/*/rules.mk)
+
+check: all units $(CHECK_DEPS) ## build and run every test, TAP summary
+	$(Q)O=$(O) CMOCKA_MESSAGE_OUTPUT=TAP prove --merge --timer $(PROVE_FLAGS) \
+	    --exec '' $(UNITS) $(CHECK_TESTS)
+check-slow: all units $(CHECK_DEPS) $(SLOW_DEPS) ## the long tests
+	$(Q)O=$(O) prove --merge --timer --exec '' $(SLOW_TESTS)
+
+headers: | $(DEPS) ## every header compiles alone
+	$(Q)for h in $$(git ls-files '*.h'); do \
+	    echo "#include \"$$h\"" | $(CC) $(MOTE_CFLAGS) -fsyntax-only -x c - || exit 1; done
+
+install: all ## install under $(DESTDIR)$(PREFIX)
+	install -D -m 755 $(O)/mote $(DESTDIR)$(bindir)/mote
+	install -D -m 755 $(O)/mote-tcg.so $(DESTDIR)$(libdir)/mote/mote-tcg.so
+
+clean: ## remove the build folder
+	rm -rf $(O)
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  variables: BUILD=release|debug|asan|tsan  O=DIR  PREFIX=  DESTDIR=  V=1"
+
+-include $(OBJS:.o=.d) $(TCG_OBJS:.o=.d) $(UNITS:%=%.d) $(O)/vmm/main.d
