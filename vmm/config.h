@@ -3,6 +3,14 @@
  * What the command line asked for: plain, checked data.
  *
  * argv -> options.c -> struct vm_config -> machine_build() -> struct vm.
+ *
+ * Chardevs: machine_build opens every -chardev, then the -serial specs under
+ * the ids serial0, serial1 ... and the -monitor specs as compat_monitor0 ...
+ * ("none" opens nothing; "chardev:ID" uses ID).  Defaults are already in the
+ * lists when config_parse returns: nobody else knows them.  `mons` then holds
+ * one "chardev=ID,mode=readline" for every monitor there is, those of
+ * -monitor and of "mon:..." specs too: the monitor room loops over it alone.
+ *
  * Ownership: every pointer is owned by the config; config_fini frees all.
  */
 #ifndef MOTE_CONFIG_H
@@ -51,6 +59,11 @@ struct vm_config {
 	bool snapshot;
 	bool wants_exit;               /* -help/-version printed: exit 0   */
 };
+
+/* The chardev id behind serial port `n`: "serial0", the ID of "chardev:ID", or
+ * NULL when there is no such port ("none").  `buf` may hold the result. */
+const char *config_serial(const struct vm_config *c, unsigned n, char buf[16]);
+unsigned config_serial_count(const struct vm_config *c);
 
 void config_init(struct vm_config *c);
 void config_fini(struct vm_config *c);

@@ -24,6 +24,10 @@ struct vcpu {
 	struct lock lock;              /* guards the fields below          */
 	pthread_cond_t wake, done;
 	bool started, parked, stop, quit;
+	bool failed;                   /* did not open; start_err says why */
+	bool io_pending;               /* [vcpu] an exit KVM_RUN must finish */
+	_Atomic bool attention;        /* stop, quit or work was set        */
+	struct err *start_err;         /* creator's, until `started`        */
 	struct vcpu_work *work;        /* queue of posted calls            */
 	_Atomic bool halted;           /* last seen in HLT (informational) */
 	_Atomic u64 exits[40];         /* by KVM_EXIT_*, for info kvm      */
@@ -34,6 +38,10 @@ struct vcpu *vcpu_create(struct vm *vm, unsigned index, struct err *e);
 void vcpu_destroy(struct vcpu *v);     /* joins; NULL is fine. [loop] */
 void vcpu_resume(struct vcpu *v);      /* [loop] */
 void vcpu_park(struct vcpu *v);        /* returns when parked. [loop] */
+/* As vcpu_park but returns at once: park many by asking each first.  A vCPU
+ * may ask itself, and then stops before its next instruction. [any] */
+void vcpu_park_ask(struct vcpu *v);
+bool vcpu_is_current(const struct vcpu *v);            /* [any] */
 
 /* Run fn on the vCPU's thread between two KVM_RUNs and wait for it.
  * [any but another vCPU's thread holding a device lock] */
