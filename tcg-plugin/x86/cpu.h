@@ -169,6 +169,8 @@ struct x86_cpu {
 	s16 user_irq;                  /* KVM_INTERRUPT's vector, -1 none   */
 	struct lapic *lapic;           /* NULL without in-kernel irqchip    */
 
+	bool irq_blocked;              /* a vector waits for IF             */
+
 	/* --- leaving --- */
 	sigjmp_buf unwind;             /* armed by x86_exec                 */
 	u8  leave;                     /* enum x86_leave                    */
@@ -181,6 +183,11 @@ struct x86_cpu {
 	u32 guest_debug;               /* KVM_GUESTDBG_*                    */
 	u64 debug_dr[8];
 	bool singlestep, one_insn;
+	bool dr_armed;                 /* DR7 or guest_debug arms some DRn  */
+	bool alone;                    /* exec runs this instruction as a
+					  block of its own: stores into it
+					  and watched data need no restart */
+	u32 db_hits;                   /* DR6 bits the instruction earned   */
 
 	/* --- CPUID as set by KVM_SET_CPUID2 --- */
 	struct kvm_cpuid_entry2 cpuid[256];

@@ -43,6 +43,13 @@ int  mem_translate(struct x86_cpu *c, gva_t la, gpa_t *pa, u32 *attr);
  * (RAM, permitted), NULL for the slow way.  `*n` in: wanted, out: got. */
 void *mem_span(struct x86_cpu *c, gva_t la, bool write, u64 *n);
 
+/* REP handlers call this after each iteration that is committed: accesses
+ * answered so far belong to the past. */
+static inline void io_commit(struct x86_cpu *c)
+{
+	c->io.count = c->io.cursor = 0;
+}
+
 /* Port I/O: replays the log or leaves by LEAVE_IO (x86/portio.c). */
 u32  io_in(struct x86_cpu *c, u16 port, unsigned size);
 void io_out(struct x86_cpu *c, u16 port, u32 val, unsigned size);

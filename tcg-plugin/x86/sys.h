@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System state behind instructions: MSRs, CPUID, TSC, TLB, breakpoints.
+ *
+ * Room:     what RDMSR, WRMSR, CPUID, RDTSC, INVLPG, MOV CR/DR call.
+ * Thread:   the vCPU's.
+ */
+#ifndef TCG_X86_SYS_H
+#define TCG_X86_SYS_H
+
+#include "tcg-plugin/x86/cpu.h"
+
+/* --- x86/msr.c: 0, or -1: the caller raises #GP(0) --- */
+int  x86_rdmsr(struct x86_cpu *c, u32 msr, u64 *val);
+int  x86_wrmsr(struct x86_cpu *c, u32 msr, u64 val);
+/* KVM_GET/SET_MSRS: no privilege or CPUID checks beyond what KVM makes. */
+int  x86_msr_get(struct x86_cpu *c, u32 msr, u64 *val);
+int  x86_msr_set(struct x86_cpu *c, u32 msr, u64 val);
+/* Fill with the indices KVM_GET_MSR_INDEX_LIST reports; returns the count. */
+unsigned x86_msr_list(u32 *out, unsigned max);
+unsigned x86_msr_feature_list(u32 *out, unsigned max);
+
+/* --- x86/cpuid.c --- */
+/* What CPUID returns: eax, ebx, ecx, edx in out[0..3]; never fails. */
+void x86_cpuid(struct x86_cpu *c, u32 leaf, u32 sub, u32 out[4]);
+/* Fill with what this engine supports; -E2BIG when max is too small. */
+int  x86_cpuid_supported(struct kvm_cpuid_entry2 *out, unsigned max);
+/* Recompute phys_mask, cr4_allowed, efer_allowed, xcr0_allowed from the
+ * table in c->cpuid. */
+void x86_cpuid_update(struct x86_cpu *c);
+
+/* --- x86/clock.c --- */
+u64  x86_host_tsc(void);
+u64  x86_tsc(struct x86_cpu *c);       /* what RDTSC reads                */
+u32  x86_host_tsc_khz(void);           /* measured once per process       */
+
+/* --- x86/mmu.c --- */
+void mmu_flush(struct x86_cpu *c);                  /* MOV CR, INVPCID all */
+void mmu_invlpg(struct x86_cpu *c, gva_t la);
+void mmu_set_pkru(struct x86_cpu *c, u32 v);
+
+/* --- x86/debug.c --- */
+/* After any write to DR0-3, DR7 or KVM_SET_GUEST_DEBUG. */
+void x86_debug_update(struct x86_cpu *c);
+/* DR access: index 4/5 already turned into 6/7 or #UD, privilege and GD done by
+ * the caller (it raises #DB for GD). */
+u64  x86_dr_read(struct x86_cpu *c, unsigned n);
+void x86_dr_write(struct x86_cpu *c, unsigned n, u64 v);
+
+#endif
