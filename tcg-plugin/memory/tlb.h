@@ -21,7 +21,9 @@
 #include "vmm/base/types.h"
 
 enum tlb_kind { TLB_READ, TLB_WRITE, TLB_EXEC, TLB_KINDS };
-enum { TLB_SUPER = 0, TLB_USER = 1, TLB_MODES = 2 };
+/* TLB_SUPER_AC: supervisor with SMAP on and RFLAGS.AC set, so user pages are
+ * open to it; TLB_SUPER then refuses them. */
+enum { TLB_SUPER = 0, TLB_USER = 1, TLB_SUPER_AC = 2, TLB_MODES = 3 };
 enum { TLB_BITS = 9, TLB_SIZE = 1 << TLB_BITS };
 #define TLB_EMPTY 0x0000800000000fffull
 

@@ -24,7 +24,8 @@
 #include "tcg-plugin/memory/tlb.h"
 
 enum x86_gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI,
-	       R8, R9, R10, R11, R12, R13, R14, R15 };
+	       R8, R9, R10, R11, R12, R13, R14, R15,
+	       R_NONE, R_RIP };        /* r[R_NONE] is always zero          */
 enum x86_segreg { ES, CS, SS, DS, FS, GS, LDTR, TR, SEG_COUNT, SEG_NONE = 15 };
 
 enum {                                 /* RFLAGS, SDM vol. 1, 3.4.3 */
@@ -90,6 +91,9 @@ enum x86_request {
 	REQ_TLB    = BIT(2),           /* another thread wants our TLB flushed */
 	REQ_TIMER  = BIT(3),
 	REQ_CODE   = BIT(4),           /* blocks were thrown away           */
+	REQ_COMMIT = BIT(5),           /* own thread: this instruction wants
+					  x86_commit (io log in use, data
+					  breakpoint hit)                   */
 };
 
 /*
@@ -127,8 +131,13 @@ struct kvm_run;
 
 struct x86_cpu {
 	/* --- hot: the translator addresses these through gs --- */
-	u64 r[16];
-	u64 rip;
+	union {
+		struct {
+			u64 r[17];     /* the sixteen, and R_NONE           */
+			u64 rip;
+		};
+		u64 rx[18];            /* by x86_gpr, R_NONE and R_RIP too  */
+	};
 	u64 rflags;                    /* bit 1 set; arith bits see cc_op   */
 	u64 cc_dst, cc_src;            /* lazy flags: operands              */
 	u32 cc_op;                     /* CC_*, interp.h                    */
@@ -137,6 +146,7 @@ struct x86_cpu {
 	u8  mode;                      /* enum x86_mode                     */
 	u8  tlb_mode;                  /* MMU mode: see memory/tlb.h        */
 	u8  shadow;                    /* 1: STI, 2: MOV SS; one insn long  */
+	u8  align_check;               /* CPL 3 and CR0.AM and RFLAGS.AC    */
 	struct x86_seg seg[SEG_COUNT];
 	struct soft_tlb tlb;
 
@@ -159,6 +169,8 @@ struct x86_cpu {
 	/* --- events --- */
 	struct {                       /* being delivered or raised         */
 		bool pending, has_err, soft;
+		bool delivering;       /* x86_deliver is at work on it      */
+		bool ext;              /* ... for something external        */
 		u8 vec;
 		u32 err;
 		u64 payload;           /* new cr2 or dr6 bits               */
@@ -182,7 +194,9 @@ struct x86_cpu {
 	/* --- debugging --- */
 	u32 guest_debug;               /* KVM_GUESTDBG_*                    */
 	u64 debug_dr[8];
-	bool singlestep, one_insn;
+	bool singlestep, one_insn;     /* x86_run_block runs just one       */
+	u64 db_pending;                /* DR6 bits: #DB when the instruction
+					  commits (data and I/O breakpoints) */
 	bool dr_armed;                 /* DR7 or guest_debug arms some DRn  */
 	bool alone;                    /* exec runs this instruction as a
 					  block of its own: stores into it
@@ -194,6 +208,7 @@ struct x86_cpu {
 	unsigned ncpuid;
 	u64 phys_mask;                 /* legal physical address bits       */
 	u64 cr4_allowed, efer_allowed, xcr0_allowed;
+	u64 feats;                     /* by enum insn_feat: x86_update_feats */
 
 	/* --- statistics; this thread writes, others may read torn-free --- */
 	u64 n_insn, n_block, n_exception, n_interrupt, n_exit, n_tlb_miss,
@@ -205,6 +220,8 @@ u64  x86_rflags(struct x86_cpu *c);            /* materialise; all bits    */
 void x86_set_rflags(struct x86_cpu *c, u64 v); /* as is, bit 1 forced      */
 
 /* --- mode (x86/system.c) --- */
+/* Recompute c->feats; call after every change of c->cpuid. */
+void x86_update_feats(struct x86_cpu *c);
 void x86_update_mode(struct x86_cpu *c);
 void x86_cpu_reset(struct x86_cpu *c, bool init); /* power-on or INIT      */
 
@@ -213,6 +230,8 @@ _Noreturn void x86_raise(struct x86_cpu *c, unsigned vec);
 _Noreturn void x86_raise_err(struct x86_cpu *c, unsigned vec, u32 err);
 _Noreturn void x86_raise_pf(struct x86_cpu *c, gva_t la, u32 err);
 _Noreturn void x86_exit(struct x86_cpu *c, enum x86_leave why);
+/* Non-canonical data address: #SS(0) for a stack reference, else #GP(0). */
+_Noreturn void x86_raise_noncanonical(struct x86_cpu *c, gva_t la);
 
 /*
  * Deliver c->exc or an external interrupt: real, V86, protected (16 and 32

@@ -19,6 +19,14 @@
  *   attr  A_* below: what may be assumed, flags read (R_*) and written (W_*)
  *   feat  CPUID feature it needs, FEAT_NONE for the 64-bit base set
  *   fn    the interpreter's handler
+ *
+ * VROW(...) is the same with a table of handlers instead of one: twelve, by
+ * log2(operand bytes), +4 memory operand, +8 LOCKed; the decoder picks.
+ *
+ * A handler whose row has A_END always sets rip itself (x86_next for the
+ * fall-through); every other handler leaves rip alone and the caller advances
+ * it.  Handlers of A_PRIV, A_PROT, A_FPU, A_MMX, A_SSE rows and of rows with a
+ * feature run behind insn_checked, which made those checks.
  */
 #ifndef TCG_X86_INSN_H
 #define TCG_X86_INSN_H
@@ -28,7 +36,7 @@
 
 enum insn_map { M1, M0F, M38, M3A, V0F, V38, V3A, X87, INSN_MAPS };
 enum insn_pfx { PX, NP, P66, PF3, PF2 };
-#define XA 0xff
+#define XA 0x80
 #define RM(reg, rm) (0xc0 | (reg) << 3 | (rm))
 
 enum insn_form {
@@ -116,6 +124,7 @@ struct insn_row {
 	u8 form, size, feat;
 	u32 attr;
 	insn_fn *fn;
+	insn_fn *const *var;           /* VROW: the twelve handlers       */
 	const char *name;
 };
 
@@ -124,6 +133,7 @@ enum insn_flag {
 	I_REX = BIT(4), I_RIPREL = BIT(5), I_66 = BIT(6), I_67 = BIT(7),
 	I_REXW = BIT(8), I_VEXL = BIT(9), I_EASY = BIT(10), /* EA: 64-bit,
 					 base+index+disp, flat segment    */
+	I_64 = BIT(11),                /* decoded as 64-bit code          */
 };
 
 /* One decoded instruction; the block cache holds arrays of these. */
@@ -131,18 +141,20 @@ struct insn {
 	insn_fn *fn;
 	const struct insn_row *row;
 	u64 imm;                       /* sign-extended; far: sel<<32|off */
-	s64 disp;                      /* RIP-relative: next_rip not added */
+	s64 disp;                      /* RIP-relative: from this insn's
+					  own rip (its length is added)   */
 	u16 flags;                     /* enum insn_flag                  */
 	u8  len;                       /* 1..15                           */
 	u8  opsize;                    /* bytes, by size rule             */
 	u8  addrsize;                  /* 2, 4, 8                         */
 	u8  modrm;
 	u8  reg, rm;                   /* with REX bits; rm when mod 3    */
-	u8  base, index;               /* x86_gpr or 0xff                 */
+	u8  base, index;               /* x86_gpr, R_NONE or R_RIP        */
 	u8  scale;                     /* shift 0-3                       */
 	u8  seg;                       /* effective segment of the EA     */
 	u8  vvvv;                      /* VEX                             */
-	u8  sel8;                      /* AH..BH in use: bit 0 reg, 1 rm  */
+	u8  sel8;                      /* as a byte register this is
+					  AH..BH: bit 0 reg, bit 1 rm     */
 	u8  byte;                      /* last opcode byte                */
 };
 
@@ -164,21 +176,31 @@ gva_t x86_ea_slow(struct x86_cpu *c, const struct insn *i, unsigned n,
 /* Offset part alone (LEA). */
 u64   x86_ea_off(struct x86_cpu *c, const struct insn *i);
 
+/* Not a power of two (x87, descriptors): aligned to 8 is enough. */
+static inline bool x86_misaligned(gva_t a, unsigned n)
+{
+	return a & ((n & (n - 1) ? 8 : n) - 1);
+}
+
 static inline gva_t x86_ea(struct x86_cpu *c, const struct insn *i,
 			   unsigned n, bool write)
 {
-	if (__builtin_expect(c->mode == MODE_LONG && (i->flags & I_EASY), 1)) {
-		u64 a = i->disp;
+	gva_t a;
 
-		if (i->base != 0xff)
-			a += c->r[i->base];
-		if (i->index != 0xff)
-			a += c->r[i->index] << i->scale;
-		/* canonical and alignment: the TLB xor refuses the first,
-		 * slow paths recheck both */
-		return a;
-	}
-	return x86_ea_slow(c, i, n, write);
+	if (__builtin_expect(!(i->flags & I_EASY), 0))
+		return x86_ea_slow(c, i, n, write);
+	a = c->rx[i->base] + (c->rx[i->index] << i->scale) + (u64)i->disp;
+	/* canonical: the TLB xor refuses, the slow path rechecks */
+	if (__builtin_expect(c->align_check, 0) && x86_misaligned(a, n))
+		x86_raise_err(c, EXC_AC, 0);
+	return a;
+}
+
+static inline void x86_next(struct x86_cpu *c, const struct insn *i)
+{
+	c->rip += i->len;
+	if (__builtin_expect(!(i->flags & I_64), 0))
+		c->rip = (u32)c->rip;
 }
 
 /*
@@ -187,5 +209,17 @@ static inline gva_t x86_ea(struct x86_cpu *c, const struct insn *i,
  * interp.c's block loop is this, inlined.
  */
 void x86_step(struct x86_cpu *c, const struct insn *i);
+/* The handler the decoder would pick for *i were no checks needed. */
+insn_fn *insn_pick(const struct insn *i);
+insn_fn insn_checked;
+/*
+ * Run a block of n instructions whose first is at c->rip.  Returns LEAVE_NONE
+ * at a block edge (rip is the next instruction's), LEAVE_AGAIN when c->request
+ * is set or only one instruction was run because of TF, RF, the interrupt
+ * shadow, breakpoints, an I/O replay or c->one_insn.  Faults and exits leave by
+ * c->unwind.
+ */
+enum x86_leave x86_run_block(struct x86_cpu *c, const struct insn *insns,
+			     unsigned n);
 
 #endif
