@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Register snapshots, reset state, and the names expressions may use.
+ * See regs.h.
+ */
+#include "arch/x86/regs.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "vmm/vcpu.h"
+
+const u32 x86_msr_list[X86_MSR_COUNT] = {
+	[MSR_TSC]            = 0x10,
+	[MSR_SYSENTER_CS]    = 0x174,
+	[MSR_SYSENTER_ESP]   = 0x175,
+	[MSR_SYSENTER_EIP]   = 0x176,
+	[MSR_PAT]            = 0x277,
+	[MSR_STAR]           = 0xc0000081,
+	[MSR_LSTAR]          = 0xc0000082,
+	[MSR_CSTAR]          = 0xc0000083,
+	[MSR_FMASK]          = 0xc0000084,
+	[MSR_KERNEL_GS_BASE] = 0xc0000102,
+	[MSR_TSC_AUX]        = 0xc0000103,
+	[MSR_MISC_ENABLE]    = 0x1a0,
+	[MSR_MTRR_DEF_TYPE]  = 0x2ff,
+	[MSR_TSC_DEADLINE]   = 0x6e0,
+};
+
+struct msr_buf {
+	struct kvm_msrs head;
+	struct kvm_msr_entry e[X86_MSR_COUNT];
+};
+
+/* One at a time: KVM stops at the first MSR it does not have. */
+static void msrs_get(struct vcpu *v, u64 *msr)
+{
+	for (unsigned i = 0; i < X86_MSR_COUNT; i++) {
+		struct msr_buf b = { .head.nmsrs = 1 };
+
+		b.head.entries[0].index = x86_msr_list[i];
+		msr[i] = 0;
+		if (kvm_vcpu_ioctl(&v->kvm, KVM_GET_MSRS, &b) == 1)
+			msr[i] = b.head.entries[0].data;
+	}
+}
+
+int x86_regs_get(struct vcpu *v, struct x86_regs *r)
+{
+	int rc;
+
+	memset(r, 0, sizeof(*r));
+	rc = kvm_vcpu_ioctl(&v->kvm, KVM_GET_REGS, &r->gp);
+	if (rc < 0)
+		return rc;
+	rc = kvm_vcpu_ioctl(&v->kvm, KVM_GET_SREGS, &r->s);
+	if (rc < 0)
+		return rc;
+	/* The rest may be missing from a provider: it then reads as zero. */
+	kvm_vcpu_ioctl(&v->kvm, KVM_GET_DEBUGREGS, &r->dr);
+	kvm_vcpu_ioctl(&v->kvm, KVM_GET_XCRS, &r->xcrs);
+	kvm_vcpu_ioctl(&v->kvm, KVM_GET_FPU, &r->fpu);
+	kvm_vcpu_ioctl(&v->kvm, KVM_GET_XSAVE, &r->xsave);
+	kvm_vcpu_ioctl(&v->kvm, KVM_GET_MP_STATE, &r->mp);
+	kvm_vcpu_ioctl(&v->kvm, KVM_GET_VCPU_EVENTS, &r->events);
+	msrs_get(v, r->msr);
+	return 0;
+}
+
+struct paging x86_regs_paging(const struct x86_regs *r)
+{
+	return (struct paging){
+		.cr0 = r->s.cr0, .cr3 = r->s.cr3, .cr4 = r->s.cr4,
+		.efer = r->s.efer,
+	};
+}
+
+/* --- reset --------------------------------------------------------------- */
+
+static struct kvm_segment real_segment(u16 selector, u64 base, u8 type, u8 s)
+{
+	return (struct kvm_segment){
+		.selector = selector, .base = base, .limit = 0xffff,
+		.type = type, .s = s, .present = 1,
+	};
+}
+
+static void reset_sregs(struct kvm_sregs *s, bool bsp)
+{
+	s->cs = real_segment(0xf000, 0xffff0000, 0xb, 1);
+	s->ds = real_segment(0, 0, 3, 1);
+	s->es = s->fs = s->gs = s->ss = s->ds;
+	s->ldt = real_segment(0, 0, 2, 0);
+	s->tr = real_segment(0, 0, 0xb, 0);
+	s->gdt.limit = s->idt.limit = 0xffff;
+	s->cr0 = 0x60000010;
+	s->apic_base = 0xfee00800 | (bsp ? 0x100 : 0);
+}
+
+static void reset_fpu(struct x86_regs *r)
+{
+	const u32 mxcsr = 0x1f80;
+
+	r->fpu.fcw = 0x37f;
+	r->fpu.mxcsr = mxcsr;
+	r->xsave.region[0] = 0x37f;            /* FCW */
+	r->xsave.region[6] = mxcsr;
+	r->xsave.region[128] = 3;              /* XSTATE_BV: x87 and SSE */
+	r->xcrs.nr_xcrs = 1;
+	r->xcrs.xcrs[0].value = 1;
+}
+
+void x86_regs_reset(struct x86_regs *r, bool bsp, u32 signature)
+{
+	memset(r, 0, sizeof(*r));
+	r->gp.rip = 0xfff0;
+	r->gp.rflags = 2;
+	r->gp.rdx = signature;
+	reset_sregs(&r->s, bsp);
+	reset_fpu(r);
+	r->dr.dr6 = 0xffff0ff0;
+	r->dr.dr7 = 0x400;
+	r->msr[MSR_PAT] = 0x0007040600070406ull;
+	r->msr[MSR_MISC_ENABLE] = 1;
+	/* Without firmware nobody else sets the MTRRs: enabled, WB. */
+	r->msr[MSR_MTRR_DEF_TYPE] = 0x806;
+	r->mp.mp_state = bsp ? KVM_MP_STATE_RUNNABLE
+			     : KVM_MP_STATE_UNINITIALIZED;
+}
+
+static void msrs_put(struct vcpu *v, const u64 *msr)
+{
+	for (unsigned i = 0; i < X86_MSR_COUNT; i++) {
+		struct msr_buf b = { .head.nmsrs = 1 };
+
+		if (i == MSR_TSC)              /* runs on through a reset */
+			continue;
+		b.head.entries[0].index = x86_msr_list[i];
+		b.head.entries[0].data = msr[i];
+		kvm_vcpu_ioctl(&v->kvm, KVM_SET_MSRS, &b);
+	}
+}
+
+static int put_fpu(struct vcpu *v, const struct x86_regs *r)
+{
+	int rc;
+
+	rc = kvm_vcpu_ioctl(&v->kvm, KVM_SET_XSAVE, (void *)&r->xsave);
+	if (rc < 0)
+		rc = kvm_vcpu_ioctl(&v->kvm, KVM_SET_FPU, (void *)&r->fpu);
+	return rc;
+}
+
+int x86_regs_put(struct vcpu *v, const struct x86_regs *r, struct err *e)
+{
+	const struct {
+		unsigned long req;
+		const void *arg;
+		const char *what;
+		bool optional;
+	} steps[] = {
+		{ KVM_SET_SREGS, &r->s, "control registers", false },
+		{ KVM_SET_REGS, &r->gp, "registers", false },
+		{ KVM_SET_VCPU_EVENTS, &r->events, "events", true },
+		{ KVM_SET_XCRS, &r->xcrs, "XCR0", true },
+		{ KVM_SET_DEBUGREGS, &r->dr, "debug registers", true },
+		{ KVM_SET_MP_STATE, &r->mp, "run state", false },
+	};
+	int rc;
+
+	for (unsigned i = 0; i < ARRAY_LEN(steps); i++) {
+		rc = kvm_vcpu_ioctl(&v->kvm, steps[i].req,
+				    (void *)steps[i].arg);
+		if (rc < 0 && !steps[i].optional)
+			return err_set(e, rc, "vCPU %u: setting its %s: %m",
+				       v->index, steps[i].what);
+	}
+	rc = put_fpu(v, r);
+	if (rc < 0)
+		return err_set(e, rc, "vCPU %u: setting its FPU: %m", v->index);
+	msrs_put(v, r->msr);
+	return 0;
+}
+
+/* --- names --------------------------------------------------------------- */
+
+#define REG(name, expr) \
+	static u64 get_##name(const void *p) \
+	{ \
+		const struct x86_regs *r = p; \
+		return (u64)(expr); \
+	}
+#define SEGMENT(n) \
+	REG(n, (s32)r->s.n.selector) \
+	REG(n##_base, r->s.n.base) \
+	REG(n##_limit, (s32)r->s.n.limit)
+#define SEGMENT_ROWS(n) \
+	{ #n, get_##n }, { #n ".base", get_##n##_base }, \
+	{ #n ".limit", get_##n##_limit }
+
+REG(rax, r->gp.rax) REG(rbx, r->gp.rbx) REG(rcx, r->gp.rcx)
+REG(rdx, r->gp.rdx) REG(rsi, r->gp.rsi) REG(rdi, r->gp.rdi)
+REG(rsp, r->gp.rsp) REG(rbp, r->gp.rbp)
+REG(r8, r->gp.r8)   REG(r9, r->gp.r9)   REG(r10, r->gp.r10)
+REG(r11, r->gp.r11) REG(r12, r->gp.r12) REG(r13, r->gp.r13)
+REG(r14, r->gp.r14) REG(r15, r->gp.r15)
+REG(rip, r->gp.rip) REG(rflags, r->gp.rflags)
+REG(pc, r->s.cs.base + r->gp.rip)
+SEGMENT(cs) SEGMENT(ds) SEGMENT(es) SEGMENT(ss) SEGMENT(fs) SEGMENT(gs)
+REG(cr0, r->s.cr0) REG(cr2, r->s.cr2) REG(cr3, r->s.cr3)
+REG(cr4, r->s.cr4) REG(cr8, r->s.cr8) REG(efer, r->s.efer)
+REG(dr0, r->dr.db[0]) REG(dr1, r->dr.db[1]) REG(dr2, r->dr.db[2])
+REG(dr3, r->dr.db[3]) REG(dr6, r->dr.dr6) REG(dr7, r->dr.dr7)
+
+/* QEMU's names first (64-bit values under 32-bit names), then ours. */
+const struct arch_reg x86_arch_regs[] = {
+	{ "eax", get_rax }, { "ecx", get_rcx }, { "edx", get_rdx },
+	{ "ebx", get_rbx }, { "esp", get_rsp }, { "sp", get_rsp },
+	{ "ebp", get_rbp }, { "fp", get_rbp },  { "esi", get_rsi },
+	{ "edi", get_rdi }, { "r8", get_r8 },   { "r9", get_r9 },
+	{ "r10", get_r10 }, { "r11", get_r11 }, { "r12", get_r12 },
+	{ "r13", get_r13 }, { "r14", get_r14 }, { "r15", get_r15 },
+	{ "eflags", get_rflags }, { "eip", get_rip },
+	SEGMENT_ROWS(cs), SEGMENT_ROWS(ds), SEGMENT_ROWS(es),
+	SEGMENT_ROWS(ss), SEGMENT_ROWS(fs), SEGMENT_ROWS(gs),
+	{ "pc", get_pc },
+	{ "rax", get_rax }, { "rcx", get_rcx }, { "rdx", get_rdx },
+	{ "rbx", get_rbx }, { "rsp", get_rsp }, { "rbp", get_rbp },
+	{ "rsi", get_rsi }, { "rdi", get_rdi }, { "rip", get_rip },
+	{ "rflags", get_rflags },
+	{ "cr0", get_cr0 }, { "cr2", get_cr2 }, { "cr3", get_cr3 },
+	{ "cr4", get_cr4 }, { "cr8", get_cr8 }, { "efer", get_efer },
+	{ "dr0", get_dr0 }, { "dr1", get_dr1 }, { "dr2", get_dr2 },
+	{ "dr3", get_dr3 }, { "dr6", get_dr6 }, { "dr7", get_dr7 },
+	{ NULL, NULL }
+};

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vCPU's registers as one plain struct, and the state a CPU resets to.
+ *
+ * Room:     everything KVM's user API says about one x86 vCPU but its LAPIC.
+ * Talks to: kvm/ vCPU ioctls, on that vCPU's thread.
+ * Never:    formats or prints.
+ */
+#ifndef MOTE_X86_REGS_H
+#define MOTE_X86_REGS_H
+
+#include <linux/kvm.h>
+
+#include "arch/x86/paging.h"
+#include "vmm/arch.h"
+
+struct vcpu;
+
+/* MSRs in the order of x86_msr_list[]. */
+enum x86_msr {
+	MSR_TSC, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
+	MSR_PAT, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_FMASK,
+	MSR_KERNEL_GS_BASE, MSR_TSC_AUX, MSR_MISC_ENABLE, MSR_MTRR_DEF_TYPE,
+	MSR_TSC_DEADLINE, X86_MSR_COUNT
+};
+extern const u32 x86_msr_list[X86_MSR_COUNT];
+
+struct x86_regs {
+	struct kvm_regs gp;
+	struct kvm_sregs s;
+	struct kvm_debugregs dr;
+	struct kvm_xcrs xcrs;
+	struct kvm_fpu fpu;            /* the legacy view               */
+	struct kvm_xsave xsave;        /* standard format; bv 0: absent */
+	struct kvm_mp_state mp;
+	struct kvm_vcpu_events events;
+	u64 msr[X86_MSR_COUNT];        /* 0 where the provider has none */
+};
+
+/* 0 or -errno.  [vcpu] */
+int  x86_regs_get(struct vcpu *v, struct x86_regs *r);
+struct paging x86_regs_paging(const struct x86_regs *r);
+
+/* Power-on state (SDM 9.1); `signature` is CPUID.1:EAX, for EDX. */
+void x86_regs_reset(struct x86_regs *r, bool bsp, u32 signature);
+/* Load all of it: APIC base first, mp_state last.  [vcpu] */
+int  x86_regs_put(struct vcpu *v, const struct x86_regs *r, struct err *e);
+
+extern const struct arch_reg x86_arch_regs[];
+
+#endif
