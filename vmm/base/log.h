@@ -45,9 +45,11 @@ void log_set_mask(u32 mask);
 int  log_set_file(const char *path, struct err *e);
 void log_set_fd(int fd);               /* takes ownership; -1 is stderr */
 
+/* A newline is added where the text does not end in one. */
 void log_write(const char *fmt, ...) PRINTF(1, 2);
 
-#define log_on(item)  (__builtin_expect(log_mask & (item), 0))
+#define log_on(item) (__builtin_expect( \
+	__atomic_load_n(&log_mask, __ATOMIC_RELAXED) & (item), 0))
 #define log_if(item, ...) \
 	((void)(log_on(item) && (log_write(__VA_ARGS__), 0)))
 

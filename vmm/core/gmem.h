@@ -25,9 +25,12 @@ struct gmem;
 enum gmem_flags {
 	GMEM_RAM      = 0,
 	GMEM_ROM      = BIT(0),        /* guest writes are ignored       */
-	GMEM_SHARED   = BIT(1),        /* mapped MAP_SHARED (share=on)   */
+	GMEM_SHARED   = BIT(1),        /* the user said share=on         */
 	GMEM_PREALLOC = BIT(2),
 	GMEM_DIRTY_LOG = BIT(3),       /* pages are being tracked        */
+	GMEM_PRIVATE  = BIT(4),        /* copy-on-write over `fd`; else a
+					  memfd is always MAP_SHARED, since a
+					  private one holds pages twice  */
 };
 
 struct gmem_block {
@@ -87,5 +90,11 @@ int  gmem_iov(struct gmem *m, gpa_t gpa, u64 len, struct iovec *iov, int max);
 const struct gmem_block *const *gmem_blocks(struct gmem *m, unsigned *n);
 const struct gmem_block *gmem_find(struct gmem *m, gpa_t gpa);
 u64  gmem_ram_bytes(struct gmem *m);   /* RAM only, ROM not counted */
+
+/* Track writes made through this door; turning on starts clean. [loop] */
+void gmem_dirty_log(struct gmem *m, bool on);
+/* Fetch and clear the bits of a tracked block: (len / PAGE_SIZE + 63) / 64
+ * words are ORed into `bits`; number of pages found. [any] */
+u64  gmem_dirty_take(const struct gmem_block *b, u64 *bits);
 
 #endif
