@@ -195,8 +195,6 @@ struct x86_cpu {
 	u32 guest_debug;               /* KVM_GUESTDBG_*                    */
 	u64 debug_dr[8];
 	bool singlestep, one_insn;     /* x86_run_block runs just one       */
-	u64 db_pending;                /* DR6 bits: #DB when the instruction
-					  commits (data and I/O breakpoints) */
 	bool dr_armed;                 /* DR7 or guest_debug arms some DRn  */
 	bool alone;                    /* exec runs this instruction as a
 					  block of its own: stores into it

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Finding the row of an encoding: what decode.c asks insn_table.c.
+ */
+#ifndef TCG_X86_INSN_TABLE_H
+#define TCG_X86_INSN_TABLE_H
+
+#include "tcg-plugin/x86/insn.h"
+
+struct insn_index {
+	u16  head[INSN_MAPS][256];
+	bool modrm[INSN_MAPS][256];
+};
+
+/* What the decoder knows when it chooses a row. */
+struct insn_key {
+	u8 map, byte, modrm;           /* modrm 0 when there is none */
+	u8 pfx;                        /* NP, P66, PF3 or PF2        */
+	u8 bits;
+};
+
+bool insn_has_modrm(unsigned map, unsigned byte);
+const struct insn_row *insn_find(const struct insn_key *k);   /* or NULL */
+
+#endif
