@@ -67,6 +67,7 @@ struct vm {
 	int exit_code;                 /* of the process                 */
 	bool quitting;
 	_Atomic u32 pending;           /* BIT(vm_request): posted, not handled */
+	_Atomic int request_code[VM_REQ_COUNT];
 	struct list listeners;         /* struct vm_listener             */
 };
 

@@ -51,7 +51,8 @@ struct device_prop {
 
 /*
  * A range the class answers on.  `base` may be overridden by the property
- * named in `base_prop`.  Mapped by device_realize before ops->realize.
+ * at `base_off`; a 0 there leaves mapping to the class.  Mapped by
+ * device_realize before ops->realize, unmapped by device_destroy.
  */
 enum region_space { SPACE_PIO, SPACE_MMIO };
 struct device_region {
@@ -110,11 +111,13 @@ enum vm_request {
 	VM_REQ_CRASHLOADED, VM_REQ_EXIT,       /* exit(code)               */
 	VM_REQ_WATCHDOG,
 	VM_REQ_INTERNAL_ERROR, VM_REQ_DEBUG,   /* from vCPUs; code: its index */
+	VM_REQ_COUNT
 };
 
 struct device {
 	const struct device_class *class;
 	char *id;                      /* user's id or NULL                */
+	char **prop_text;              /* back-end props' ids, by prop row */
 	struct list node;              /* in the machine's device list     */
 	struct lock lock;              /* guards all mutable device state  */
 	const struct device_env *env;
@@ -133,13 +136,14 @@ struct device *device_create(const struct device_class *c, const char *id,
 /* Parse `value` into the property. -ENOENT unknown, -EINVAL bad. */
 int  device_set_prop(struct device *d, const char *name, const char *value,
 		     struct err *e);
-/* Text of a property, -ENOENT. */
+/* Text of a property as -device takes it, numbers in decimal; -ENOENT. */
 int  device_get_prop(struct device *d, const char *name, struct strbuf *out);
 int  device_realize(struct device *d, struct err *e);
 void device_reset(struct device *d);
 void device_quiesce(struct device *d);
 void device_resume(struct device *d);
-void device_destroy(struct device *d);  /* unrealizes, unmaps, frees */
+/* Unmaps, waits for accesses under way, unrealizes, frees; NULL is fine. */
+void device_destroy(struct device *d);
 
 /* Bring device-time to the guest clock, ns. */
 s64  device_now(const struct device *d);

@@ -3,7 +3,7 @@
  * How fast does this provider run ring 0?  A tiny long-mode guest counts.
  *
  * The guest spins `rcx` times over dec/jnz and then writes to a port.  It
- * starts with a thousand turns and takes eight times as many until it has run
+ * starts with 300 turns and takes eight times as many until it has run
  * 100 us, so a native host and an emulating one both need less than about a
  * millisecond.  Thread CPU time is measured: being scheduled away must not
  * make a fast host look slow.
@@ -23,7 +23,7 @@
 enum {
 	PML4 = 0x0000, PDPT = 0x1000, PD = 0x2000, CODE = 0x3000,
 	MEM_LEN = 0x4000,
-	FIRST_TURNS = 1000, MAX_TURNS = 4096000, LONG_ENOUGH_NS = 100000,
+	FIRST_TURNS = 300, MAX_TURNS = 1228800, LONG_ENOUGH_NS = 100000,
 };
 
 enum { P = 1, RW = 2, PS = 0x80 };

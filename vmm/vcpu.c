@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The vCPU thread: run, dispatch the exit, run again; park when asked.
+ *
+ * Room:     one thread per vCPU and the exits every architecture shares.
+ * Talks to: the kvm doors, the buses, vm_request.
+ * Never:    changes the run state itself; it posts requests to the loop.
+ *
+ * Invariants:
+ *  1. A kicker sets what it wants, then `attention`, then immediate_exit,
+ *     then signals.  The thread clears immediate_exit, then looks at
+ *     `attention`, then runs: whatever the order, the kick is not lost.
+ *  2. KVM finishes an I/O exit when it is entered again.  Before anybody
+ *     sees or changes registers, vcpu_settle enters it with immediate_exit
+ *     set, so that it finishes and runs nothing more.
+ *
+ * States: parked -(vcpu_resume)-> running -(vcpu_park_ask, settle)-> parked.
+ */
+#include "vmm/vcpu.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/arch.h"
+#include "vmm/base/log.h"
+#include "vmm/vm.h"
+
+#define KICK_SIGNAL SIGUSR1
+
+struct vcpu_work {
+	struct vcpu_work *next;
+	void (*fn)(struct vcpu *v, void *opaque);
+	void *opaque;
+	bool done;
+};
+
+/* --- the exits --- */
+
+static void exit_pio(struct vcpu *v)
+{
+	struct kvm_run *run = v->kvm.run;
+	u8 *data = (u8 *)run + run->io.data_offset;
+	const unsigned size = run->io.size;
+
+	for (u32 i = 0; i < run->io.count; i++, data += size) {
+		u64 val = 0;
+
+		if (run->io.direction == KVM_EXIT_IO_OUT) {
+			memcpy(&val, data, size);
+			bus_write(v->vm->pio, run->io.port, val, size);
+		} else {
+			bus_read(v->vm->pio, run->io.port, &val, size);
+			memcpy(data, &val, size);
+		}
+	}
+}
+
+static void exit_mmio(struct vcpu *v)
+{
+	struct kvm_run *run = v->kvm.run;
+	const unsigned len = MIN(run->mmio.len, 8u);
+	u64 val = 0;
+
+	if (run->mmio.is_write) {
+		memcpy(&val, run->mmio.data, len);
+		bus_write(v->vm->mmio, run->mmio.phys_addr, val, len);
+	} else {
+		bus_read(v->vm->mmio, run->mmio.phys_addr, &val, len);
+		memcpy(run->mmio.data, &val, len);
+	}
+}
+
+static void exit_system_event(struct vcpu *v)
+{
+	switch (v->kvm.run->system_event.type) {
+	case KVM_SYSTEM_EVENT_SHUTDOWN:
+		return vm_request(v->vm, VM_REQ_POWEROFF, 0);
+	case KVM_SYSTEM_EVENT_RESET:
+		return vm_request(v->vm, VM_REQ_RESET, 0);
+	case KVM_SYSTEM_EVENT_CRASH:
+		return vm_request(v->vm, VM_REQ_PANIC, 0);
+	default:
+		log_if(LOG_UNIMP, "vCPU %u: system event %u ignored\n",
+		       v->index, v->kvm.run->system_event.type);
+	}
+}
+
+/* Every register the architecture names, four to a line. */
+static void dump_registers(struct vcpu *v)
+{
+	const struct arch *a = v->vm->arch;
+	struct strbuf s = STRBUF_INIT;
+	void *regs;
+	unsigned n = 0;
+
+	if (!a || !a->get_regs || !a->regs)
+		return;
+	regs = calloc(1, a->regs_size);
+	if (regs && !a->get_regs(v, regs)) {
+		for (const struct arch_reg *r = a->regs; r->name; r++, n++)
+			strbuf_addf(&s, "%s%s=%llx", n ? n % 6 ? " " : "\n" :
+				    "", r->name,
+				    (unsigned long long)r->get(regs));
+		log_warn("registers of vCPU %u:\n%s", v->index, s.buf);
+	}
+	strbuf_fini(&s);
+	free(regs);
+}
+
+static void exit_internal_error(struct vcpu *v)
+{
+	const struct kvm_run *run = v->kvm.run;
+	struct strbuf s = STRBUF_INIT;
+	const u32 n = MIN(run->internal.ndata, 16u);
+
+	for (u32 i = 0; i < n; i++)
+		strbuf_addf(&s, " %llx",
+			    (unsigned long long)run->internal.data[i]);
+	if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
+		log_warn("vCPU %u: %s cannot emulate an instruction "
+			 "(data:%s)", v->index, v->vm->provider->name, s.buf);
+	else
+		log_warn("vCPU %u: internal error of %s, suberror %u "
+			 "(data:%s)", v->index, v->vm->provider->name,
+			 run->internal.suberror, s.buf);
+	strbuf_fini(&s);
+	dump_registers(v);
+	vm_request(v->vm, VM_REQ_INTERNAL_ERROR, (int)v->index);
+}
+
+static void exit_fail_entry(struct vcpu *v)
+{
+	log_warn("vCPU %u: %s cannot enter the guest, hardware reason 0x%llx",
+		 v->index, v->vm->provider->name, (unsigned long long)
+		 v->kvm.run->fail_entry.hardware_entry_failure_reason);
+	dump_registers(v);
+	vm_request(v->vm, VM_REQ_INTERNAL_ERROR, (int)v->index);
+}
+
+static void exit_unknown(struct vcpu *v)
+{
+	const struct arch *a = v->vm->arch;
+
+	if (a && a->handle_exit && a->handle_exit(v))
+		return;
+	log_warn("vCPU %u: exit %u of %s is not known here", v->index,
+		 v->kvm.run->exit_reason, v->vm->provider->name);
+	vm_request(v->vm, VM_REQ_INTERNAL_ERROR, (int)v->index);
+}
+
+/* Without an irqchip in the provider nothing but a request ends a HLT. */
+static void exit_hlt(struct vcpu *v)
+{
+	lock_take(&v->lock);
+	v->halted = true;
+	while (!v->stop && !v->quit && !v->work)
+		pthread_cond_wait(&v->wake, &v->lock.mutex);
+	v->halted = false;
+	lock_drop(&v->lock);
+}
+
+/* What the guest did.  True when KVM_RUN must be entered to finish it. */
+static bool vcpu_dispatch(struct vcpu *v)
+{
+	const u32 reason = v->kvm.run->exit_reason;
+
+	if (reason < ARRAY_LEN(v->exits))
+		v->exits[reason]++;
+	switch (reason) {
+	case KVM_EXIT_IO:              exit_pio(v);            return true;
+	case KVM_EXIT_MMIO:            exit_mmio(v);           return true;
+	case KVM_EXIT_HLT:             exit_hlt(v);            return false;
+	case KVM_EXIT_INTR:
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+	case KVM_EXIT_SET_TPR:         return false;
+	case KVM_EXIT_SHUTDOWN:
+		vm_request(v->vm, VM_REQ_RESET, 0);
+		return false;
+	case KVM_EXIT_SYSTEM_EVENT:    exit_system_event(v);   return false;
+	case KVM_EXIT_INTERNAL_ERROR:  exit_internal_error(v); return false;
+	case KVM_EXIT_FAIL_ENTRY:      exit_fail_entry(v);     return false;
+	case KVM_EXIT_DEBUG:
+		vm_request(v->vm, VM_REQ_DEBUG, (int)v->index);
+		return false;
+	default:                       exit_unknown(v);        return true;
+	}
+}
+
+/* One KVM_RUN and what it led to. */
+static void vcpu_step(struct vcpu *v)
+{
+	int rc = kvm_vcpu_run(&v->kvm);
+
+	if (!rc) {
+		v->io_pending = vcpu_dispatch(v);
+		return;
+	}
+	v->io_pending = false;
+	if (rc == -EINTR || rc == -EAGAIN)
+		return;
+	log_warn("vCPU %u: %s does not run: %s", v->index,
+		 v->vm->provider->name, strerror(-rc));
+	dump_registers(v);
+	vm_request(v->vm, VM_REQ_INTERNAL_ERROR, (int)v->index);
+}
+
+/* Let the provider finish the last exit and run nothing more. */
+static void vcpu_settle(struct vcpu *v)
+{
+	while (v->io_pending) {
+		__atomic_store_n(&v->kvm.run->immediate_exit, 1,
+				 __ATOMIC_SEQ_CST);
+		vcpu_step(v);
+	}
+	__atomic_store_n(&v->kvm.run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+}
+
+/* The oldest posted call; v->lock is held, but not while it runs. */
+static void vcpu_do_work(struct vcpu *v)
+{
+	struct vcpu_work *w = v->work;
+
+	v->work = w->next;
+	lock_drop(&v->lock);
+	w->fn(v, w->opaque);
+	lock_take(&v->lock);
+	w->done = true;
+	pthread_cond_broadcast(&v->done);
+}
+
+/* Do posted work; wait here while parked.  False: the thread ends. */
+static bool vcpu_attend(struct vcpu *v)
+{
+	vcpu_settle(v);
+	SCOPED_LOCK(&v->lock);
+	for (;;) {
+		if (v->work) {
+			vcpu_do_work(v);
+		} else if (v->quit || !v->stop) {
+			v->parked = false;
+			return !v->quit;
+		} else {
+			if (!v->parked)
+				pthread_cond_broadcast(&v->done);
+			v->parked = true;
+			pthread_cond_wait(&v->wake, &v->lock.mutex);
+		}
+	}
+}
+
+static void vcpu_loop(struct vcpu *v)
+{
+	for (;;) {
+		__atomic_store_n(&v->kvm.run->immediate_exit, 0,
+				 __ATOMIC_SEQ_CST);
+		if (atomic_exchange(&v->attention, false) && !vcpu_attend(v))
+			return;
+		if (!atomic_load(&v->attention))
+			vcpu_step(v);
+	}
+}
+
+/* --- the thread --- */
+
+/* Only the kick gets through; the process's signals are the main thread's. */
+static void vcpu_signals(void)
+{
+	sigset_t set;
+
+	sigfillset(&set);
+	sigdelset(&set, KICK_SIGNAL);
+	pthread_sigmask(SIG_SETMASK, &set, NULL);
+}
+
+static int vcpu_open(struct vcpu *v)
+{
+	const struct arch *a = v->vm->arch;
+	int rc = kvm_vcpu_open(&v->kvm, &v->vm->kvm, v->index, v->start_err);
+
+	if (rc < 0)
+		return rc;
+	return a && a->vcpu_init ? a->vcpu_init(v, v->start_err) : 0;
+}
+
+static void *vcpu_thread(void *opaque)
+{
+	struct vcpu *v = opaque;
+	char name[16];
+	int rc;
+
+	vcpu_signals();
+	snprintf(name, sizeof(name), "CPU %u/KVM", v->index);
+	pthread_setname_np(pthread_self(), name);
+	v->tid = gettid();
+	rc = vcpu_open(v);
+
+	lock_take(&v->lock);
+	v->failed = rc < 0;
+	v->started = true;
+	pthread_cond_broadcast(&v->done);
+	lock_drop(&v->lock);
+
+	if (!rc)
+		vcpu_loop(v);
+	kvm_vcpu_close(&v->kvm);
+	return NULL;
+}
+
+static void on_kick(int sig)
+{
+	(void)sig;                     /* only there to interrupt KVM_RUN */
+}
+
+static void install_kick(void)
+{
+	struct sigaction sa = { .sa_handler = on_kick };
+
+	sigaction(KICK_SIGNAL, &sa, NULL);
+}
+
+struct vcpu *vcpu_create(struct vm *vm, unsigned index, struct err *e)
+{
+	struct vcpu *v = calloc(1, sizeof(*v));
+	struct err ignored;
+	int rc;
+
+	if (!v) {
+		err_set(e, -ENOMEM, "vCPU %u: %m", index);
+		return NULL;
+	}
+	install_kick();
+	v->vm = vm;
+	v->index = index;
+	v->kvm.fd = -1;
+	v->stop = true;
+	v->attention = true;
+	v->start_err = e ? e : &ignored;
+	lock_init(&v->lock, "vcpu");
+	pthread_cond_init(&v->wake, NULL);
+	pthread_cond_init(&v->done, NULL);
+	rc = pthread_create(&v->thread, NULL, vcpu_thread, v);
+	if (rc) {
+		err_set(e, -rc, "thread of vCPU %u: %m", index);
+		free(v);
+		return NULL;
+	}
+	lock_take(&v->lock);
+	while (!v->started)
+		pthread_cond_wait(&v->done, &v->lock.mutex);
+	v->start_err = NULL;
+	lock_drop(&v->lock);
+	if (v->failed) {
+		vcpu_destroy(v);
+		return NULL;
+	}
+	return v;
+}
+
+/* --- from other threads --- */
+
+bool vcpu_is_current(const struct vcpu *v)
+{
+	return pthread_equal(v->thread, pthread_self());
+}
+
+/* Make the thread look at its fields; v->lock is held. */
+static void vcpu_nudge(struct vcpu *v)
+{
+	atomic_store(&v->attention, true);
+	pthread_cond_broadcast(&v->wake);
+	if (vcpu_is_current(v) || v->parked)
+		return;
+	if (v->kvm.run)
+		kvm_vcpu_kick(&v->kvm);
+	pthread_kill(v->thread, KICK_SIGNAL);
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+	if (!v)
+		return;
+	lock_take(&v->lock);
+	v->quit = true;
+	if (!v->failed)
+		vcpu_nudge(v);
+	lock_drop(&v->lock);
+	pthread_join(v->thread, NULL);
+	pthread_cond_destroy(&v->wake);
+	pthread_cond_destroy(&v->done);
+	lock_fini(&v->lock);
+	free(v);
+}
+
+void vcpu_resume(struct vcpu *v)
+{
+	SCOPED_LOCK(&v->lock);
+	if (!v->stop)
+		return;
+	v->stop = false;
+	vcpu_nudge(v);
+}
+
+void vcpu_park_ask(struct vcpu *v)
+{
+	SCOPED_LOCK(&v->lock);
+	v->stop = true;
+	vcpu_nudge(v);
+}
+
+void vcpu_park(struct vcpu *v)
+{
+	SCOPED_LOCK(&v->lock);
+	v->stop = true;
+	if (!v->parked)
+		vcpu_nudge(v);
+	while (!v->parked && !v->quit)
+		pthread_cond_wait(&v->done, &v->lock.mutex);
+}
+
+void vcpu_call(struct vcpu *v, void (*fn)(struct vcpu *v, void *opaque),
+	       void *opaque)
+{
+	struct vcpu_work w = { .fn = fn, .opaque = opaque }, **tail;
+
+	if (vcpu_is_current(v))
+		return fn(v, opaque);
+	SCOPED_LOCK(&v->lock);
+	for (tail = &v->work; *tail; tail = &(*tail)->next)
+		;
+	*tail = &w;
+	vcpu_nudge(v);
+	while (!w.done)
+		pthread_cond_wait(&v->done, &v->lock.mutex);
+}
