@@ -54,6 +54,10 @@ bool irqchip_mmio(struct irqchip *ic, u64 gpa, unsigned size, u64 *val,
 /* ExtINT: highest PIC vector (acknowledged), or -1. */
 int  irqchip_pic_ack(struct irqchip *ic);
 bool irqchip_pic_pending(struct irqchip *ic);
+int  irqchip_pic_peek(struct irqchip *ic);       /* not acknowledged, or -1 */
+/* KVM_CAP_X2APIC_API's KVM_X2APIC_API_USE_32BIT_IDS: x2APIC pages carry the
+ * id as it is instead of shifted left by 24. */
+void irqchip_use_x2apic_ids(struct irqchip *ic, bool on);
 
 /* --- LAPIC --- */
 struct lapic *lapic_create(struct irqchip *ic, unsigned vcpu_id);
@@ -61,6 +65,8 @@ void lapic_destroy(struct lapic *l);
 void lapic_reset(struct lapic *l, bool init);
 u64  lapic_base(struct lapic *l);
 int  lapic_set_base(struct lapic *l, u64 msr);   /* -EINVAL: caller #GPs   */
+int  lapic_restore_base(struct lapic *l, u64 msr);   /* KVM_SET_SREGS: any
+							 transition is fine */
 /* The 4 KiB page when xAPIC-enabled; false: not at this address or off. */
 bool lapic_mmio(struct lapic *l, u64 gpa, unsigned size, u64 *val, bool write);
 int  lapic_rdmsr(struct lapic *l, u32 msr, u64 *val);    /* 0x800-0x8ff    */

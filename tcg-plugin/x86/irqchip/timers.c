@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The irqchip's timer thread: a binary heap of due times and one condvar.
+ *
+ * Room:     fires callbacks at CLOCK_MONOTONIC times.
+ * Talks to: nobody but its owners' callbacks.
+ * Never:    holds its lock while calling; wakes the thread for a timer that
+ *           is due later than the one it already sleeps for.
+ */
+#include "tcg-plugin/x86/irqchip/timers.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#define NEVER INT64_MAX
+
+s64 ic_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (s64)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static void heap_put(struct ic_timers *t, unsigned i, struct ic_timer *x)
+{
+	t->heap[i] = x;
+	x->pos = i + 1;
+}
+
+static void heap_up(struct ic_timers *t, unsigned i)
+{
+	struct ic_timer *x = t->heap[i];
+
+	while (i && t->heap[(i - 1) / 2]->due > x->due) {
+		heap_put(t, i, t->heap[(i - 1) / 2]);
+		i = (i - 1) / 2;
+	}
+	heap_put(t, i, x);
+}
+
+static void heap_down(struct ic_timers *t, unsigned i)
+{
+	struct ic_timer *x = t->heap[i];
+
+	for (;;) {
+		unsigned c = 2 * i + 1;
+
+		if (c >= t->n)
+			break;
+		if (c + 1 < t->n && t->heap[c + 1]->due < t->heap[c]->due)
+			c++;
+		if (t->heap[c]->due >= x->due)
+			break;
+		heap_put(t, i, t->heap[c]);
+		i = c;
+	}
+	heap_put(t, i, x);
+}
+
+static void heap_del(struct ic_timers *t, struct ic_timer *x)
+{
+	unsigned i = x->pos - 1;
+	struct ic_timer *last = t->heap[--t->n];
+
+	x->pos = 0;
+	if (last == x)
+		return;
+	heap_put(t, i, last);
+	heap_down(t, i);
+	heap_up(t, last->pos - 1);
+}
+
+static void heap_add(struct ic_timers *t, struct ic_timer *x)
+{
+	if (t->n == t->cap) {
+		t->cap = t->cap ? 2 * t->cap : 8;
+		t->heap = realloc(t->heap, t->cap * sizeof(*t->heap));
+		if (!t->heap)
+			abort();
+	}
+	heap_put(t, t->n++, x);
+	heap_up(t, t->n - 1);
+}
+
+static void timers_sleep(struct ic_timers *t)
+{
+	struct timespec ts;
+
+	if (!t->n) {
+		t->sleeping_until = NEVER;
+		pthread_cond_wait(&t->wake, &t->lock.mutex);
+	} else {
+		t->sleeping_until = t->heap[0]->due;
+		ts.tv_sec = t->sleeping_until / 1000000000;
+		ts.tv_nsec = t->sleeping_until % 1000000000;
+		pthread_cond_timedwait(&t->wake, &t->lock.mutex, &ts);
+	}
+	t->sleeping_until = 0;
+}
+
+static void *timers_thread(void *opaque)
+{
+	struct ic_timers *t = opaque;
+
+	prctl(PR_SET_NAME, "tcg-timers");
+	prctl(PR_SET_TIMERSLACK, 1000ul);
+	lock_take(&t->lock);
+	while (!t->quit) {
+		s64 now = t->n ? ic_now() : 0;
+		struct ic_timer *x;
+
+		if (!t->n || t->heap[0]->due > now) {
+			timers_sleep(t);
+			continue;
+		}
+		x = t->heap[0];
+		heap_del(t, x);
+		t->running = x;
+		lock_drop(&t->lock);
+		x->fn(x->opaque, now);
+		lock_take(&t->lock);
+		t->running = NULL;
+		pthread_cond_broadcast(&t->idle);
+	}
+	lock_drop(&t->lock);
+	return NULL;
+}
+
+/* All signals stay with the VMM's threads. */
+static bool timers_start(struct ic_timers *t)
+{
+	sigset_t all, old;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&t->thread, NULL, timers_thread, t);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return rc == 0;
+}
+
+void ic_timers_init(struct ic_timers *t)
+{
+	pthread_condattr_t a;
+
+	*t = (struct ic_timers){ 0 };
+	lock_init(&t->lock, "irqchip-timers");
+	pthread_condattr_init(&a);
+	pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
+	pthread_cond_init(&t->wake, &a);
+	pthread_cond_init(&t->idle, NULL);
+	pthread_condattr_destroy(&a);
+	t->started = timers_start(t);
+}
+
+void ic_timers_fini(struct ic_timers *t)
+{
+	lock_take(&t->lock);
+	t->quit = true;
+	pthread_cond_signal(&t->wake);
+	lock_drop(&t->lock);
+	if (t->started)
+		pthread_join(t->thread, NULL);
+	free(t->heap);
+	pthread_cond_destroy(&t->wake);
+	pthread_cond_destroy(&t->idle);
+	lock_fini(&t->lock);
+}
+
+void ic_timer_init(struct ic_timer *x, void (*fn)(void *, s64), void *opaque)
+{
+	*x = (struct ic_timer){ .fn = fn, .opaque = opaque };
+}
+
+void ic_timer_arm(struct ic_timers *t, struct ic_timer *x, s64 due)
+{
+	SCOPED_LOCK(&t->lock);
+	if (x->pos)
+		heap_del(t, x);
+	x->due = MAX(due, 1);
+	heap_add(t, x);
+	if (t->heap[0] == x && x->due < t->sleeping_until)
+		pthread_cond_signal(&t->wake);
+}
+
+void ic_timer_cancel(struct ic_timers *t, struct ic_timer *x)
+{
+	SCOPED_LOCK(&t->lock);
+	if (x->pos)
+		heap_del(t, x);
+}
+
+void ic_timer_fini(struct ic_timers *t, struct ic_timer *x)
+{
+	SCOPED_LOCK(&t->lock);
+	if (x->pos)
+		heap_del(t, x);
+	while (t->running == x)
+		pthread_cond_wait(&t->idle, &t->lock.mutex);
+	if (x->pos)                    /* the callback armed itself again */
+		heap_del(t, x);
+}

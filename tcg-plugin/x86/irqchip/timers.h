@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One thread per VM that fires the irqchip's timers (PIT, LAPICs).
+ *
+ * Invariants: a callback runs with no lock of this file held; it may arm any
+ * timer, its own included.  A callback may be late relative to a cancel, so
+ * owners keep their due time under their own lock and check it when called.
+ * Lock order: the owner's lock, then timers->lock.
+ */
+#ifndef TCG_X86_TIMERS_H
+#define TCG_X86_TIMERS_H
+
+#include <pthread.h>
+
+#include "vmm/base/lock.h"
+#include "vmm/base/types.h"
+
+struct ic_timer {
+	void (*fn)(void *opaque, s64 now);     /* [timer thread] */
+	void *opaque;
+	s64 due;                       /* ns, CLOCK_MONOTONIC         */
+	unsigned pos;                  /* heap index + 1; 0: not armed */
+};
+
+struct ic_timers {
+	struct lock lock;
+	pthread_cond_t wake, idle;
+	pthread_t thread;
+	bool started, quit;
+	s64 sleeping_until;
+	struct ic_timer *running;
+	struct ic_timer **heap;
+	unsigned n, cap;
+};
+
+s64  ic_now(void);                     /* CLOCK_MONOTONIC, ns */
+
+void ic_timers_init(struct ic_timers *t);
+void ic_timers_fini(struct ic_timers *t);      /* joins the thread */
+void ic_timer_init(struct ic_timer *x, void (*fn)(void *, s64), void *opaque);
+void ic_timer_arm(struct ic_timers *t, struct ic_timer *x, s64 due); /* [any] */
+void ic_timer_cancel(struct ic_timers *t, struct ic_timer *x);      /* [any] */
+/* Cancel and wait for a callback under way; not from a callback, and with no
+ * lock held that the callback takes. */
+void ic_timer_fini(struct ic_timers *t, struct ic_timer *x);
+
+#endif
