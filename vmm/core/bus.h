@@ -8,9 +8,13 @@
  *
  * Invariants:
  *  1. Look-up reads an immutable sorted table; map/unmap publish a new one
- *     and retire the old until bus_fini (hot-plug is rare).
+ *     and retire the old until no reader can hold it (core/grace.h).
  *  2. Where regions overlap the higher priority wins, then the later mapped.
  *  3. Reads nobody answers give all ones; writes nobody answers are dropped.
+ *  4. A register callback sees off a multiple of size, and off + size within
+ *     the region: anything else is split before it.
+ *  5. map/unmap may be called from inside a callback (a PCI BAR moved by a
+ *     config write); only bus_quiesce waits for accesses under way.
  */
 #ifndef MOTE_CORE_BUS_H
 #define MOTE_CORE_BUS_H
@@ -49,18 +53,22 @@ struct bus;
 struct bus *bus_create(const char *name, u64 span);   /* "io", "memory" */
 void bus_destroy(struct bus *b);
 
-/* Copies `r`; 0, -EINVAL (empty, wraps, beyond the span). [loop] */
+/* Copies `r`; 0, -EINVAL (empty, wraps, beyond the span). [any] */
 int  bus_map(struct bus *b, const struct region *r, struct err *e);
-/* By owner and base.  -ENOENT.  On return no new access enters it. [loop] */
+/* By owner and base.  -ENOENT.  On return no new access enters it. [any] */
 int  bus_unmap(struct bus *b, struct device *d, u64 base);
-void bus_unmap_device(struct bus *b, struct device *d);
+void bus_unmap_device(struct bus *b, struct device *d);        /* [any] */
+/* Wait until every access that began before has ended; before the owner of
+ * unmapped regions is freed.  Not from inside an access. [loop] */
+void bus_quiesce(struct bus *b);
 
 /* `size` 1, 2, 4, 8 (MMIO may be any 1..8 bytes: split into powers of 2).
  * False when nobody answered (the value read is all ones). [vcpu, loop] */
 bool bus_read(struct bus *b, u64 addr, u64 *val, unsigned size);
 bool bus_write(struct bus *b, u64 addr, u64 val, unsigned size);
 
-/* The current table, sorted by base, for info mtree. [any] */
+/* The current table, sorted by base, then by mapping order, for info mtree.
+ * Borrowed until the next map or unmap. [loop] */
 const struct region *bus_regions(struct bus *b, unsigned *n);
 const char *bus_name(const struct bus *b);
 
