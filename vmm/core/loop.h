@@ -22,12 +22,14 @@
 struct loop;
 
 struct loop *loop_create(const char *name, struct err *e);
-void loop_destroy(struct loop *l);
+void loop_destroy(struct loop *l);     /* not running; posts left are dropped */
 
-/* Run until loop_stop; the caller's thread becomes the owner. */
+/* Run until loop_stop; the caller's thread becomes the owner.  Until then the
+ * owner is the thread that created it.  A stop that came first ends it too. */
 void loop_run(struct loop *l);
-void loop_stop(struct loop *l);        /* [any] */
+void loop_stop(struct loop *l);        /* [any]; posts so far still run */
 bool loop_is_current(const struct loop *l);
+bool loop_is_running(const struct loop *l);
 const char *loop_name(const struct loop *l);
 
 /* --- descriptors: EPOLLIN/EPOLLOUT/EPOLLHUP..., level triggered --- */
@@ -57,7 +59,7 @@ void timer_init(struct timer *t, struct loop *l, const struct clock *c,
 		void (*fn)(void *), void *opaque);
 void timer_set(struct timer *t, s64 deadline_ns);      /* [any] */
 void timer_cancel(struct timer *t);                    /* [any] */
-void timer_fini(struct timer *t);                      /* [loop] */
+void timer_fini(struct timer *t);      /* [loop] a zeroed timer is fine */
 bool timer_pending(const struct timer *t);
 /* The guest clock started or stopped: recompute sleep times. [any] */
 void loop_clock_changed(struct loop *l);
