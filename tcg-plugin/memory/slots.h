@@ -14,6 +14,7 @@
 
 #include <linux/kvm.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "vmm/base/lock.h"
 #include "vmm/base/types.h"
@@ -79,6 +80,35 @@ static inline void mem_mark_dirty(const struct mem_slot *s, gpa_t gpa)
 	if (s->dirty && !(atomic_load_explicit(&s->dirty[page / 64],
 					       memory_order_relaxed) & bit))
 		atomic_fetch_or(&s->dirty[page / 64], bit);
+}
+
+/* Store as the guest's instruction does: 1, 2, 4 and 8 bytes at once and
+ * exactly once (memcpy may store a byte twice). */
+static inline void mem_store(void *to, const void *from, unsigned n)
+{
+	u64 v = 0;
+
+	switch (n) {
+	case 1: *(volatile u8 *)to = *(const u8 *)from; return;
+	case 2: memcpy(&v, from, 2); *(volatile u16 *)to = v; return;
+	case 4: memcpy(&v, from, 4); *(volatile u32 *)to = v; return;
+	case 8: memcpy(&v, from, 8); *(volatile u64 *)to = v; return;
+	default: memcpy(to, from, n);
+	}
+}
+
+static inline void mem_load(void *to, const void *from, unsigned n)
+{
+	u64 v;
+
+	switch (n) {
+	case 1: v = *(const volatile u8 *)from; break;
+	case 2: v = *(const volatile u16 *)from; break;
+	case 4: v = *(const volatile u32 *)from; break;
+	case 8: v = *(const volatile u64 *)from; break;
+	default: memcpy(to, from, n); return;
+	}
+	memcpy(to, &v, n);
 }
 
 /* Copy to and from RAM that may span slots; false: some byte is not RAM (or

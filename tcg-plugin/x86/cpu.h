@@ -199,6 +199,7 @@ struct x86_cpu {
 	bool alone;                    /* exec runs this instruction as a
 					  block of its own: stores into it
 					  and watched data need no restart */
+	bool rmw_locked;               /* mem_rmw_lock is held            */
 	u32 db_hits;                   /* DR6 bits the instruction earned   */
 
 	/* --- CPUID as set by KVM_SET_CPUID2 --- */
@@ -206,6 +207,7 @@ struct x86_cpu {
 	unsigned ncpuid;
 	u64 phys_mask;                 /* legal physical address bits       */
 	u64 cr4_allowed, efer_allowed, xcr0_allowed;
+	bool has_1g;                   /* 1 GiB pages                     */
 	u64 feats;                     /* by enum insn_feat: x86_update_feats */
 
 	/* --- statistics; this thread writes, others may read torn-free --- */
@@ -228,6 +230,8 @@ _Noreturn void x86_raise(struct x86_cpu *c, unsigned vec);
 _Noreturn void x86_raise_err(struct x86_cpu *c, unsigned vec, u32 err);
 _Noreturn void x86_raise_pf(struct x86_cpu *c, gva_t la, u32 err);
 _Noreturn void x86_exit(struct x86_cpu *c, enum x86_leave why);
+/* #DB with these DR6 bits; a fault (fetch breakpoint, DR7.GD) or a trap. */
+_Noreturn void x86_raise_db(struct x86_cpu *c, u32 dr6, bool fault);
 /* Non-canonical data address: #SS(0) for a stack reference, else #GP(0). */
 _Noreturn void x86_raise_noncanonical(struct x86_cpu *c, gva_t la);
 

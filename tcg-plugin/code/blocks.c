@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The block cache: hash of blocks, hash of code pages, one bump arena.
+ *
+ * Room:     who owns which guest bytes as code, and when that ends.
+ * Talks to: its front end through begin/commit; nobody else.
+ * Never:    frees a block while a vCPU may run it.
+ */
+#include "tcg-plugin/code/blocks.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "tcg-plugin/memory/slots.h"
+
+static unsigned block_hash(const u8 *host, unsigned mode)
+{
+	u64 h = ((u64)(uintptr_t)host + mode) * 0x9e3779b97f4a7c15ull;
+
+	return h >> 48 & (CODE_BLOCK_HASH - 1);
+}
+
+static unsigned page_hash(const u8 *host)
+{
+	u64 h = ((u64)(uintptr_t)host >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull;
+
+	return h >> 52 & (CODE_PAGE_HASH - 1);
+}
+
+static const u8 *page_of(const u8 *host)
+{
+	return (const u8 *)((uintptr_t)host & ~(uintptr_t)(PAGE_SIZE - 1));
+}
+
+static u64 cover_of(const u8 *host, unsigned n)
+{
+	unsigned first = (uintptr_t)host % PAGE_SIZE / 64;
+	unsigned last = ((uintptr_t)host % PAGE_SIZE + n - 1) / 64;
+	u64 upto = last >= 63 ? ~0ull : (1ull << (last + 1)) - 1;
+
+	return upto & ~((1ull << first) - 1);
+}
+
+static void *map_zeroed(size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+int code_cache_init(struct code_cache *cc, size_t arena_size)
+{
+	*cc = (struct code_cache){ .size = arena_size };
+	lock_init(&cc->lock, "tcg code");
+	cc->blocks = map_zeroed(CODE_BLOCK_HASH * sizeof(*cc->blocks));
+	cc->pages = map_zeroed(CODE_PAGE_HASH * sizeof(*cc->pages));
+	cc->arena = map_zeroed(arena_size);
+	cc->writers = map_zeroed(CODE_WRITER_HASH);
+	if (cc->blocks && cc->pages && cc->arena && cc->writers)
+		return 0;
+	code_cache_fini(cc);
+	return -ENOMEM;
+}
+
+void code_cache_fini(struct code_cache *cc)
+{
+	if (cc->blocks)
+		munmap((void *)cc->blocks,
+		       CODE_BLOCK_HASH * sizeof(*cc->blocks));
+	if (cc->pages)
+		munmap((void *)cc->pages, CODE_PAGE_HASH * sizeof(*cc->pages));
+	if (cc->arena)
+		munmap(cc->arena, cc->size);
+	if (cc->writers)
+		munmap((void *)cc->writers, CODE_WRITER_HASH);
+	lock_fini(&cc->lock);
+	*cc = (struct code_cache){ 0 };
+}
+
+static void *arena_take(struct code_cache *cc, size_t n)
+{
+	u8 *p = cc->arena + cc->used;
+
+	n = ALIGN_UP(n, 64);
+	if (n > cc->size - cc->used)
+		return NULL;
+	cc->used += n;
+	return p;
+}
+
+struct block *code_find(struct code_cache *cc, const u8 *host, unsigned mode)
+{
+	struct block *b = atomic_load_explicit(
+		&cc->blocks[block_hash(host, mode)], memory_order_acquire);
+
+	for (; b; b = atomic_load_explicit(&b->hash_next,
+					   memory_order_acquire))
+		if (b->host == host && b->mode == mode &&
+		    atomic_load_explicit(&b->valid, memory_order_relaxed))
+			return b;
+	return NULL;
+}
+
+static struct code_page *page_find(struct code_cache *cc, const u8 *host)
+{
+	struct code_page *p;
+
+	host = page_of(host);
+	p = atomic_load_explicit(&cc->pages[page_hash(host)],
+				 memory_order_acquire);
+	while (p && p->host != host)
+		p = atomic_load_explicit(&p->hash_next, memory_order_acquire);
+	return p;
+}
+
+static struct code_page *page_get(struct code_cache *cc, const u8 *host)
+{
+	struct code_page *p = page_find(cc, host);
+	unsigned h;
+
+	if (p)
+		return p;
+	p = arena_take(cc, sizeof(*p));
+	if (!p)
+		return NULL;
+	host = page_of(host);
+	h = page_hash(host);
+	p->host = host;
+	p->blocks = NULL;
+	p->cover = 0;
+	atomic_store(&p->state, PAGE_PLAIN);
+	atomic_store(&p->hash_next, atomic_load(&cc->pages[h]));
+	atomic_store_explicit(&cc->pages[h], p, memory_order_release);
+	cc->n_pages++;
+	return p;
+}
+
+bool code_page_tracked(struct code_cache *cc, const u8 *host)
+{
+	struct code_page *p = page_find(cc, host);
+
+	return p && atomic_load(&p->state) != PAGE_PLAIN;
+}
+
+/* --- leaving the cache ---------------------------------------------------- */
+
+static void block_unhash(struct code_cache *cc, struct block *b)
+{
+	struct block *_Atomic *at = &cc->blocks[block_hash(b->host, b->mode)];
+	struct block *i;
+
+	while ((i = atomic_load(at)) && i != b)
+		at = &i->hash_next;
+	if (i)
+		atomic_store_explicit(at, atomic_load(&b->hash_next),
+				      memory_order_release);
+	atomic_store(&b->valid, 0);
+	cc->n_invalid++;
+	cc->n_blocks--;
+}
+
+/* Drop the page's blocks that overlap [host, host+n); lock held. */
+static void page_drop(struct code_cache *cc, struct code_page *p,
+		      const u8 *host, unsigned n)
+{
+	struct block **at = &p->blocks, *b;
+
+	p->cover = 0;
+	while ((b = *at)) {
+		if (block_overlaps(b, host, n)) {
+			*at = b->page_next;
+			block_unhash(cc, b);
+			continue;
+		}
+		p->cover |= cover_of(b->host, b->bytes);
+		at = &b->page_next;
+	}
+}
+
+/* Write entries may come back once no block is left. */
+static void page_untrack(struct code_page *p)
+{
+	if (!p->blocks && atomic_load(&p->state) == PAGE_TRACKED)
+		atomic_store(&p->state, PAGE_PLAIN);
+}
+
+bool code_write(struct code_cache *cc, u8 *host, const void *src, unsigned n)
+{
+	SCOPED_LOCK(&cc->lock);
+	struct code_page *p = page_find(cc, host);
+
+	if (!p || atomic_load(&p->state) == PAGE_PLAIN)
+		return false;
+	if (p->cover & cover_of(host, n))
+		page_drop(cc, p, host, n);
+	mem_store(host, src, n);
+	memcpy(p->copy + (uintptr_t)host % PAGE_SIZE, src, n);
+	page_untrack(p);
+	return true;
+}
+
+void code_forget(struct code_cache *cc, const u8 *host, u64 len)
+{
+	SCOPED_LOCK(&cc->lock);
+
+	for (unsigned h = 0; h < CODE_PAGE_HASH; h++) {
+		struct code_page *p = atomic_load(&cc->pages[h]);
+
+		for (; p; p = atomic_load(&p->hash_next)) {
+			if ((u64)(p->host - host) >= len)
+				continue;
+			page_drop(cc, p, p->host, PAGE_SIZE);
+			page_untrack(p);
+		}
+	}
+}
+
+/* Drop each block whose bytes changed, then take a new copy; lock held. */
+static void page_refresh(struct code_cache *cc, struct code_page *p)
+{
+	u8 now[PAGE_SIZE];
+
+	memcpy(now, p->host, PAGE_SIZE);
+	for (unsigned i = 0; i < 64; i++) {
+		if (!(p->cover & 1ull << i) ||
+		    !memcmp(now + i * 64, p->copy + i * 64, 64))
+			continue;
+		page_drop(cc, p, p->host + i * 64, 64);
+		cc->n_stale++;
+	}
+	memcpy(p->copy, now, PAGE_SIZE);
+}
+
+void code_verify(struct code_cache *cc, const u8 *host)
+{
+	struct code_page *p = page_find(cc, host);
+
+	if (!p || atomic_load(&p->state) == PAGE_PLAIN)
+		return;
+	SCOPED_LOCK(&cc->lock);
+	if (memcmp(p->copy, p->host, PAGE_SIZE))
+		page_refresh(cc, p);
+}
+
+void code_flush(struct code_cache *cc)
+{
+	SCOPED_LOCK(&cc->lock);
+
+	memset((void *)cc->blocks, 0, CODE_BLOCK_HASH * sizeof(*cc->blocks));
+	memset((void *)cc->pages, 0, CODE_PAGE_HASH * sizeof(*cc->pages));
+	cc->used = 0;
+	cc->n_blocks = cc->n_pages = 0;
+	cc->n_flush++;
+}
+
+/* --- entering it ---------------------------------------------------------- */
+
+struct block *code_begin(struct code_cache *cc, const u8 *host, unsigned mode,
+			 size_t body, enum code_why *why)
+{
+	struct code_page *p;
+	struct block *b = NULL;
+
+	lock_take(&cc->lock);
+	*why = CODE_FULL;
+	p = page_get(cc, host);
+	if (p && atomic_load(&p->state) != PAGE_TRACKED) {
+		atomic_store(&p->state, PAGE_PROTECTING);
+		*why = CODE_PROTECT;
+	} else if (p && cc->size - cc->used >= sizeof(*b) + body + 64) {
+		b = (struct block *)(void *)(cc->arena + cc->used);
+		memset(b, 0, sizeof(*b));
+		b->host = host;
+		b->mode = mode;
+		if (memcmp(p->copy, p->host, PAGE_SIZE))
+			page_refresh(cc, p);
+		return b;
+	}
+	lock_drop(&cc->lock);
+	return NULL;
+}
+
+void code_commit(struct code_cache *cc, struct block *b, unsigned count,
+		 unsigned bytes, size_t body)
+{
+	unsigned h = block_hash(b->host, b->mode);
+	struct code_page *p = page_find(cc, b->host);
+
+	assert(bytes && (uintptr_t)b->host % PAGE_SIZE + bytes <= PAGE_SIZE);
+	arena_take(cc, sizeof(*b) + body);
+	b->count = count;
+	b->bytes = bytes;
+	b->page_next = p->blocks;
+	p->blocks = b;
+	p->cover |= cover_of(b->host, bytes);
+	atomic_store(&b->valid, 1);
+	atomic_store(&b->hash_next, atomic_load(&cc->blocks[h]));
+	atomic_store_explicit(&cc->blocks[h], b, memory_order_release);
+	cc->n_blocks++;
+	lock_drop(&cc->lock);
+}
+
+void code_abort(struct code_cache *cc)
+{
+	lock_drop(&cc->lock);
+}
+
+void code_page_protected(struct code_cache *cc, const u8 *host)
+{
+	SCOPED_LOCK(&cc->lock);
+	struct code_page *p = page_find(cc, host);
+
+	if (p && atomic_load(&p->state) == PAGE_PROTECTING)
+		atomic_store(&p->state, PAGE_TRACKED);
+}

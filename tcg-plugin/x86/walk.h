@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The page-table walk of the vCPU's MMU (SDM vol. 3, chapter 4).
+ *
+ * Thread: the vCPU's.
+ */
+#ifndef TCG_X86_WALK_H
+#define TCG_X86_WALK_H
+
+#include "tcg-plugin/x86/cpu.h"
+
+enum walk_flag {
+	WALK_PROBE = BIT(16),          /* no rights, no A/D: a debugger looks */
+};
+
+struct walk {
+	gpa_t pa;                      /* of the byte asked for           */
+	u64 size;                      /* of the page that maps it        */
+	bool user, writable, exec;     /* rights of all levels together   */
+	bool dirty, global;
+};
+
+/*
+ * Translate `la` for an access described by page-fault bits PF_W, PF_U, PF_I
+ * (and WALK_*).  0, or the error code of the #PF to raise with bit 31 set.
+ */
+#define WALK_FAULT BIT(31)
+u32 x86_walk(struct x86_cpu *c, gva_t la, u32 access, struct walk *w);
+
+static inline bool x86_canonical(const struct x86_cpu *c, gva_t la)
+{
+	unsigned up = c->cr4 & CR4_LA57 ? 7 : 16;
+
+	return (u64)((s64)(la << up) >> up) == la;
+}
+
+#endif
