@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The wiring room: vm_config in, struct vm out, and back into nothing.
+ *
+ * Room:     the order in which a machine comes to be; one step a function.
+ * Talks to: every room's create and destroy.
+ * Never:    does a step's work itself, knows a device or an architecture.
+ */
+#include "vmm/machine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "vmm/arch.h"
+#include "vmm/base/log.h"
+#include "vmm/base/opts.h"
+#include "vmm/vcpu.h"
+
+#define PIO_SPAN  0x10000ull
+#define MMIO_SPAN (1ull << 52)
+
+/* --- what devices reach through their env --- */
+
+static void env_gsi_set(void *opaque, unsigned n, int level)
+{
+	struct vm *vm = opaque;
+
+	kvm_vm_irq_line(&vm->kvm, n, level);
+}
+
+static struct irq_line env_gsi(void *opaque, unsigned n)
+{
+	return (struct irq_line){ .set = env_gsi_set, .opaque = opaque,
+				  .n = n };
+}
+
+static void env_msi(void *opaque, u64 addr, u32 data)
+{
+	struct vm *vm = opaque;
+
+	kvm_vm_msi(&vm->kvm, addr, data);
+}
+
+static void env_request(void *opaque, unsigned request, int code)
+{
+	vm_request(opaque, (enum vm_request)request, code);
+}
+
+static struct chardev *env_find_chardev(void *opaque, const char *id)
+{
+	struct vm *vm = opaque;
+
+	return chardev_find(vm->chardevs, id);
+}
+
+static void *env_find_backend(void *opaque, enum prop_type t, const char *id)
+{
+	(void)opaque;
+	(void)t;
+	(void)id;
+	return NULL;                   /* no drives or networks yet */
+}
+
+static void fill_env(struct vm *vm)
+{
+	vm->env = (struct device_env){
+		.pio = vm->pio, .mmio = vm->mmio, .gmem = vm->gmem,
+		.loop = vm->loop, .clock = &vm->clock,
+		.gsi = env_gsi,
+		.msi = { .send = env_msi, .opaque = vm },
+		.request = env_request,
+		.find_chardev = env_find_chardev,
+		.find_backend = env_find_backend,
+		.opaque = vm,
+	};
+}
+
+/* --- the steps --- */
+
+static int choose_provider(struct vm *vm, struct err *e)
+{
+	char why[256];
+
+	vm->provider = kvm_provider_choose(vm->config->accel, why,
+					   sizeof(why), e);
+	if (!vm->provider)
+		return e && e->rc ? e->rc : -ENODEV;
+	if (why[0])
+		log_info("%s", why);
+	return 0;
+}
+
+static int create_memory(struct vm *vm, struct err *e)
+{
+	vm->gmem = gmem_create();
+	return kvm_vm_attach_gmem(&vm->kvm, vm->gmem, e);
+}
+
+/* What -rtc says the time is, in ns since 1970. */
+static s64 wall_start(const struct vm_config *c)
+{
+	struct timespec t;
+	struct tm tm;
+
+	if (c->rtc_base == RTC_DATE)
+		return c->rtc_date * 1000000000ll;
+	clock_gettime(CLOCK_REALTIME, &t);
+	if (c->rtc_base == RTC_LOCALTIME && localtime_r(&t.tv_sec, &tm))
+		t.tv_sec += tm.tm_gmtoff;
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+static void mux_quit(void *opaque)
+{
+	vm_quit(opaque, 0);
+}
+
+static int create_loop(struct vm *vm, struct err *e)
+{
+	vm->loop = loop_create("main", e);
+	if (!vm->loop)
+		return -ENOMEM;
+	clock_init(&vm->clock, wall_start(vm->config));
+	vm->chardevs = chardev_set_create(vm->loop);
+	chardev_set_on_quit(vm->chardevs, mux_quit, vm);
+	return 0;
+}
+
+/* -serial and -monitor: item n under the id PREFIXn. */
+static int open_numbered(struct vm *vm, const struct config_item *list,
+			 const char *prefix, struct err *e)
+{
+	char id[32];
+	unsigned n = 0;
+
+	for (const struct config_item *i = list; i; i = i->next, n++) {
+		if (!strcmp(i->text, "none") ||
+		    !strncmp(i->text, "chardev:", 8))
+			continue;
+		snprintf(id, sizeof(id), "%s%u", prefix, n);
+		if (!chardev_open(vm->chardevs, id, i->text, e))
+			return e && e->rc ? e->rc : -EINVAL;
+	}
+	return 0;
+}
+
+static int open_chardevs(struct vm *vm, struct err *e)
+{
+	const struct vm_config *c = vm->config;
+	int rc;
+
+	for (const struct config_item *i = c->chardevs; i; i = i->next) {
+		if (!chardev_open(vm->chardevs, NULL, i->text, e)) {
+			err_prefix(e, "-chardev %s", i->text);
+			return e && e->rc ? e->rc : -EINVAL;
+		}
+	}
+	rc = open_numbered(vm, c->serials, "serial", e);
+	return rc < 0 ? rc : open_numbered(vm, c->monitors,
+					   "compat_monitor", e);
+}
+
+static int create_buses(struct vm *vm, struct err *e)
+{
+	(void)e;
+	vm->pio = bus_create("io", PIO_SPAN);
+	vm->mmio = bus_create("memory", MMIO_SPAN);
+	fill_env(vm);
+	return 0;
+}
+
+static int build_arch(struct vm *vm, struct err *e)
+{
+	vm->arch = &arch_x86_64;
+	return vm->arch->build(vm, e);
+}
+
+static int add_devices(struct vm *vm, struct err *e)
+{
+	for (const struct config_item *i = vm->config->devices; i;
+	     i = i->next) {
+		int rc = machine_device_add(vm, i->text, e);
+
+		if (rc < 0) {
+			err_prefix(e, "-device %s", i->text);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static int create_vcpus(struct vm *vm, struct err *e)
+{
+	const unsigned n = vm->config->cpus;
+
+	vm->vcpus = calloc(n, sizeof(vm->vcpus[0]));
+	if (!vm->vcpus)
+		return err_set(e, -ENOMEM, "%u vCPUs: %m", n);
+	for (unsigned i = 0; i < n; i++) {
+		vm->vcpus[i] = vcpu_create(vm, i, e);
+		if (!vm->vcpus[i])
+			return e && e->rc ? e->rc : -EIO;
+		vm->nvcpus = i + 1;
+	}
+	return 0;
+}
+
+static int first_reset(struct vm *vm, struct err *e)
+{
+	struct list *p;
+
+	list_for_each(p, &vm->devices)
+		device_reset(list_entry(p, struct device, node));
+	return vm->arch->reset ? vm->arch->reset(vm, e) : 0;
+}
+
+static int open_vm(struct vm *vm, struct err *e)
+{
+	return kvm_vm_open(&vm->kvm, vm->provider, e);
+}
+
+/* What happens next is this list. */
+static int (*const build_steps[])(struct vm *vm, struct err *e) = {
+	choose_provider,
+	open_vm,
+	create_memory,
+	create_loop,
+	open_chardevs,
+	create_buses,
+	build_arch,
+	add_devices,
+	create_vcpus,
+	first_reset,
+};
+
+struct vm *machine_build(struct vm_config *c, struct err *e)
+{
+	struct vm *vm = calloc(1, sizeof(*vm));
+
+	if (!vm) {
+		err_set(e, -ENOMEM, "the machine: %m");
+		return NULL;
+	}
+	vm->config = c;
+	vm->kvm.sys_fd = vm->kvm.fd = -1;
+	list_init(&vm->devices);
+	list_init(&vm->roms);
+	list_init(&vm->listeners);
+	for (unsigned i = 0; i < ARRAY_LEN(build_steps); i++) {
+		if (build_steps[i](vm, e) < 0) {
+			machine_destroy(vm);
+			return NULL;
+		}
+	}
+	return vm;
+}
+
+/* --- and back --- */
+
+static void destroy_vcpus(struct vm *vm)
+{
+	const unsigned n = vm->nvcpus;
+
+	for (unsigned i = 0; i < n; i++)
+		vcpu_park_ask(vm->vcpus[i]);
+	vm->nvcpus = 0;
+	for (unsigned i = 0; i < n; i++)
+		vcpu_destroy(vm->vcpus[i]);
+	free(vm->vcpus);
+	vm->vcpus = NULL;
+}
+
+static void destroy_device(struct device *d)
+{
+	list_remove(&d->node);
+	device_destroy(d);
+}
+
+static void destroy_devices(struct vm *vm)
+{
+	while (!list_empty(&vm->devices))
+		destroy_device(list_entry(vm->devices.prev, struct device,
+					  node));
+}
+
+static void destroy_roms(struct vm *vm)
+{
+	while (!list_empty(&vm->roms)) {
+		struct rom_entry *r = list_entry(vm->roms.next,
+						 struct rom_entry, node);
+
+		list_remove(&r->node);
+		free(r->name);
+		free(r);
+	}
+}
+
+void machine_destroy(struct vm *vm)
+{
+	if (!vm)
+		return;
+	destroy_vcpus(vm);
+	destroy_devices(vm);
+	if (vm->arch)
+		vm->arch->destroy(vm);
+	destroy_roms(vm);
+	if (vm->mmio)
+		bus_destroy(vm->mmio);
+	if (vm->pio)
+		bus_destroy(vm->pio);
+	if (vm->chardevs)
+		chardev_set_destroy(vm->chardevs);
+	if (vm->loop)
+		loop_destroy(vm->loop);
+	gmem_destroy(vm->gmem);
+	kvm_vm_close(&vm->kvm);
+	free(vm);
+}
+
+/* --- -device, device_add, device_del --- */
+
+static struct device *device_by_id(struct vm *vm, const char *id)
+{
+	struct list *p;
+
+	list_for_each(p, &vm->devices) {
+		struct device *d = list_entry(p, struct device, node);
+
+		if (d->id && !strcmp(d->id, id))
+			return d;
+	}
+	return NULL;
+}
+
+static int check_class(const struct vm *vm, const char *driver,
+		       const struct device_class **out, struct err *e)
+{
+	const struct device_class *c;
+
+	if (!driver)
+		return err_set(e, -EINVAL, "a device needs driver=NAME");
+	c = device_class_find(driver);
+	if (!c)
+		return err_set(e, -ENODEV, "'%s' is not a valid device model "
+			       "name", driver);
+	if (!c->user_creatable)
+		return err_set(e, -EPERM, "device '%s' is part of the machine "
+			       "and cannot be added", driver);
+	if (vm->nvcpus && !c->hotplug)
+		return err_set(e, -EPERM, "device '%s' cannot be added while "
+			       "the machine exists", driver);
+	*out = c;
+	return 0;
+}
+
+static int set_props(struct device *d, const struct opts *o, struct err *e)
+{
+	const struct opt *p;
+
+	opts_for_each(p, o) {
+		int rc = p->taken ? 0 : device_set_prop(d, p->key, p->val, e);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int device_add_opts(struct vm *vm, struct opts *o, struct err *e)
+{
+	const struct device_class *c = NULL;
+	const char *driver = opts_take(o, "driver");
+	const char *id = opts_take(o, "id");
+	struct device *d;
+	int rc = check_class(vm, driver, &c, e);
+
+	if (rc < 0)
+		return rc;
+	if (id && !opts_id_ok(id))
+		return err_set(e, -EINVAL, "'%s' is no id: a letter, then "
+			       "letters, digits, '-', '.', '_'", id);
+	if (id && device_by_id(vm, id))
+		return err_set(e, -EEXIST, "there is a device '%s' already",
+			       id);
+	d = device_create(c, id, &vm->env);
+	rc = set_props(d, o, e);
+	if (!rc)
+		rc = device_realize(d, e);
+	if (rc < 0) {
+		device_destroy(d);
+		return rc;
+	}
+	list_append(&vm->devices, &d->node);
+	if (vm->nvcpus)
+		device_reset(d);
+	return 0;
+}
+
+int machine_device_add(struct vm *vm, const char *spec, struct err *e)
+{
+	struct opts o;
+	int rc = opts_parse(&o, spec, "driver", e);
+
+	if (rc < 0)
+		return rc;
+	rc = device_add_opts(vm, &o, e);
+	opts_fini(&o);
+	return rc;
+}
+
+int machine_device_del(struct vm *vm, const char *id, struct err *e)
+{
+	struct device *d = device_by_id(vm, id);
+
+	if (!d)
+		return err_set(e, -ENOENT, "Device '%s' not found", id);
+	if (!d->class->hotplug)
+		return err_set(e, -EPERM, "device '%s' (%s) cannot be removed "
+			       "while the machine exists", id, d->class->name);
+	destroy_device(d);
+	return 0;
+}
