@@ -82,6 +82,10 @@ static inline void mem_mark_dirty(const struct mem_slot *s, gpa_t gpa)
 		atomic_fetch_or(&s->dirty[page / 64], bit);
 }
 
+typedef u16 mem_u16 __attribute__((aligned(1), may_alias));
+typedef u32 mem_u32 __attribute__((aligned(1), may_alias));
+typedef u64 mem_u64 __attribute__((aligned(1), may_alias));
+
 /* Store as the guest's instruction does: 1, 2, 4 and 8 bytes at once and
  * exactly once (memcpy may store a byte twice). */
 static inline void mem_store(void *to, const void *from, unsigned n)
@@ -90,9 +94,9 @@ static inline void mem_store(void *to, const void *from, unsigned n)
 
 	switch (n) {
 	case 1: *(volatile u8 *)to = *(const u8 *)from; return;
-	case 2: memcpy(&v, from, 2); *(volatile u16 *)to = v; return;
-	case 4: memcpy(&v, from, 4); *(volatile u32 *)to = v; return;
-	case 8: memcpy(&v, from, 8); *(volatile u64 *)to = v; return;
+	case 2: memcpy(&v, from, 2); *(volatile mem_u16 *)to = v; return;
+	case 4: memcpy(&v, from, 4); *(volatile mem_u32 *)to = v; return;
+	case 8: memcpy(&v, from, 8); *(volatile mem_u64 *)to = v; return;
 	default: memcpy(to, from, n);
 	}
 }
@@ -103,9 +107,9 @@ static inline void mem_load(void *to, const void *from, unsigned n)
 
 	switch (n) {
 	case 1: v = *(const volatile u8 *)from; break;
-	case 2: v = *(const volatile u16 *)from; break;
-	case 4: v = *(const volatile u32 *)from; break;
-	case 8: v = *(const volatile u64 *)from; break;
+	case 2: v = *(const volatile mem_u16 *)from; break;
+	case 4: v = *(const volatile mem_u32 *)from; break;
+	case 8: v = *(const volatile mem_u64 *)from; break;
 	default: memcpy(to, from, n); return;
 	}
 	memcpy(to, &v, n);

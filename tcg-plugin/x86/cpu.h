@@ -196,9 +196,6 @@ struct x86_cpu {
 	u64 debug_dr[8];
 	bool singlestep, one_insn;     /* x86_run_block runs just one       */
 	bool dr_armed;                 /* DR7 or guest_debug arms some DRn  */
-	bool alone;                    /* exec runs this instruction as a
-					  block of its own: stores into it
-					  and watched data need no restart */
 	bool rmw_locked;               /* mem_rmw_lock is held            */
 	u32 db_hits;                   /* DR6 bits the instruction earned   */
 

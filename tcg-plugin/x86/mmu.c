@@ -7,9 +7,8 @@
  * Talks to: walk.c, memory slots, the block cache, mmio.c.
  * Never:    touches a byte before every page of the access is known good.
  *
- * A store into the block being executed, or onto a watched address, restarts
- * the instruction as a block of its own (LEAVE_AGAIN; c->alone), so that it
- * takes effect exactly.
+ * A store into the block being executed sets REQ_CODE, one onto a watched
+ * address REQ_COMMIT: the block ends after this instruction.
  */
 #include <errno.h>
 #include <string.h>
@@ -29,19 +28,10 @@ struct part {
 
 /* --- translating ---------------------------------------------------------- */
 
-static bool smap_guards(const struct x86_cpu *c, const struct walk *w,
-			unsigned mode)
-{
-	return mode == TLB_SUPER && w->user && (c->cr4 & CR4_SMAP) &&
-	       (c->cr0 & CR0_PG);
-}
-
 /* Fill what this walk proved; page may be cached for `kind` accesses. */
-static void fill(struct x86_cpu *c, const struct walk *w, unsigned mode,
-		 enum tlb_kind kind, gva_t la, u8 *page)
+static void fill(struct x86_cpu *c, unsigned mode, enum tlb_kind kind,
+		 gva_t la, u8 *page)
 {
-	if (smap_guards(c, w, mode) && kind != TLB_EXEC)
-		return;
 	if (c->dr_armed && kind != TLB_EXEC &&
 	    x86_debug_page_watched(c, la, kind == TLB_WRITE))
 		return;
@@ -58,14 +48,17 @@ static void fill(struct x86_cpu *c, const struct walk *w, unsigned mode,
 static void check_canonical(struct x86_cpu *c, gva_t la)
 {
 	if (c->mode == MODE_LONG && !x86_canonical(c, la))
-		x86_raise_err(c, EXC_GP, 0);
+		x86_raise_noncanonical(c, la);
 }
 
 static void translate(struct x86_cpu *c, struct part *p, unsigned mode,
 		      enum tlb_kind kind)
 {
-	static const u32 access_of[TLB_KINDS] = { 0, PF_W, PF_I };
-	u32 access = access_of[kind] | (mode == TLB_USER ? PF_U : 0), bad;
+	static const u32 of_kind[TLB_KINDS] = { 0, PF_W, PF_I };
+	static const u32 of_mode[TLB_MODES] = {
+		[TLB_USER] = PF_U, [TLB_SUPER_AC] = WALK_AC,
+	};
+	u32 access = of_kind[kind] | of_mode[mode], bad;
 	const struct mem_slot *s;
 	struct walk w;
 
@@ -84,7 +77,7 @@ static void translate(struct x86_cpu *c, struct part *p, unsigned mode,
 	p->host = s->host + (w.pa - s->gpa);
 	if (kind == TLB_WRITE)
 		mem_mark_dirty(s, w.pa);
-	fill(c, &w, mode, kind, p->la,
+	fill(c, mode, kind, p->la,
 	     p->host - (uintptr_t)p->host % PAGE_SIZE);
 }
 
@@ -116,9 +109,8 @@ static void watch(struct x86_cpu *c, gva_t la, unsigned n, bool write)
 	hits = x86_debug_data_hit(c, la, n, write);
 	if (!hits)
 		return;
-	if (!c->alone)
-		x86_exit(c, LEAVE_AGAIN);
 	c->db_hits |= hits;
+	atomic_fetch_or(&c->request, REQ_COMMIT);
 }
 
 /* --- reading -------------------------------------------------------------- */
@@ -149,8 +141,8 @@ static bool store_code(struct x86_cpu *c, u8 *host, const void *buf,
 	const struct block *b = to_tcg_vcpu(c)->running;
 	bool held = c->rmw_locked, done;
 
-	if (b && !c->alone && block_overlaps(b, host, n))
-		x86_exit(c, LEAVE_AGAIN);
+	if (b && block_overlaps(b, host, n))
+		atomic_fetch_or(&c->request, REQ_CODE);
 	*(volatile u8 *)host;          /* fault here, holding no lock     */
 	if (!held)
 		mem_rmw_lock(c);

@@ -120,7 +120,7 @@ static u32 rights_fault(const struct x86_cpu *c, const struct walk *w,
 		return 0;
 	}
 	if (!user && w->user && (c->cr4 & CR4_SMAP) &&
-	    (!(c->rflags & FL_AC) || c->cpl == 3))
+	    !(access & WALK_AC))
 		return PF_P;
 	if (w->user && pkey_denies(c, leaf, access))
 		return PF_P | PF_PK;

@@ -11,6 +11,7 @@
 
 enum walk_flag {
 	WALK_PROBE = BIT(16),          /* no rights, no A/D: a debugger looks */
+	WALK_AC    = BIT(17),          /* RFLAGS.AC opens user pages (SMAP) */
 };
 
 struct walk {
