@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ACPI tables that say what this machine has.
+ *
+ * Room:     ACPI 6.4: RSDP, XSDT, FADT, FACS, MADT, MCFG, HPET, DSDT.
+ * Talks to: the machine's facts in struct acpi_facts; writes one image.
+ * Never:    looks at a device; the machine tells it which are there.
+ */
+#ifndef MOTE_X86_ACPI_H
+#define MOTE_X86_ACPI_H
+
+#include "vmm/base/err.h"
+#include "vmm/base/strbuf.h"
+#include "vmm/base/types.h"
+
+struct acpi_facts {
+	unsigned cpus;
+	const u32 *apic_ids;           /* cpus of them                     */
+	u64 low_end, high_end;         /* RAM ends; high_end 4 GiB if none */
+	u64 pci_low, pci_low_end;      /* 32-bit MMIO window, end exclusive */
+	u64 pci_high, pci_high_end;    /* 64-bit window, 0: none           */
+	u64 ecam;                      /* 0: none                          */
+	/* INTx: pin `pin` (0 = A) of root device `slot` is this GSI. */
+	unsigned (*pci_gsi)(unsigned slot, unsigned pin);
+	u16 com[4];                    /* base or 0: absent                */
+	u8  com_irq[4];
+	u16 pm_base;                   /* PM1a event block; 0: no ACPI PM  */
+	u16 gpe_base;
+	u8  sci;
+	u8  s5_type;                   /* SLP_TYP of S5                    */
+	u16 reset_port;                /* 0: none                          */
+	u8  reset_value;
+	u16 fw_cfg;                    /* 0: absent                        */
+	u16 pvpanic;
+	u64 hpet;
+	bool rtc, i8042;
+};
+
+/* The tables as they go to `base` (64-byte aligned); the RSDP is first. */
+void acpi_build(const struct acpi_facts *f, gpa_t base, struct strbuf *out);
+
+/* The DSDT's AML, without its header. */
+void acpi_dsdt(const struct acpi_facts *f, struct strbuf *out);
+
+#endif
