@@ -124,6 +124,7 @@ static int create_loop(struct vm *vm, struct err *e)
 	if (!vm->loop)
 		return -ENOMEM;
 	clock_init(&vm->clock, wall_start(vm->config));
+	vm->stopped_ns = clock_host_ns();
 	vm->chardevs = chardev_set_create(vm->loop);
 	chardev_set_on_quit(vm->chardevs, mux_quit, vm);
 	return 0;

@@ -138,6 +138,23 @@ static void devices_each(struct vm *vm, void (*fn)(struct device *d))
 		fn(list_entry(p, struct device, node));
 }
 
+/* -rtc clock=vm stands still with the guest; host and rt have gone on. */
+static void start_clock(struct vm *vm)
+{
+	if (vm->config->rtc_clock != RTC_CLOCK_VM)
+		clock_set_wall_ns(&vm->clock, clock_wall_ns(&vm->clock) +
+				  clock_host_ns() - vm->stopped_ns);
+	clock_start(&vm->clock);
+	loop_clock_changed(vm->loop);
+}
+
+static void stop_clock(struct vm *vm)
+{
+	clock_stop(&vm->clock);
+	vm->stopped_ns = clock_host_ns();
+	loop_clock_changed(vm->loop);
+}
+
 int vm_start(struct vm *vm, struct err *e)
 {
 	const enum run_state s = vm->state;
@@ -149,8 +166,7 @@ int vm_start(struct vm *vm, struct err *e)
 			       "%s", run_state_name(s));
 	vm_set_state(vm, RUN_RUNNING);
 	vm_notify(vm, VM_EV_RESUME, 0);
-	clock_start(&vm->clock);
-	loop_clock_changed(vm->loop);
+	start_clock(vm);
 	devices_each(vm, device_resume);
 	resume_all(vm);
 	return 0;
@@ -161,8 +177,7 @@ void vm_pause(struct vm *vm, enum run_state s)
 	if (vm->state != RUN_RUNNING)
 		return;
 	park_all(vm);
-	clock_stop(&vm->clock);
-	loop_clock_changed(vm->loop);
+	stop_clock(vm);
 	devices_each(vm, device_quiesce);
 	vm_set_state(vm, s);
 	vm_notify(vm, VM_EV_STOP, 0);

@@ -26,6 +26,7 @@
 #include "vmm/kvm/kvm.h"
 
 struct arch;
+struct monitors;
 struct vcpu;
 
 enum run_state {
@@ -55,6 +56,7 @@ struct vm {
 	struct bus *pio, *mmio;
 	struct loop *loop;
 	struct clock clock;
+	s64 stopped_ns;                /* host time when the clock stopped */
 	struct chardev_set *chardevs;
 	struct device_env env;
 	struct list devices;           /* struct device.node, realize order */
@@ -69,6 +71,7 @@ struct vm {
 	_Atomic u32 pending;           /* BIT(vm_request): posted, not handled */
 	_Atomic int request_code[VM_REQ_COUNT];
 	struct list listeners;         /* struct vm_listener             */
+	struct monitors *monitors;     /* monitor/'s; NULL: not started  */
 };
 
 /* Told after each change, on the loop: QMP events, gdb, the monitor. */

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vm_config: made, filled with defaults, freed.
+ *
+ * Room:     plain data; the one place that knows what is there by default.
+ * Never:    opens anything.
+ */
+#include "vmm/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/options_priv.h"
+
+void config_init(struct vm_config *c)
+{
+	*c = (struct vm_config){
+		.cpus = 1, .max_cpus = 1, .sockets = 1, .cores = 1,
+		.threads = 1, .ram_bytes = 128 * MiB,
+	};
+	config_set_str(&c->machine, "pc");
+}
+
+static void items_free(struct config_item *i)
+{
+	while (i) {
+		struct config_item *next = i->next;
+
+		free(i->text);
+		free(i);
+		i = next;
+	}
+}
+
+void config_fini(struct vm_config *c)
+{
+	char *const strings[] = {
+		c->machine, c->machine_opts, c->accel, c->accel_opts, c->cpu,
+		c->kernel, c->initrd, c->append, c->name, c->uuid, c->gdb,
+		c->log_items, c->log_file, c->pidfile, c->sandbox,
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(strings); i++)
+		free(strings[i]);
+	items_free(c->devices);
+	items_free(c->chardevs);
+	items_free(c->serials);
+	items_free(c->monitors);
+	items_free(c->mons);
+	*c = (struct vm_config){ 0 };
+}
+
+void config_set_str(char **field, const char *text)
+{
+	free(*field);
+	*field = strdup(text);
+	assert(*field);
+}
+
+void config_append(struct config_item **list, const char *text)
+{
+	struct config_item *i = calloc(1, sizeof(*i));
+
+	assert(i);
+	config_set_str(&i->text, text);
+	while (*list)
+		list = &(*list)->next;
+	*list = i;
+}
+
+/* --- serial ports --- */
+
+unsigned config_serial_count(const struct vm_config *c)
+{
+	unsigned n = 0;
+
+	for (const struct config_item *i = c->serials; i; i = i->next)
+		n++;
+	return n;
+}
+
+/* The chardev id of item `n`, whose text is `text`, in a PREFIXn list. */
+static const char *numbered_id(const char *text, const char *prefix,
+			       unsigned n, char *buf, size_t len)
+{
+	if (!strcmp(text, "none"))
+		return NULL;
+	if (!strncmp(text, "chardev:", 8))
+		return text + 8;
+	snprintf(buf, len, "%s%u", prefix, n);
+	return buf;
+}
+
+const char *config_serial(const struct vm_config *c, unsigned n, char buf[16])
+{
+	const struct config_item *i = c->serials;
+
+	for (unsigned skip = n; i && skip; skip--)
+		i = i->next;
+	return i ? numbered_id(i->text, "serial", n, buf, 16) : NULL;
+}
+
+/* --- defaults --- */
+
+/* A serial device asked for by -device takes the default one's place. */
+static bool serial_device_given(const struct vm_config *c)
+{
+	for (const struct config_item *i = c->devices; i; i = i->next)
+		if (!strncmp(i->text, "isa-serial", 10))
+			return true;
+	return false;
+}
+
+static void add_mon(struct vm_config *c, const char *id)
+{
+	struct strbuf s = STRBUF_INIT;
+
+	strbuf_addf(&s, "chardev=%s,mode=readline", id);
+	config_append(&c->mons, s.buf);
+	strbuf_fini(&s);
+}
+
+static void list_monitors(struct vm_config *c)
+{
+	char buf[32];
+	const char *id;
+	unsigned n = 0;
+
+	for (const struct config_item *i = c->monitors; i; i = i->next, n++) {
+		id = numbered_id(i->text, "compat_monitor", n, buf,
+				 sizeof(buf));
+		if (id)
+			add_mon(c, id);
+	}
+	n = 0;
+	for (const struct config_item *i = c->serials; i; i = i->next, n++) {
+		if (strncmp(i->text, "mon:", 4))
+			continue;
+		snprintf(buf, sizeof(buf), "serial%u", n);
+		add_mon(c, buf);
+	}
+}
+
+int config_defaults(struct option_run *r, struct err *e)
+{
+	struct vm_config *c = r->c;
+	const bool terminal = c->nographic ||
+			      !(r->display_none || c->daemonize);
+	const bool serial = !c->nodefaults && !c->serials &&
+			    !serial_device_given(c);
+	const bool monitor = !c->nodefaults && !r->monitor_given;
+
+	if (c->daemonize && c->nographic)
+		return err_set(e, -EINVAL, "-nographic cannot be used with "
+			       "-daemonize: a daemon has no terminal");
+	if (terminal && serial)
+		config_append(&c->serials, monitor ? "mon:stdio" : "stdio");
+	else if (terminal && monitor)
+		config_append(&c->monitors, "stdio");
+	else if (serial)
+		config_append(&c->serials, "null");
+	list_monitors(c);
+	return 0;
+}

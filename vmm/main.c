@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From argv to a running VM and out again.
+ *
+ * Room:     process things: daemon, pid file, signals, exit status.
+ * Talks to: options, machine, monitors, the main loop.
+ * Never:    anything a VM needs once it runs.
+ *
+ * This is the only file that prints sentences of struct err and ends the
+ * process.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "monitor/monitor.h"
+#include "vmm/base/log.h"
+#include "vmm/base/strbuf.h"
+#include "vmm/machine.h"
+
+/* What this process holds; -1 and NULL when it does not. */
+struct process {
+	struct vm_config config;
+	struct vm *vm;
+	int report_fd;                 /* to the parent of a daemon */
+	int pid_fd, signal_fd;
+};
+
+static int complain(const struct err *e)
+{
+	fprintf(stderr, "mote: %s\n", e->msg);
+	if (e->hint[0])
+		fprintf(stderr, "mote: %s\n", e->hint);
+	return -1;
+}
+
+/* --- daemon --- */
+
+/* The first parent: ends as the daemon's start went. */
+static int wait_for_daemon(int fd)
+{
+	char ok = 0;
+	ssize_t n;
+
+	do
+		n = read(fd, &ok, 1);
+	while (n < 0 && errno == EINTR);
+	return n == 1 && ok == 'r' ? 0 : 1;
+}
+
+/*
+ * Returns in the daemon with 0.  In the first process `*status` gets what to
+ * exit with, and it returns 1.
+ */
+static int daemon_begin(struct process *p, int *status, struct err *e)
+{
+	int fds[2];
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_set(e, -errno, "-daemonize: pipe: %m");
+	pid = fork();
+	if (pid < 0)
+		return err_set(e, -errno, "-daemonize: fork: %m");
+	if (pid) {
+		close(fds[1]);
+		*status = wait_for_daemon(fds[0]);
+		return 1;
+	}
+	close(fds[0]);
+	p->report_fd = fds[1];
+	setsid();
+	pid = fork();                  /* no session leader: no terminal */
+	if (pid < 0)
+		return err_set(e, -errno, "-daemonize: fork: %m");
+	if (pid) {
+		*status = 0;
+		return 1;
+	}
+	umask(027);
+	return 0;
+}
+
+/* It runs: let go of the terminal and tell the parent. */
+static int daemon_ready(struct process *p, struct err *e)
+{
+	int fd;
+
+	if (p->report_fd < 0)
+		return 0;
+	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (fd < 0 || chdir("/") < 0)
+		return err_set(e, -errno, "-daemonize: %m");
+	for (int i = 0; i <= 2; i++)
+		dup2(fd, i);
+	if (fd > 2)
+		close(fd);
+	if (write(p->report_fd, "r", 1) < 0)
+		return err_set(e, -errno, "-daemonize: report: %m");
+	close(p->report_fd);
+	p->report_fd = -1;
+	return 0;
+}
+
+/* --- pid file --- */
+
+static int pidfile_write(struct process *p, struct err *e)
+{
+	const char *path = p->config.pidfile;
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (!path)
+		return 0;
+	p->pid_fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	if (p->pid_fd < 0)
+		return err_set(e, -errno, "pid file %s: %m", path);
+	if (fcntl(p->pid_fd, F_SETLK, &whole) < 0) {
+		close(p->pid_fd);
+		p->pid_fd = -1;        /* not ours to remove */
+		return err_set(e, -EBUSY, "pid file %s belongs to a process "
+			       "that runs", path);
+	}
+	if (ftruncate(p->pid_fd, 0) < 0 ||
+	    dprintf(p->pid_fd, "%d\n", (int)getpid()) < 0)
+		return err_set(e, -errno, "pid file %s: %m", path);
+	return 0;
+}
+
+static void pidfile_remove(struct process *p)
+{
+	if (p->pid_fd < 0)
+		return;
+	unlink(p->config.pidfile);
+	close(p->pid_fd);
+}
+
+/* --- signals --- */
+
+static void signals_set(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+}
+
+static void on_signal(void *opaque, u32 events)
+{
+	struct process *p = opaque;
+	struct signalfd_siginfo si;
+
+	(void)events;
+	if (read(p->signal_fd, &si, sizeof(si)) != sizeof(si))
+		return;
+	log_info("ended by signal %u from process %u", si.ssi_signo,
+		 si.ssi_pid);
+	vm_quit(p->vm, 0);
+}
+
+/* Before any thread exists: all of them inherit the mask. */
+static int signals_open(struct process *p, struct err *e)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t set;
+
+	sigaction(SIGPIPE, &ignore, NULL);
+	signals_set(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	p->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return p->signal_fd < 0 ? err_set(e, -errno, "signalfd: %m") : 0;
+}
+
+/* --- life --- */
+
+static int log_open(const struct vm_config *c, struct err *e)
+{
+	u32 mask = 0;
+	int rc = c->log_file ? log_set_file(c->log_file, e) : 0;
+
+	if (rc < 0 || !c->log_items)
+		return rc;
+	rc = log_parse_mask(c->log_items, &mask, e);
+	log_set_mask(mask);
+	return rc;
+}
+
+static int process_start(struct process *p, struct err *e)
+{
+	int rc = signals_open(p, e);
+
+	if (!rc)
+		rc = log_open(&p->config, e);
+	if (!rc)
+		rc = pidfile_write(p, e);
+	if (rc)
+		return rc;
+	p->vm = machine_build(&p->config, e);
+	if (!p->vm)
+		return -1;
+	rc = loop_watch(p->vm->loop, p->signal_fd, EPOLLIN, on_signal, p);
+	if (rc < 0)
+		return err_set(e, rc, "watch for signals: %m");
+	rc = monitors_start(p->vm, e);
+	if (!rc)
+		rc = daemon_ready(p, e);
+	if (!rc && !p->config.start_paused)
+		rc = vm_start(p->vm, e);
+	return rc;
+}
+
+static void process_end(struct process *p)
+{
+	if (p->vm) {
+		vm_pause(p->vm, RUN_SHUTDOWN);
+		monitors_stop(p->vm);
+		machine_destroy(p->vm);
+	}
+	chardev_restore_tty();
+	pidfile_remove(p);
+	if (p->signal_fd >= 0)
+		close(p->signal_fd);
+	config_fini(&p->config);
+}
+
+static int process_run(struct process *p)
+{
+	struct err e = { 0 };
+	int code = 1;
+
+	if (process_start(p, &e) < 0) {
+		chardev_restore_tty();
+		complain(&e);
+	} else {
+		loop_run(p->vm->loop);
+		code = p->vm->exit_code;
+	}
+	process_end(p);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct process p = { .report_fd = -1, .pid_fd = -1, .signal_fd = -1 };
+	struct strbuf out = STRBUF_INIT;
+	struct err e = { 0 };
+	int rc, status = 0;
+
+	config_init(&p.config);
+	rc = config_parse(&p.config, argc, argv, &out, &e);
+	fputs(out.buf, stdout);
+	strbuf_fini(&out);
+	if (!rc && p.config.daemonize && !p.config.wants_exit)
+		rc = daemon_begin(&p, &status, &e);
+	if (rc < 0) {
+		complain(&e);
+		status = 1;
+	}
+	if (rc || p.config.wants_exit) {
+		config_fini(&p.config);
+		return status;
+	}
+	return process_run(&p);
+}
