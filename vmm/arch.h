@@ -37,6 +37,9 @@ struct arch {
 	void (*destroy)(struct vm *vm);
 	/* (Re)load boot state into vCPU registers and RAM images. [loop, parked] */
 	int  (*reset)(struct vm *vm, struct err *e);
+	/* The id KVM_CREATE_VCPU wants for vCPU `index` (the APIC ID). NULL:
+	 * the index. [vcpu] */
+	unsigned (*vcpu_id)(struct vm *vm, unsigned index);
 	/* CPUID, MSRs: once per vCPU after creation. [vcpu] */
 	int  (*vcpu_init)(struct vcpu *v, struct err *e);
 	/* Registers as a plain struct; memory of regs_size. [vcpu] */

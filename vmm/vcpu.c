@@ -280,7 +280,9 @@ static void vcpu_signals(void)
 static int vcpu_open(struct vcpu *v)
 {
 	const struct arch *a = v->vm->arch;
-	int rc = kvm_vcpu_open(&v->kvm, &v->vm->kvm, v->index, v->start_err);
+	const unsigned id = a && a->vcpu_id ? a->vcpu_id(v->vm, v->index)
+					     : v->index;
+	int rc = kvm_vcpu_open(&v->kvm, &v->vm->kvm, id, v->start_err);
 
 	if (rc < 0)
 		return rc;

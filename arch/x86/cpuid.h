@@ -17,7 +17,7 @@
 
 struct strbuf;
 
-enum { CPUID_MAX = 128 };
+enum { CPUID_MAX = 256 };
 
 struct cpuid_list {
 	struct kvm_cpuid2 head;

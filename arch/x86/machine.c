@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The x86-64 PC: built, reset, asked for registers.
+ *
+ * Room:     the order of things; memory.c, pc.c, irqchip.c, acpi.c, cpuid.c
+ *           and boot.c do them.
+ * Talks to: vm.h, the kvm doors.
+ * Never:    runs firmware: a kernel is loaded and entered directly.
+ *
+ * Reset, in order: RAM images and tables, boot CPU at the kernel's entry,
+ * other CPUs waiting for their SIPI, interrupt controllers as created.
+ */
+#include "arch/x86/machine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/x86/regs.h"
+#include "vmm/arch.h"
+#include "vmm/base/log.h"
+#include "vmm/vcpu.h"
+
+/* --- build ----------------------------------------------------------------- */
+
+static int open_kernel(struct x86_machine *m, struct err *e)
+{
+	const struct vm_config *c = m->vm->config;
+
+	if (!c->kernel)
+		return err_set(e, -ENOTSUP, "starting without a kernel (a "
+			       "missing firmware) is not supported yet: use "
+			       "-kernel");
+	m->boot = boot_open(c->kernel, c->initrd, c->append, e);
+	return m->boot ? 0 : (e && e->rc ? e->rc : -EINVAL);
+}
+
+static int choose_topology(struct x86_machine *m, struct err *e)
+{
+	const struct vm_config *c = m->vm->config;
+	struct cpuid_topology *t = &m->topology;
+	int most = kvm_vm_check(&m->vm->kvm, KVM_CAP_MAX_VCPUS);
+
+	t->cpus = MAX(c->cpus, 1u);
+	t->sockets = MAX(c->sockets, 1u);
+	t->cores = MAX(c->cores, 1u);
+	t->threads = MAX(c->threads, 1u);
+	if (most > 0 && t->cpus > (unsigned)most)
+		return err_set(e, -EINVAL, "-smp %u: %s runs at most %d CPUs",
+			       t->cpus, m->vm->provider->name, most);
+	m->apic_ids = calloc(t->cpus, sizeof(*m->apic_ids));
+	if (!m->apic_ids)
+		abort();
+	for (unsigned i = 0; i < t->cpus; i++)
+		m->apic_ids[i] = cpuid_apic_id(t, i);
+	return 0;
+}
+
+static int choose_cpuid(struct x86_machine *m, struct err *e)
+{
+	struct strbuf missing = STRBUF_INIT;
+	int rc;
+
+	m->cpuid = calloc(1, sizeof(*m->cpuid));
+	if (!m->cpuid)
+		abort();
+	m->cpuid->head.nent = CPUID_MAX - 16;  /* room for leaves we add */
+	rc = kvm_sys_ioctl(&m->vm->kvm, KVM_GET_SUPPORTED_CPUID, m->cpuid);
+	if (rc < 0)
+		return err_set(e, rc, "%s does not say which CPU it offers: %m",
+			       m->vm->provider->name);
+	rc = cpuid_apply_model(m->cpuid, m->vm->config->cpu, &missing, e);
+	if (rc == 0 && missing.len)
+		log_warn("-cpu: %s does not have %s", m->vm->provider->name,
+			 missing.buf);
+	strbuf_fini(&missing);
+	return rc;
+}
+
+static int create_irqchip(struct x86_machine *m, struct err *e)
+{
+	return kvm_vm_create_irqchip(&m->vm->kvm, e);
+}
+
+static int (*const build_steps[])(struct x86_machine *m, struct err *e) = {
+	open_kernel,
+	choose_topology,
+	choose_cpuid,
+	x86_memory_create,
+	create_irqchip,
+	x86_devices_create,
+};
+
+static int build(struct vm *vm, struct err *e)
+{
+	struct x86_machine *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		abort();
+	m->vm = vm;
+	vm->arch_state = m;
+	for (unsigned i = 0; i < ARRAY_LEN(build_steps); i++) {
+		int rc = build_steps[i](m, e);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static void destroy(struct vm *vm)
+{
+	struct x86_machine *m = x86_machine(vm);
+
+	if (!m)
+		return;
+	if (m->listener.fn)
+		vm_unlisten(vm, &m->listener);
+	x86_irqchip_fini(m);
+	boot_close(m->boot);
+	free(m->apic_ids);
+	free(m->cpuid);
+	free(m);
+	vm->arch_state = NULL;
+}
+
+/* --- vCPUs ----------------------------------------------------------------- */
+
+static unsigned vcpu_id(struct vm *vm, unsigned index)
+{
+	return x86_machine(vm)->apic_ids[index];
+}
+
+static int vcpu_init(struct vcpu *v, struct err *e)
+{
+	struct x86_machine *m = x86_machine(v->vm);
+	struct cpuid_list *l = malloc(sizeof(*l));
+	int rc;
+
+	if (!l)
+		abort();
+	*l = *m->cpuid;
+	cpuid_set_topology(l, &m->topology, v->index);
+	rc = kvm_vcpu_ioctl(&v->kvm, KVM_SET_CPUID2, l);
+	free(l);
+	return rc < 0 ? err_set(e, rc, "vCPU %u: its CPUID: %m", v->index) : 0;
+}
+
+static int get_regs(struct vcpu *v, void *regs)
+{
+	return x86_regs_get(v, regs);
+}
+
+static int translate(struct vm *vm, const void *regs, gva_t va, gpa_t *pa,
+		     u64 *attr)
+{
+	struct paging p = x86_regs_paging(regs);
+
+	return paging_translate(vm->gmem, &p, va, pa, attr);
+}
+
+static void walk(struct vm *vm, const void *regs,
+		 int (*fn)(const struct arch_mapping *m, void *o), void *o)
+{
+	struct paging p = x86_regs_paging(regs);
+
+	paging_walk(vm->gmem, &p, fn, o);
+}
+
+/* --- reset ----------------------------------------------------------------- */
+
+static void tell_rom(void *opaque, gpa_t addr, u64 size, const char *name)
+{
+	struct x86_machine *m = opaque;
+
+	if (!m->roms_told)
+		vm_rom_add(m->vm, addr, size, name, "ram");
+}
+
+static int write_acpi(struct x86_machine *m, struct err *e)
+{
+	struct acpi_facts f = {
+		.cpus = m->topology.cpus, .apic_ids = m->apic_ids,
+		.low_end = m->env.low_end, .high_end = m->high_end,
+	};
+	struct strbuf tables = STRBUF_INIT;
+	int rc;
+
+	x86_devices_facts(m, &f);
+	acpi_build(&f, BOOT_ACPI, &tables);
+	if (BOOT_ACPI + tables.len > BOOT_FIRMWARE_END)
+		rc = err_set(e, -E2BIG, "the ACPI tables need %zu bytes, there "
+			     "is room for %d", tables.len,
+			     BOOT_FIRMWARE_END - BOOT_ACPI);
+	else
+		rc = boot_write(&m->env, BOOT_ACPI, tables.buf, tables.len,
+				"ACPI tables", e);
+	strbuf_fini(&tables);
+	m->env.rsdp = BOOT_ACPI;
+	return rc;
+}
+
+struct put_call {
+	const struct x86_regs *regs;
+	struct err *e;
+	int rc;
+};
+
+static void put_regs(struct vcpu *v, void *opaque)
+{
+	struct put_call *c = opaque;
+
+	c->rc = x86_regs_put(v, c->regs, c->e);
+}
+
+static int reset_vcpus(struct x86_machine *m, const struct boot_entry *entry,
+		       struct err *e)
+{
+	struct x86_regs *r = malloc(sizeof(*r));
+	u32 signature = cpuid_signature(m->cpuid);
+	int rc = 0;
+
+	if (!r)
+		abort();
+	for (unsigned i = 0; i < m->vm->nvcpus && rc == 0; i++) {
+		struct put_call c = { .regs = r, .e = e };
+
+		x86_regs_reset(r, i == 0, signature);
+		if (i == 0)
+			rc = boot_enter(entry, &m->env, r, e);
+		if (rc < 0)
+			break;
+		vcpu_call(m->vm->vcpus[i], put_regs, &c);
+		rc = c.rc;
+	}
+	free(r);
+	return rc;
+}
+
+static int reset(struct vm *vm, struct err *e)
+{
+	struct x86_machine *m = x86_machine(vm);
+	struct boot_entry entry;
+	int rc;
+
+	m->env.rom = tell_rom;
+	m->env.opaque = m;
+	rc = write_acpi(m, e);
+	if (rc == 0)
+		rc = boot_load(m->boot, &m->env, &entry, e);
+	if (rc == 0)
+		rc = reset_vcpus(m, &entry, e);
+	if (rc == 0)
+		rc = x86_irqchip_reset(m, e);
+	m->roms_told = true;
+	return rc;
+}
+
+const struct arch arch_x86_64 = {
+	.name      = "x86_64",
+	.regs_size = sizeof(struct x86_regs),
+	.build     = build,
+	.destroy   = destroy,
+	.reset     = reset,
+	.vcpu_id   = vcpu_id,
+	.vcpu_init = vcpu_init,
+	.get_regs  = get_regs,
+	.translate = translate,
+	.walk      = walk,
+	.regs      = x86_arch_regs,
+};
