@@ -53,6 +53,8 @@ struct arch {
 	/* KVM exits only this architecture knows; false: unknown. [vcpu] */
 	bool (*handle_exit)(struct vcpu *v);
 	const struct arch_reg *regs;   /* ends with name NULL           */
+	/* The models -cpu takes, one a line; NULL ok. [any] */
+	void (*list_cpus)(struct strbuf *out);
 };
 
 extern const struct arch arch_x86_64;

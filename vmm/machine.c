@@ -316,8 +316,8 @@ void machine_destroy(struct vm *vm)
 		chardev_set_destroy(vm->chardevs);
 	if (vm->loop)
 		loop_destroy(vm->loop);
-	gmem_destroy(vm->gmem);
 	kvm_vm_close(&vm->kvm);
+	gmem_destroy(vm->gmem);
 	free(vm);
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "vmm/arch.h"
 #include "vmm/base/log.h"
 #include "vmm/base/opts.h"
 #include "vmm/core/chardev.h"
@@ -183,9 +184,12 @@ int option_enable_kvm(struct option_run *r, const char *arg, struct err *e)
 
 int option_cpu(struct option_run *r, const char *arg, struct err *e)
 {
-	if (asks_help(arg))
-		return err_set(e, -ENOTSUP, "not supported yet: a list of CPU "
-			       "models");
+	(void)e;
+	if (asks_help(arg)) {
+		if (arch_x86_64.list_cpus)
+			arch_x86_64.list_cpus(r->out);
+		return helped(r);
+	}
 	config_set_str(&r->c->cpu, arg);
 	return 0;
 }

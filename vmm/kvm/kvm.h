@@ -12,10 +12,8 @@
 
 #include "vmm/base/err.h"
 #include "vmm/base/types.h"
+#include "vmm/core/gmem.h"
 #include "vmm/kvm/provider.h"
-
-struct gmem;
-struct gmem_block;
 
 /* --- choosing (kvm/kernel_provider.c, kvm/provider.c, kvm/calibrate.c) --- */
 extern const struct kvm_provider kvm_kernel_provider;
@@ -36,12 +34,13 @@ struct kvm_vm {
 	int sys_fd, fd;                /* -1 when closed                 */
 	size_t run_size;               /* of the kvm_run mapping         */
 	struct gmem *gmem;
-	bool has_irqchip;
-	struct kvm_vm_slots *slots;    /* kvm/memory.c                   */
+	bool has_irqchip, dirty_logging;
+	struct gmem_listener slots;    /* kvm/memory.c                   */
 };
 
 int  kvm_vm_open(struct kvm_vm *vm, const struct kvm_provider *p,
 		 struct err *e);
+/* Slots go with it: a gmem attached to it may be destroyed after. */
 void kvm_vm_close(struct kvm_vm *vm);
 int  kvm_vm_ioctl(struct kvm_vm *vm, unsigned long req, void *arg); /* [any] */
 int  kvm_sys_ioctl(struct kvm_vm *vm, unsigned long req, void *arg); /* [any] */

@@ -22,6 +22,4 @@ const struct kvm_provider *kvm_plugin_load_path(const char *path,
 /* Where KVM on Intel keeps three pages of its own below 4 GiB. */
 int kvm_x86_private_pages(struct kvm_vm *vm, struct err *e);
 
-void kvm_memory_close(struct kvm_vm *vm);
-
 #endif

@@ -3,7 +3,7 @@
  * The VM descriptor: open, ask, close.
  *
  * Room:     the system and VM objects of whichever provider was chosen.
- * Talks to: the provider's table, memory.c for its slots.
+ * Talks to: the provider's table.
  * Never:    asks which provider it is.
  */
 #include <errno.h>
@@ -71,7 +71,6 @@ fail_sys:
 
 void kvm_vm_close(struct kvm_vm *vm)
 {
-	kvm_memory_close(vm);
 	if (vm->fd >= 0)
 		vm->ops->close(vm->fd);
 	if (vm->sys_fd >= 0)
