@@ -27,6 +27,7 @@ struct gmem;
 struct chardev;
 struct device;
 struct strbuf;
+struct pci_bus;
 
 enum prop_type {
 	PROP_BOOL, PROP_U8, PROP_U16, PROP_U32, PROP_U64, PROP_SIZE,
@@ -95,6 +96,7 @@ struct device_env {
 	struct gmem *gmem;
 	struct loop *loop;             /* main loop                        */
 	struct clock *clock;
+	struct pci_bus *pci;           /* root bus; NULL: none (yet)       */
 	struct irq_line (*gsi)(void *opaque, unsigned n); /* a GSI's wire   */
 	struct msi_sink msi;
 	/* Ask the VM to end or change; never blocks. [any] */
