@@ -68,12 +68,10 @@ struct tcg_vcpu {
 	_Atomic u32 nmi_queued;        /* NMIs from other threads         */
 	_Atomic u32 kicked;
 
-	bool io_exit;                  /* last exit awaits kvm_run data   */
+	bool vanished;                 /* fault.c: a slot's memory is gone */
 	bool has_sigmask;
 	u64 sigmask;
 	u32 exit_reason;
-	u32 tsc_khz;
-	bool one_insn;                 /* one-insn-per-tb                 */
 
 	struct block *running;         /* what x86_run_block is in        */
 	struct insn single[2];         /* scratch for lone instructions   */
@@ -102,7 +100,7 @@ struct tcg_vm {
 	struct ioeventfd_set *ioeventfds;
 	struct irqfd_set *irqfds;
 
-	u64 tsc_base_ns;               /* kvmclock: ns at tsc_base        */
+	u64 tsc_base;                  /* host TSC at creation: guest's 0 */
 	_Atomic u64 clock_offset;      /* kvmclock = monotonic + offset   */
 	u32 tsc_khz;
 	bool manual_dirty;             /* KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
@@ -169,13 +167,10 @@ int  tcg_vcpu_run(struct tcg_vcpu *v);
 /* --- lookup.c: from rip to a block to run --- */
 void tcg_run_blocks(struct tcg_vcpu *v);           /* until request or leave */
 void tcg_run_one(struct tcg_vcpu *v);              /* one instruction      */
+/* The block at rip, decoding it if need be; NULL: rip's first instruction
+ * belongs to no block, or something had to be done first. */
+struct block *tcg_block_here(struct tcg_vcpu *v);
 void tcg_jump_flush(struct tcg_vcpu *v);
-
-/* --- events.c: what happens between blocks --- */
-/* INIT, SIPI, NMI, exceptions, interrupts, in that order.  Inside the unwind
- * scope.  false: stop running (kvm_run says why). */
-bool tcg_events(struct tcg_vcpu *v);
-bool tcg_runnable(struct tcg_vcpu *v);             /* else: park           */
 
 /* --- sync.c: requests, safe points, parking --- */
 void tcg_request(struct tcg_vcpu *v, u32 what);    /* and wake it [any]    */
@@ -212,6 +207,7 @@ u64  tcg_clock_ns(struct tcg_vm *vm);              /* KVM_GET_CLOCK's       */
 void tcg_clock_set(struct tcg_vm *vm, u64 ns);
 void tcg_clock_update(struct x86_cpu *c);          /* system time structure */
 void tcg_clock_wall(struct x86_cpu *c);            /* wall clock structure  */
+int  tcg_clock_paused(struct x86_cpu *c);          /* KVM_KVMCLOCK_CTRL     */
 
 /* --- x86/debug.c --- */
 /* Breakpoint on the instruction at la: DR6 bits, 0 none. */

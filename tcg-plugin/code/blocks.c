@@ -50,10 +50,27 @@ static void *map_zeroed(size_t n)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+/* Error-checking, so that code_unlock_mine may try. */
+static void lock_init_checked(struct lock *l)
+{
+	pthread_mutexattr_t a;
+
+	pthread_mutexattr_init(&a);
+	pthread_mutexattr_settype(&a, PTHREAD_MUTEX_ERRORCHECK);
+	pthread_mutex_init(&l->mutex, &a);
+	pthread_mutexattr_destroy(&a);
+	l->name = "tcg code";
+}
+
+void code_unlock_mine(struct code_cache *cc)
+{
+	lock_drop(&cc->lock);          /* EPERM when it is not ours       */
+}
+
 int code_cache_init(struct code_cache *cc, size_t arena_size)
 {
 	*cc = (struct code_cache){ .size = arena_size };
-	lock_init(&cc->lock, "tcg code");
+	lock_init_checked(&cc->lock);
 	cc->blocks = map_zeroed(CODE_BLOCK_HASH * sizeof(*cc->blocks));
 	cc->pages = map_zeroed(CODE_PAGE_HASH * sizeof(*cc->pages));
 	cc->arena = map_zeroed(arena_size);
@@ -157,6 +174,7 @@ static void block_unhash(struct code_cache *cc, struct block *b)
 		atomic_store_explicit(at, atomic_load(&b->hash_next),
 				      memory_order_release);
 	atomic_store(&b->valid, 0);
+	atomic_fetch_add(&cc->gen, 1);
 	cc->n_invalid++;
 	cc->n_blocks--;
 }
@@ -253,6 +271,7 @@ void code_flush(struct code_cache *cc)
 	cc->used = 0;
 	cc->n_blocks = cc->n_pages = 0;
 	cc->n_flush++;
+	atomic_fetch_add(&cc->gen, 1);
 }
 
 /* --- entering it ---------------------------------------------------------- */

@@ -62,6 +62,7 @@ struct code_cache {
 	u8 *arena;
 	size_t size, used;
 	u64 n_blocks, n_pages, n_invalid, n_flush, n_stale;
+	_Atomic u64 gen;               /* bumped whenever a block dies    */
 };
 
 int  code_cache_init(struct code_cache *cc, size_t arena_size);
@@ -121,6 +122,9 @@ void code_forget(struct code_cache *cc, const u8 *host, u64 len);
 /* A page is about to be executed through a fresh TLB entry: drop blocks whose
  * bytes differ now. */
 void code_verify(struct code_cache *cc, const u8 *host);
+/* After an unwind out of the middle of anything above: drop the lock if this
+ * thread holds it. */
+void code_unlock_mine(struct code_cache *cc);
 /* Drop everything.  No vCPU is inside guest code. */
 void code_flush(struct code_cache *cc);
 

@@ -1,51 +1,86 @@
 // SPDX-License-Identifier: MIT
 /*
- * Soft TLB maintenance: fill, flush, take write permission away.
+ * Soft TLB maintenance.
  *
- * Room:     the arrays of memory/tlb.h; who may fill what is the MMU's affair.
+ * Room:     filling and emptying entries; the layout and its invariants are
+ *           tlb.h's.
  * Talks to: nobody.
- * Never:    runs on another thread than the owning vCPU's.
+ * Never:    walks page tables or looks at another thread's entries.
  */
 #include "tcg-plugin/memory/tlb.h"
 
 #include <string.h>
 
+static u64 empty(unsigned slot)
+{
+	return slot == 0 || slot == TLB_SIZE - 1 ? TLB_NEVER : 0;
+}
+
 void tlb_fill(struct soft_tlb *t, unsigned mode, enum tlb_kind k, u64 la,
 	      void *host_page)
 {
-	struct tlb_entry *e = tlb_slot(t, mode, k, la);
 	u64 page = la & ~(u64)(PAGE_SIZE - 1);
+	unsigned s = tlb_slot(la);
+	u32 *n = &t->nfilled[mode][k];
 
-	e->tag = page;
-	e->delta = (u64)(uintptr_t)host_page - page;
+	if (t->neg[mode][k][s] == empty(s)) {
+		if (*n < TLB_FILLED_MAX)
+			t->filled[mode][k][*n] = (u16)s;
+		if (*n <= TLB_FILLED_MAX)
+			++*n;
+	}
+	t->neg[mode][k][s] = -page;
+	t->delta[mode][k][s] = (u64)(uintptr_t)host_page - page;
+}
+
+static void flush_one(struct soft_tlb *t, unsigned m, unsigned k)
+{
+	u64 *neg = t->neg[m][k];
+	u32 n = t->nfilled[m][k];
+
+	if (n > TLB_FILLED_MAX)
+		memset(neg, 0, sizeof(t->neg[m][k]));
+	else
+		while (n--)
+			neg[t->filled[m][k][n]] = 0;
+	neg[0] = neg[TLB_SIZE - 1] = TLB_NEVER;
+	t->nfilled[m][k] = 0;
 }
 
 void tlb_flush(struct soft_tlb *t)
 {
-	memset(t->e, 0xff, sizeof(t->e));
 	for (unsigned m = 0; m < TLB_MODES; m++)
 		for (unsigned k = 0; k < TLB_KINDS; k++)
-			t->e[m][k][TLB_SIZE - 1].tag = 0;
+			flush_one(t, m, k);
 	t->gen++;
 }
 
+/* The slot stays in filled[]: emptying it twice is harmless. */
 void tlb_flush_page(struct soft_tlb *t, u64 la)
 {
-	unsigned slot = (la >> PAGE_SHIFT) & (TLB_SIZE - 1);
 	u64 page = la & ~(u64)(PAGE_SIZE - 1);
+	unsigned s = tlb_slot(la);
 
 	for (unsigned m = 0; m < TLB_MODES; m++)
 		for (unsigned k = 0; k < TLB_KINDS; k++)
-			if (t->e[m][k][slot].tag == page)
-				t->e[m][k][slot].tag = tlb_empty(slot);
+			if (t->neg[m][k][s] == -page)
+				t->neg[m][k][s] = empty(s);
 }
 
 void tlb_flush_kind(struct soft_tlb *t, enum tlb_kind k)
 {
-	for (unsigned m = 0; m < TLB_MODES; m++) {
-		memset(t->e[m][k], 0xff, sizeof(t->e[m][k]));
-		t->e[m][k][TLB_SIZE - 1].tag = 0;
-	}
+	for (unsigned m = 0; m < TLB_MODES; m++)
+		flush_one(t, m, k);
+}
+
+static void protect_slot(struct soft_tlb *t, unsigned m, unsigned s, u64 lo,
+			 u64 len)
+{
+	u64 *neg = &t->neg[m][TLB_WRITE][s];
+
+	if (*neg != empty(s) &&
+	    t->delta[m][TLB_WRITE][s] - *neg - lo < len)
+		*neg = empty(s);
 }
 
 void tlb_protect(struct soft_tlb *t, const void *host, u64 len)
@@ -53,12 +88,15 @@ void tlb_protect(struct soft_tlb *t, const void *host, u64 len)
 	u64 lo = (u64)(uintptr_t)host;
 
 	for (unsigned m = 0; m < TLB_MODES; m++) {
-		for (unsigned i = 0; i < TLB_SIZE; i++) {
-			struct tlb_entry *e = &t->e[m][TLB_WRITE][i];
+		u32 n = t->nfilled[m][TLB_WRITE];
 
-			if (e->tag != tlb_empty(i) &&
-			    e->tag + e->delta - lo < len)
-				e->tag = tlb_empty(i);
-		}
+		if (n > TLB_FILLED_MAX)
+			for (unsigned s = 0; s < TLB_SIZE; s++)
+				protect_slot(t, m, s, lo, len);
+		else
+			while (n--)
+				protect_slot(t, m,
+					     t->filled[m][TLB_WRITE][n], lo,
+					     len);
 	}
 }

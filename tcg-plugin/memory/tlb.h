@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The soft TLB: guest linear page -> host address, one array per access kind
- * and MMU mode.  Free of x86: the front end fills it after its own walk.
+ * The soft TLB: guest linear page -> host address, one pair of arrays per
+ * access kind and MMU mode.  Free of x86: the front end fills it after its own
+ * walk, and translated code reads the arrays itself.
  *
- * A look-up is: index by page, xor the tag, compare with 4096 - size, add
- * the host delta.  The xor catches a wrong page, a non-canonical address and a
- * page-crossing access in one compare.
+ * A look-up is: index by 16 bits of page number, add neg (minus the page's
+ * address) and size - 1, and see whether the sum is below 4096.  That catches
+ * a wrong page, a non-canonical address and a page-crossing access at once.
  *
  * Invariants:
- *  1. tag is the page's linear address, or tlb_empty(slot), whose page number
- *     belongs to another slot: nothing that indexes here can match it.
- *     Only canonical addresses are ever filled in.
+ *  1. neg is minus the page's linear address, or empty: zero (the page at 0,
+ *     which indexes slot 0 only), and in slots 0 and 65535, where zero could
+ *     match, TLB_NEVER, whose page indexes neither.  So fresh zeroed memory
+ *     needs only those two slots set.  Only canonical addresses are filled in.
  *  2. A write entry exists only for RAM pages that hold no translated code,
  *     are not under dirty logging that has not seen them yet, and whose PTE
  *     has its D bit set already.  Everything else takes the slow path.
  *  3. Only the owning vCPU thread touches its TLB; others set REQ_TLB.
+ *  4. filled[] names every slot that is not empty, unless nfilled says that
+ *     there were too many; so a flush costs what was filled.
  */
 #ifndef TCG_MEMORY_TLB_H
 #define TCG_MEMORY_TLB_H
@@ -25,43 +29,37 @@ enum tlb_kind { TLB_READ, TLB_WRITE, TLB_EXEC, TLB_KINDS };
 /* TLB_SUPER_AC: supervisor with SMAP on and RFLAGS.AC set, so user pages are
  * open to it; TLB_SUPER then refuses them. */
 enum { TLB_SUPER = 0, TLB_USER = 1, TLB_SUPER_AC = 2, TLB_MODES = 3 };
-enum { TLB_BITS = 9, TLB_SIZE = 1 << TLB_BITS };
-
-struct tlb_entry {
-	u64 tag;                       /* page linear address, or empty     */
-	u64 delta;                     /* host address = linear + delta     */
-};
+enum { TLB_BITS = 16, TLB_SIZE = 1 << TLB_BITS, TLB_FILLED_MAX = 4096 };
+#define TLB_NEVER 0x5000ull
 
 struct soft_tlb {
-	struct tlb_entry e[TLB_MODES][TLB_KINDS][TLB_SIZE];
+	u64 neg[TLB_MODES][TLB_KINDS][TLB_SIZE];    /* -(page address)     */
+	u64 delta[TLB_MODES][TLB_KINDS][TLB_SIZE];  /* host - linear       */
 	u64 gen;                       /* bumped by every full flush        */
+	u32 nfilled[TLB_MODES][TLB_KINDS];
+	u16 filled[TLB_MODES][TLB_KINDS][TLB_FILLED_MAX];
 };
 
-/* All ones, but for the last slot, which all ones would index. */
-static inline u64 tlb_empty(unsigned slot)
+static inline unsigned tlb_slot(u64 la)
 {
-	return slot == TLB_SIZE - 1 ? 0 : ~0ull;
-}
-
-static inline struct tlb_entry *tlb_slot(struct soft_tlb *t, unsigned mode,
-					 enum tlb_kind k, u64 la)
-{
-	return &t->e[mode][k][(la >> PAGE_SHIFT) & (TLB_SIZE - 1)];
+	return (la >> PAGE_SHIFT) & (TLB_SIZE - 1);
 }
 
 /* Host address of [la, la+size), all in one page, or NULL: slow path. */
 static inline void *tlb_lookup(struct soft_tlb *t, unsigned mode,
 			       enum tlb_kind k, u64 la, unsigned size)
 {
-	const struct tlb_entry *e = tlb_slot(t, mode, k, la);
+	unsigned s = tlb_slot(la);
 
-	if (__builtin_expect((la ^ e->tag) > PAGE_SIZE - size, 0))
+	if (__builtin_expect(la + t->neg[mode][k][s] + (size - 1) >=
+			     PAGE_SIZE, 0))
 		return NULL;
-	return (void *)(uintptr_t)(la + e->delta);
+	return (void *)(uintptr_t)(la + t->delta[mode][k][s]);
 }
 
 void tlb_fill(struct soft_tlb *t, unsigned mode, enum tlb_kind k, u64 la,
 	      void *host_page);
+/* Also makes a zeroed struct ready. */
 void tlb_flush(struct soft_tlb *t);
 void tlb_flush_page(struct soft_tlb *t, u64 la);
 void tlb_flush_kind(struct soft_tlb *t, enum tlb_kind k);

@@ -129,6 +129,23 @@ struct tcg_vm;                         /* tcg-plugin/provider_priv.h        */
 struct lapic;                          /* tcg-plugin/x86/irqchip/irqchip.h  */
 struct kvm_run;
 
+/*
+ * What translated code keeps in memory besides the guest's registers, and the
+ * jump cache it reads: guest rip -> host code, by 16 bits of rip.  neg is minus
+ * the rip; zero is empty (neg[0] then holds 1).  x86/jit_run.c.
+ */
+struct x86_jit_regs {
+	struct x86_cpu *self;
+	u64 host_rsp, page_mask, resume, r14, r15, tmp;
+	u16 flags;                     /* as LAHF and SETO give them      */
+	bool fpu_live;                 /* guest FP state is in the host's */
+	u32 njumps;                    /* filled since the last flush     */
+	u32 jumps[4096];
+};
+struct x86_jump {
+	u64 neg[65536], code[65536];
+};
+
 struct x86_cpu {
 	/* --- hot: the translator addresses these through gs --- */
 	union {
@@ -148,7 +165,10 @@ struct x86_cpu {
 	u8  shadow;                    /* 1: STI, 2: MOV SS; one insn long  */
 	u8  align_check;               /* CPL 3 and CR0.AM and RFLAGS.AC    */
 	struct x86_seg seg[SEG_COUNT];
+	struct x86_jit_regs jr;
+	struct jit *jit;               /* NULL: interpreter only            */
 	struct soft_tlb tlb;
+	struct x86_jump jump[TLB_MODES];
 
 	/* --- system --- */
 	struct x86_dtr gdtr, idtr;

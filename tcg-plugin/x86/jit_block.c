@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Translating a block, and the table of translated blocks.
+ *
+ * A block is known by its decoded twin in the block cache and by the guest
+ * address it runs at.  Dead blocks keep their code until the next flush, but
+ * nothing links or jumps to them any more.
+ */
+#include "tcg-plugin/x86/jit_priv.h"
+
+#include <string.h>
+
+#include "tcg-plugin/x86/handlers.h"
+
+static u32 hash_of(const struct block *b, u64 rip)
+{
+	u64 h = ((uintptr_t)b >> 4) * 0x9e3779b97f4a7c15ull ^
+		rip * 0xc2b2ae3d27d4eb4full;
+
+	return (u32)(h >> 40) & (JIT_HASH - 1);
+}
+
+struct jit_block *jit_block_find(struct jit *j, const struct block *b, u64 rip)
+{
+	u32 k = j->hash[hash_of(b, rip)];
+
+	for (; k != JIT_NONE; k = j->block[k].hash_next) {
+		struct jit_block *jb = &j->block[k];
+
+		if (jb->guest == b && jb->rip == rip && !jb->dead)
+			return jb;
+	}
+	return NULL;
+}
+
+/* --- translating ------------------------------------------------------------- */
+
+static void block_entry(struct tr *t)
+{
+	u8 *ok, *out;
+
+	emit_load32(&t->e, H_CX, GS(request));
+	ok = emit_jrcxz_fwd(&t->e);
+	out = emit_jmp_fwd(&t->e);
+	emit_here8(&t->e, ok);
+	/* the cold piece sets rip to the block's own address and leaves */
+	tr_cold(t, out, NULL, JIT_NONE, JIT_NONE, 0);
+}
+
+static void one_cold(struct tr *t, const struct jit_cold *k)
+{
+	struct emit *e = &t->e;
+
+	for (unsigned n = 0; n < 2; n++)
+		if (k->from[n])
+			emit_here32(e, k->from[n]);
+	if (k->site != JIT_NONE) {
+		emit_mov_imm(e, H_15, k->site);
+	} else if (k->link != JIT_NONE) {
+		t->j->link[k->link].stub = (u32)(e->p - t->j->buf.rw);
+		emit_mov_imm(e, H_15, k->link);
+	} else {
+		emit_mov_imm(e, H_15, JIT_NONE);
+		if (!k->thunk)         /* block_entry's */
+			emit_mov_imm(e, H_14, t->j->block[t->block].rip);
+	}
+	emit_jmp(e, (u64)(uintptr_t)t->j->buf.rx +
+		    (k->thunk ? k->thunk : t->j->leave));
+}
+
+static void one_insn(struct tr *t, const struct insn *i)
+{
+	t->i = i;
+	if (i->row->fn != op_ud && i->row->fn != op_gp &&
+	    (tr_flow(t, i) || tr_plain(t, i)))
+		return;
+	tr_interp(t, i->row->attr & A_END);
+}
+
+static void translate_body(struct tr *t)
+{
+	const struct insn *body = (const struct insn *)(void *)t->guest->body;
+
+	block_entry(t);
+	for (unsigned n = 0; n < t->guest->count && !t->ended; n++) {
+		one_insn(t, &body[n]);
+		t->rip += body[n].len;
+		if (t->failed)
+			return;
+	}
+	if (!t->ended)
+		tr_goto(t, t->rip);
+	for (unsigned n = 0; n < t->ncold; n++)
+		one_cold(t, &t->cold[n]);
+}
+
+static bool has_room(const struct jit *j, const struct block *b)
+{
+	return j->nblock < JIT_MAX_BLOCKS &&
+	       code_buf_room(&j->buf) > (b->count + 4u) * JIT_INSN_ROOM +
+					JIT_COLD_MAX * 32;
+}
+
+struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
+{
+	struct jit *j = c->jit;
+	struct jit_block *jb;
+	struct tr t;
+	u32 site0 = j->nsite, link0 = j->nlink, h;
+
+	if (!has_room(j, b))
+		return NULL;
+	t.e = (struct emit){ .p = j->buf.rw + j->buf.used,
+			     .to_rx = j->buf.rx - j->buf.rw };
+	t.c = c;
+	t.j = j;
+	t.guest = b;
+	t.rip = c->rip;
+	t.page = c->rip & ~(u64)(PAGE_SIZE - 1);
+	t.mode = c->tlb_mode;
+	t.fpu_ok = !(c->cr0 & (CR0_EM | CR0_TS)) && (c->cr4 & CR4_OSFXSR);
+	t.ended = t.failed = false;
+	t.block = j->nblock;
+	t.ncold = 0;
+	jb = &j->block[t.block];
+	h = hash_of(b, c->rip);
+	*jb = (struct jit_block){ .guest = b, .rip = c->rip,
+		.code = j->buf.used, .links_in = JIT_NONE,
+		.hash_next = j->hash[h] };
+	translate_body(&t);
+	if (t.failed) {
+		j->nsite = site0;
+		j->nlink = link0;
+		return NULL;
+	}
+	j->hash[h] = j->nblock++;
+	j->st.blocks++;
+	j->st.bytes_in += b->bytes;
+	j->st.bytes_out += (u32)(t.e.p - j->buf.rw) - j->buf.used;
+	j->buf.used = (u32)(t.e.p - j->buf.rw);
+	return jb;
+}
+
+/* --- links -------------------------------------------------------------------- */
+
+static void patch(struct jit *j, u32 at, u32 to)
+{
+	u32 d = to - (at + 4);
+
+	memcpy(j->buf.rw + at, &d, 4);
+}
+
+void jit_link_to(struct jit *j, u32 link, struct jit_block *to)
+{
+	struct jit_link *l = &j->link[link];
+
+	if (l->to != JIT_NONE)
+		return;
+	l->to = (u32)(to - j->block);
+	l->next_in = to->links_in;
+	to->links_in = link;
+	patch(j, l->at, to->code);
+	j->st.links++;
+}
+
+void jit_block_kill(struct jit *j, struct jit_block *b)
+{
+	u32 k = b->links_in;
+
+	while (k != JIT_NONE) {
+		struct jit_link *l = &j->link[k];
+
+		k = l->next_in;
+		patch(j, l->at, l->stub);
+		l->to = l->next_in = JIT_NONE;
+	}
+	b->links_in = JIT_NONE;
+	b->dead = true;
+	j->st.killed++;
+}
+
+void jit_forget_all(struct x86_cpu *c)
+{
+	struct jit *j = c->jit;
+
+	code_buf_reset(&j->buf);
+	j->nsite = j->nlink = j->nblock = 0;
+	memset(j->hash, 0xff, JIT_HASH * sizeof(*j->hash));
+	j->st.flushes++;
+	jit_jump_flush(c);
+}

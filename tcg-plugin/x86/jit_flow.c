@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Translated code: the stack, jumps, calls and returns.
+ *
+ * A constant target within the block's own page becomes a link, patched once
+ * the target is translated.  Everything else goes through the jump cache:
+ * guest address -> host code, for the present address space and mode.
+ */
+#include "tcg-plugin/x86/jit_priv.h"
+
+
+/* --- leaving a block --------------------------------------------------------- */
+
+static void goto_link(struct tr *t, u64 target)
+{
+	struct jit *j = t->j;
+	u8 *at;
+
+	if (j->nlink == JIT_MAX_LINKS) {
+		t->failed = true;
+		return;
+	}
+	at = emit_jmp_fwd(&t->e);
+	j->link[j->nlink] = (struct jit_link){
+		.target = target, .at = (u32)(at - j->buf.rw),
+		.from = t->block, .to = JIT_NONE, .next_in = JIT_NONE,
+	};
+	tr_cold(t, at, NULL, JIT_NONE, j->nlink, j->leave);
+	j->nlink++;
+}
+
+/* r14 holds the target. */
+static void goto_r14(struct tr *t)
+{
+	struct emit *e = &t->e;
+	s32 neg = (s32)offsetof(struct x86_cpu, jump[t->mode].neg);
+	s32 code = (s32)offsetof(struct x86_cpu, jump[t->mode].code);
+	u8 *hit, *miss;
+
+	emit_movzx16(e, H_CX, H_14);
+	emit_load(e, H_15, rm_gs_idx(code, H_CX, 3));
+	emit_load(e, H_CX, rm_gs_idx(neg, H_CX, 3));
+	emit_lea(e, H_CX, rm_mem(H_CX, H_14, 0, 0));
+	hit = emit_jrcxz_fwd(e);
+	miss = emit_jmp_fwd(e);
+	emit_here8(e, hit);
+	emit_jmp_reg(e, H_15);
+	tr_cold(t, miss, NULL, JIT_NONE, JIT_NONE, t->j->leave);
+}
+
+void tr_goto(struct tr *t, u64 target)
+{
+	if ((target & ~(u64)(PAGE_SIZE - 1)) == t->page) {
+		goto_link(t, target);
+		return;
+	}
+	emit_mov_imm(&t->e, H_14, target);
+	goto_r14(t);
+}
+
+/* --- stack -------------------------------------------------------------------- */
+
+/* Look up [rsp - size, rsp) for a push. */
+static void push_slot(struct tr *t, unsigned size)
+{
+	emit_lea(&t->e, H_14, rm_mem(H_SP, H_NONE, 0, -(s32)size));
+	tr_lookup(t, TLB_WRITE, size);
+}
+
+static void push_done(struct tr *t, unsigned size)
+{
+	emit_lea(&t->e, H_SP, rm_mem(H_SP, H_NONE, 0, -(s32)size));
+}
+
+static void push_const(struct tr *t, u64 v)
+{
+	push_slot(t, 8);
+	if (v == (u64)(s64)(s32)v) {
+		emit_store_imm(&t->e, (s32)v, tr_host());
+	} else {
+		emit_mov_imm(&t->e, H_CX, v);
+		emit_store(&t->e, H_CX, tr_host());
+	}
+	push_done(t, 8);
+}
+
+static void pop_slot(struct tr *t, unsigned size)
+{
+	emit_mov(&t->e, H_14, H_SP);
+	tr_lookup(t, TLB_READ, size);
+}
+
+static bool flow_push(struct tr *t, const struct insn *i)
+{
+	u32 first = t->j->nsite;
+
+	if (i->opsize != 8)
+		return false;
+	switch (i->row->form) {
+	case F_I: case F_I8:
+		push_const(t, i->imm);
+		break;
+	case F_O:
+		push_slot(t, 8);
+		emit_store(&t->e, tr_get(t, i->rm, H_CX), tr_host());
+		push_done(t, 8);
+		break;
+	case F_E:
+		if (!(i->flags & I_MEM))
+			return false;
+		tr_ea(t, i);
+		tr_lookup(t, TLB_READ, 8);
+		emit_load(&t->e, H_CX, tr_host());
+		emit_store(&t->e, H_CX, GS(jr.tmp));
+		push_slot(t, 8);
+		emit_load(&t->e, H_CX, GS(jr.tmp));
+		emit_store(&t->e, H_CX, tr_host());
+		push_done(t, 8);
+		break;
+	default:
+		return false;
+	}
+	tr_lookup_done(t, first);
+	return true;
+}
+
+static bool flow_pop(struct tr *t, const struct insn *i)
+{
+	u32 first = t->j->nsite;
+
+	if (i->opsize != 8 || i->row->form != F_O)
+		return false;
+	pop_slot(t, 8);
+	emit_load(&t->e, H_CX, tr_host());
+	emit_lea(&t->e, H_SP, rm_mem(H_SP, H_NONE, 0, 8));
+	tr_put(t, i->rm, H_CX);        /* pop rsp: the value wins */
+	tr_lookup_done(t, first);
+	return true;
+}
+
+static bool flow_leave(struct tr *t, const struct insn *i)
+{
+	u32 first = t->j->nsite;
+
+	if (i->opsize != 8)
+		return false;
+	emit_mov(&t->e, H_14, H_BP);
+	tr_lookup(t, TLB_READ, 8);
+	emit_load(&t->e, H_CX, tr_host());
+	emit_lea(&t->e, H_SP, rm_mem(H_BP, H_NONE, 0, 8));
+	emit_mov(&t->e, H_BP, H_CX);
+	tr_lookup_done(t, first);
+	return true;
+}
+
+/* --- control flow ----------------------------------------------------------------- */
+
+static bool flow_call(struct tr *t, const struct insn *i)
+{
+	u64 next = t->rip + i->len;
+	u32 first = t->j->nsite;
+
+	push_const(t, next);
+	tr_lookup_done(t, first);
+	tr_goto(t, next + i->imm);
+	return true;
+}
+
+static bool flow_ret(struct tr *t, const struct insn *i)
+{
+	u32 first = t->j->nsite;
+	s32 drop = 8 + (i->row->form == F_I16 ? (s32)i->imm : 0);
+
+	pop_slot(t, 8);
+	emit_load(&t->e, H_14, tr_host());
+	emit_lea(&t->e, H_SP, rm_mem(H_SP, H_NONE, 0, drop));
+	tr_lookup_done(t, first);
+	goto_r14(t);
+	return true;
+}
+
+/* Target of an indirect jump or call -> r14. */
+static void load_target(struct tr *t, const struct insn *i)
+{
+	if (!(i->flags & I_MEM)) {
+		u8 h = tr_get(t, i->rm, H_14);
+
+		emit_mov(&t->e, H_14, h);
+		return;
+	}
+	tr_ea(t, i);
+	tr_lookup(t, TLB_READ, 8);
+	emit_load(&t->e, H_14, tr_host());
+}
+
+static bool flow_indirect(struct tr *t, const struct insn *i, bool call)
+{
+	u32 first = t->j->nsite;
+
+	load_target(t, i);
+	if (call) {
+		emit_store(&t->e, H_14, GS(jr.tmp));
+		push_const(t, t->rip + i->len);
+		emit_load(&t->e, H_14, GS(jr.tmp));
+	}
+	tr_lookup_done(t, first);
+	goto_r14(t);
+	return true;
+}
+
+static bool flow_jcc(struct tr *t, const struct insn *i)
+{
+	u64 next = t->rip + i->len;
+	u8 *taken = emit_jcc_fwd(&t->e, i->byte & 15);
+
+	tr_goto(t, next);
+	emit_here32(&t->e, taken);
+	tr_goto(t, next + i->imm);
+	return true;
+}
+
+/* LOOP and JRCXZ; the flagged forms are left to the interpreter. */
+static bool flow_loop(struct tr *t, const struct insn *i)
+{
+	u64 next = t->rip + i->len;
+	u8 *zero;
+
+	if (i->addrsize != 8 || i->byte < 0xe2)
+		return false;
+	if (i->byte == 0xe2)
+		emit_lea(&t->e, H_13, rm_mem(H_13, H_NONE, 0, -1));
+	emit_mov(&t->e, H_CX, H_13);
+	zero = emit_jrcxz_fwd(&t->e);
+	{
+		u8 *other = emit_jmp_fwd(&t->e);
+
+		emit_here8(&t->e, zero);
+		tr_goto(t, i->byte == 0xe2 ? next : next + i->imm);
+		emit_here32(&t->e, other);
+		tr_goto(t, i->byte == 0xe2 ? next + i->imm : next);
+	}
+	return true;
+}
+
+static bool flow_map1(struct tr *t, const struct insn *i)
+{
+	unsigned ext = i->modrm >> 3 & 7;
+
+	switch (i->byte) {
+	case 0x50 ... 0x57: case 0x68: case 0x6a:
+		return flow_push(t, i);
+	case 0x58 ... 0x5f:
+		return flow_pop(t, i);
+	case 0xc9: return flow_leave(t, i);
+	case 0x70 ... 0x7f: return t->ended = flow_jcc(t, i);
+	case 0xe8: return t->ended = flow_call(t, i);
+	case 0xe9: case 0xeb:
+		tr_goto(t, t->rip + i->len + i->imm);
+		return t->ended = true;
+	case 0xc2: case 0xc3: return t->ended = flow_ret(t, i);
+	case 0xe2: case 0xe3: return t->ended = flow_loop(t, i);
+	case 0xff:
+		if (ext == 6)
+			return flow_push(t, i);
+		if (ext == 2 || ext == 4)
+			return t->ended = flow_indirect(t, i, ext == 2);
+		return false;
+	default:
+		return false;
+	}
+}
+
+bool tr_flow(struct tr *t, const struct insn *i)
+{
+	if (i->row->map == M1 && i->opsize == 8)
+		return flow_map1(t, i);
+	if (i->row->map == M0F && (i->byte & 0xf0) == 0x80 && i->opsize == 8)
+		return t->ended = flow_jcc(t, i);
+	return false;
+}

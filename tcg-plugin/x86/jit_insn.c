@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Translated code: ordinary instructions are emitted again, with registers at
+ * their homes and the memory operand at its host address.
+ *
+ * The shape table says what the ModRM fields of each form name; whatever has no
+ * shape, or a quirk listed in `refused`, is left to the interpreter.
+ */
+#include "tcg-plugin/x86/jit_priv.h"
+
+enum operand { O_NONE, O_EXT, O_GPR, O_XMM, O_MMX };
+enum imm_rule { IMM_NONE, IMM_8, IMM_Z };
+
+struct shape {
+	bool known;
+	u8 reg, rm, imm;
+	bool cl;                       /* CL is the count                 */
+};
+
+static const struct shape shapes[] = {
+	[F_EG]   = { true, O_GPR, O_GPR, IMM_NONE, false },
+	[F_GE]   = { true, O_GPR, O_GPR, IMM_NONE, false },
+	[F_E]    = { true, O_EXT, O_GPR, IMM_NONE, false },
+	[F_EI8]  = { true, O_EXT, O_GPR, IMM_8,    false },
+	[F_EI]   = { true, O_EXT, O_GPR, IMM_Z,    false },
+	[F_E1]   = { true, O_EXT, O_GPR, IMM_NONE, false },
+	[F_ECL]  = { true, O_EXT, O_GPR, IMM_NONE, true  },
+	[F_EGI8] = { true, O_GPR, O_GPR, IMM_8,    false },
+	[F_EGCL] = { true, O_GPR, O_GPR, IMM_NONE, true  },
+	[F_GEI8] = { true, O_GPR, O_GPR, IMM_8,    false },
+	[F_GEI]  = { true, O_GPR, O_GPR, IMM_Z,    false },
+	[F_M]    = { true, O_EXT, O_GPR, IMM_NONE, false },
+	[F_VW]   = { true, O_XMM, O_XMM, IMM_NONE, false },
+	[F_WV]   = { true, O_XMM, O_XMM, IMM_NONE, false },
+	[F_VWI8] = { true, O_XMM, O_XMM, IMM_8,    false },
+	[F_WVI8] = { true, O_XMM, O_XMM, IMM_8,    false },
+	[F_PQ]   = { true, O_MMX, O_MMX, IMM_NONE, false },
+	[F_QP]   = { true, O_MMX, O_MMX, IMM_NONE, false },
+	[F_PQI8] = { true, O_MMX, O_MMX, IMM_8,    false },
+	[F_VE]   = { true, O_XMM, O_GPR, IMM_NONE, false },
+	[F_EV]   = { true, O_XMM, O_GPR, IMM_NONE, false },
+	[F_GW]   = { true, O_GPR, O_XMM, IMM_NONE, false },
+	[F_GQ]   = { true, O_GPR, O_MMX, IMM_NONE, false },
+	[F_PE]   = { true, O_MMX, O_GPR, IMM_NONE, false },
+	[F_EP]   = { true, O_MMX, O_GPR, IMM_NONE, false },
+	[F_VQ]   = { true, O_XMM, O_MMX, IMM_NONE, false },
+	[F_PW]   = { true, O_MMX, O_XMM, IMM_NONE, false },
+	[F_UI8]  = { true, O_EXT, O_XMM, IMM_8,    false },
+	[F_NI8]  = { true, O_EXT, O_MMX, IMM_8,    false },
+	[F_VEI8] = { true, O_XMM, O_GPR, IMM_8,    false },
+	[F_EVI8] = { true, O_XMM, O_GPR, IMM_8,    false },
+	[F_PEI8] = { true, O_MMX, O_GPR, IMM_8,    false },
+	[F_GUI8] = { true, O_GPR, O_XMM, IMM_8,    false },
+	[F_GNI8] = { true, O_GPR, O_MMX, IMM_8,    false },
+};
+
+/* --- what is special -------------------------------------------------------- */
+
+/* BT and friends with a register index and memory: a bit string, not a word. */
+static bool is_bit_string(const struct insn *i)
+{
+	return i->row->map == M0F && (i->byte & 0xe7) == 0xa3 &&
+	       (i->flags & I_MEM);
+}
+
+/* Implied registers that are not at home under their own number, or results
+ * that would show host addresses. */
+static bool refused(const struct insn *i)
+{
+	const struct insn_row *r = i->row;
+
+	if (r->attr & (A_PRIV | A_PROT | A_REP | A_END))
+		return true;
+	switch (r->map) {
+	case M1:
+		return i->byte == 0x8c;              /* mov r/m, sreg     */
+	case M0F:
+		switch (i->byte) {
+		case 0x00: case 0x01:                /* sldt, sgdt, smsw  */
+		case 0xf7:                           /* maskmov*: rdi     */
+			return true;
+		case 0xae:                           /* fxsave ... clwb   */
+			return !(i->modrm >= 0xe8 && r->pfx == NP);
+		case 0xc7:
+			return (i->modrm >> 3 & 7) != 1; /* rdrand, rdpid */
+		default:
+			return is_bit_string(i);
+		}
+	case M3A:                                    /* pcmp?str?: ecx    */
+		return i->byte >= 0x60 && i->byte <= 0x63;
+	default:
+		return false;
+	}
+}
+
+/* Hints: nothing to do, and no memory to touch. */
+static bool is_hint(const struct insn *i)
+{
+	if (i->row->map != M0F)        /* 90 is NOP, also where XCHG would
+					  zero-extend */
+		return i->row->map == M1 && i->byte == 0x90 &&
+		       (i->row->pfx == PF3 || i->rm == 0);
+	return i->byte == 0x0d || (i->byte >= 0x18 && i->byte <= 0x1f);
+}
+
+/* Bytes of the memory operand. */
+static unsigned mem_size(const struct insn *i)
+{
+	const struct insn_row *r = i->row;
+
+	if (r->map == M0F) {
+		switch (i->byte) {
+		case 0xb6: case 0xbe: return 1;
+		case 0xb7: case 0xbf: return 2;
+		case 0xc7: return i->opsize * 2;     /* cmpxchg8b/16b     */
+		default:   break;
+		}
+		if (r->form == F_GW)
+			return r->pfx == PF3 ? 4 : 8;
+	}
+	if (r->map == M1 && i->byte == 0x63)
+		return 4;
+	return i->opsize;
+}
+
+static bool is_byte_reg(const struct insn *i, bool rm)
+{
+	if (i->row->map == M0F && (i->byte & 0xf7) == 0xb6)
+		return rm;                           /* movzx, movsx      */
+	if (i->row->map == M38 && i->byte == 0xf0)
+		return rm && i->row->pfx == PF2;     /* crc32 r32, r/m8   */
+	return i->row->size == S_B;
+}
+
+/* --- encoding -------------------------------------------------------------- */
+
+static u8 map_no(const struct insn_row *r)
+{
+	return r->map == M0F ? 1 : r->map == M38 ? 2 : r->map == M3A ? 3 : 0;
+}
+
+static struct host_op host_op_of(const struct insn *i, unsigned imm_rule)
+{
+	const struct insn_row *r = i->row;
+	bool sized = r->size == S_V || r->size == S_Z;
+	struct host_op op = {
+		.map = map_no(r), .byte = i->byte, .w = i->flags & I_REXW,
+		.lock = i->flags & I_LOCK, .imm = i->imm,
+		.pfx = r->pfx == PF3 ? 0xf3 : r->pfx == PF2 ? 0xf2 : 0,
+		.p66 = r->pfx == P66 || (sized && i->opsize == 2),
+	};
+
+	if (imm_rule == IMM_8)
+		op.imm_len = 1;
+	else if (imm_rule == IMM_Z)
+		op.imm_len = (u8)MIN(i->opsize, 4);
+	return op;
+}
+
+/*
+ * Operands under AH..BH: no REX prefix may appear, so guest CL/CH/ECX are used
+ * as host rcx itself, loaded before and stored after; memory is addressed by
+ * rcx.
+ */
+static bool plain_high8(struct tr *t, const struct insn *i,
+			const struct shape *s, struct host_op *op)
+{
+	bool mem = i->flags & I_MEM;
+	bool reg_cx = s->reg == O_GPR && (i->reg == RCX ||
+		      (is_byte_reg(i, false) && i->reg == 5));
+	bool rm_cx = !mem && (i->rm == RCX || (is_byte_reg(i, true) &&
+					       i->rm == 5));
+	u32 first = t->j->nsite;
+	struct host_rm rm = rm_reg(i->rm);
+
+	if (mem && reg_cx)
+		return false;
+	if (mem) {
+		tr_ea(t, i);
+		tr_lookup(t, i->row->attr & A_STORE ? TLB_WRITE : TLB_READ,
+			  mem_size(i));
+		emit_lea(&t->e, H_CX, tr_host());
+		rm = rm_mem(H_CX, H_NONE, 0, 0);
+	} else if (reg_cx || rm_cx) {
+		emit_mov(&t->e, H_CX, H_13);
+	}
+	emit_modrm(&t->e, op, i->reg & 7, rm);
+	if (!mem && (reg_cx || rm_cx))
+		emit_mov(&t->e, H_13, H_CX);
+	tr_lookup_done(t, first);
+	return true;
+}
+
+static bool uses_high8(const struct insn *i, const struct shape *s)
+{
+	if (s->reg == O_GPR && (i->sel8 & 1) && is_byte_reg(i, false))
+		return true;
+	return s->rm == O_GPR && (i->sel8 & 2) && is_byte_reg(i, true) &&
+	       !(i->flags & I_MEM);
+}
+
+/* The reg field: a home, or guest r13-r15 brought into rcx. */
+static u8 reg_operand(struct tr *t, const struct insn *i,
+		      const struct shape *s, bool *put)
+{
+	*put = false;
+	if (s->reg == O_EXT)
+		return i->modrm >> 3 & 7;
+	if (s->reg == O_MMX)
+		return i->reg & 7;
+	if (s->reg != O_GPR)
+		return i->reg;
+	*put = jit_home[i->reg] == HOME_SLOT;
+	return tr_get(t, i->reg, H_CX);
+}
+
+static void plain_reg(struct tr *t, const struct insn *i,
+		      const struct shape *s, const struct host_op *op)
+{
+	bool put_reg, put_rm = false;
+	u8 rm, reg;
+
+	if (s->rm == O_GPR) {
+		put_rm = jit_home[i->rm] == HOME_SLOT;
+		rm = tr_get(t, i->rm, H_14);
+	} else {
+		rm = s->rm == O_MMX ? i->rm & 7 : i->rm;
+	}
+	if (s->cl) {                   /* the count; reg goes to r15 */
+		reg = i->modrm >> 3 & 7;
+		put_reg = s->reg == O_GPR && jit_home[i->reg] == HOME_SLOT;
+		if (s->reg == O_GPR)
+			reg = tr_get(t, i->reg, H_15);
+		emit_mov32(&t->e, H_CX, H_13);
+	} else {
+		reg = reg_operand(t, i, s, &put_reg);
+	}
+	emit_modrm(&t->e, op, reg, rm_reg(rm));
+	if (put_reg && s->cl)
+		put_reg = false;       /* shld: source only */
+	/* exchange puts both; otherwise at most one changed */
+	if (put_reg)
+		emit_store(&t->e, reg, rm_gs(gs_reg(i->reg)));
+	if (put_rm)
+		emit_store(&t->e, rm, rm_gs(gs_reg(i->rm)));
+}
+
+/* cmpxchg16b wants the guest's rcx in rcx. */
+static bool wants_rcx(const struct insn *i, const struct shape *s)
+{
+	return s->cl || (i->row->map == M0F && i->byte == 0xc7);
+}
+
+static bool plain_mem(struct tr *t, const struct insn *i,
+		      const struct shape *s, const struct host_op *op)
+{
+	u32 first = t->j->nsite;
+	bool put;
+	u8 reg;
+
+	if (s->cl && s->reg == O_GPR && jit_home[i->reg] == HOME_SLOT)
+		return false;          /* shld m, r13, cl: no register left */
+	tr_ea(t, i);
+	tr_lookup(t, i->row->attr & A_STORE ? TLB_WRITE : TLB_READ,
+		  mem_size(i));
+	if (wants_rcx(i, s)) {
+		reg = s->reg == O_GPR ? jit_home[i->reg] : i->modrm >> 3 & 7;
+		emit_mov(&t->e, H_CX, H_13);
+		put = false;
+	} else {
+		reg = reg_operand(t, i, s, &put);
+	}
+	emit_modrm(&t->e, op, reg, tr_host());
+	if (put)
+		emit_store(&t->e, reg, rm_gs(gs_reg(i->reg)));
+	tr_lookup_done(t, first);
+	return true;
+}
+
+/* A native fault in the instruction itself (divide, #XM) must find its site. */
+static bool may_fault(const struct insn *i)
+{
+	const struct insn_row *r = i->row;
+
+	if (r->attr & (A_XM | A_FPU | A_MMX))
+		return true;
+	return r->map == M1 && (i->byte == 0xf6 || i->byte == 0xf7) &&
+	       (i->modrm >> 3 & 7) >= 6;
+}
+
+/* --- forms without ModRM ---------------------------------------------------------- */
+
+static void op_in_rm(struct tr *t, const struct insn *i, struct host_op op)
+{
+	u8 h = tr_get(t, i->rm, H_14);
+	struct emit *e = &t->e;
+
+	if (op.p66)
+		e8(e, 0x66);
+	if (op.w || op.rex || h >= 8)
+		e8(e, 0x40 | op.w << 3 | (h >= 8));
+	if (op.map)
+		e8(e, 0x0f);
+	e8(e, (op.byte & 0xf8) | (h & 7));
+	memcpy(e->p, &op.imm, 8);
+	e->p += op.imm_len;
+	tr_put(t, i->rm, h);
+}
+
+static bool tr_opcode_reg(struct tr *t, const struct insn *i)
+{
+	struct host_op op = host_op_of(i, IMM_NONE);
+
+	if (i->row->map == M0F) {              /* bswap */
+		if (i->opsize == 2)
+			return false;
+		op_in_rm(t, i, op);
+		return true;
+	}
+	if (i->row->form != F_OI)
+		return false;
+	if (i->opsize == 1) {
+		if (i->sel8 & 2) {             /* mov ah, imm8 */
+			if (i->rm == 5)
+				return false;
+			e8(&t->e, i->byte);
+			e8(&t->e, (u8)i->imm);
+			return true;
+		}
+		op.rex = true;
+		op.imm_len = 1;
+		op_in_rm(t, i, op);
+		return true;
+	}
+	if (i->opsize == 2) {
+		op.imm_len = 2;
+		op_in_rm(t, i, op);
+		return true;
+	}
+	{
+		u8 h = jit_home[i->rm] == HOME_SLOT ? H_14 : jit_home[i->rm];
+
+		emit_mov_imm(&t->e, h, i->opsize == 4 ? (u32)i->imm : i->imm);
+		tr_put(t, i->rm, h);
+	}
+	return true;
+}
+
+static bool tr_xchg_acc(struct tr *t, const struct insn *i)
+{
+	struct host_op op = { .byte = 0x87, .w = i->flags & I_REXW,
+			      .p66 = i->opsize == 2 };
+	u8 h = tr_get(t, i->rm, H_14);
+
+	emit_modrm(&t->e, &op, H_AX, rm_reg(h));
+	tr_put(t, i->rm, h);
+	return true;
+}
+
+/* Accumulator and immediate, or nothing at all: the same bytes serve. */
+static void tr_raw(struct tr *t, const struct insn *i, unsigned imm_rule)
+{
+	struct host_op op = host_op_of(i, imm_rule);
+	struct emit *e = &t->e;
+
+	if (op.p66)
+		e8(e, 0x66);
+	if (op.w)
+		e8(e, 0x48);
+	if (op.map)
+		e8(e, 0x0f);
+	e8(e, i->byte);
+	memcpy(e->p, &op.imm, 8);
+	e->p += op.imm_len;
+}
+
+static bool tr_no_modrm(struct tr *t, const struct insn *i)
+{
+	switch (i->row->form) {
+	case F_O: case F_OI:
+		return tr_opcode_reg(t, i);
+	case F_AO:
+		return tr_xchg_acc(t, i);
+	case F_AI:
+		tr_raw(t, i, i->row->size == S_B ? IMM_8 : IMM_Z);
+		return true;
+	case F_NONE:
+		if (i->row->map == M1 &&
+		    (i->byte == 0x98 || i->byte == 0x99 || i->byte == 0x9e ||
+		     i->byte == 0x9f || i->byte == 0xf5 || i->byte == 0xf8 ||
+		     i->byte == 0xf9)) {
+			tr_raw(t, i, IMM_NONE);
+			return true;
+		}
+		if (i->row->map == M0F && i->byte == 0x77 &&
+		    (i->row->attr & A_MMX)) {
+			tr_raw(t, i, IMM_NONE);        /* emms */
+			return true;
+		}
+		return false;
+	default:
+		return false;
+	}
+}
+
+/* mov between the accumulator and an absolute address. */
+static bool tr_moffs(struct tr *t, const struct insn *i)
+{
+	bool store = i->row->form == F_MA;
+	struct host_op op = { .w = i->flags & I_REXW, .p66 = i->opsize == 2,
+			      .byte = (store ? 0x88 : 0x8a) + (i->byte & 1) };
+	u32 first = t->j->nsite;
+
+	tr_ea(t, i);
+	tr_lookup(t, store ? TLB_WRITE : TLB_READ, i->opsize);
+	emit_modrm(&t->e, &op, H_AX, tr_host());
+	tr_lookup_done(t, first);
+	return true;
+}
+
+static bool tr_lea(struct tr *t, const struct insn *i)
+{
+	struct insn flat = *i;
+	u8 h = jit_home[i->reg] == HOME_SLOT ? H_15 : jit_home[i->reg];
+
+	if (i->opsize == 2)
+		return false;
+	flat.seg = DS;                 /* LEA knows no segment base */
+	tr_ea(t, &flat);
+	if (i->opsize == 4)
+		emit_mov32(&t->e, h, H_14);
+	else
+		emit_mov(&t->e, h, H_14);
+	tr_put(t, i->reg, h);
+	return true;
+}
+
+/* --- x87 ------------------------------------------------------------------------ */
+
+/* Bytes of the memory operand by opcode and /reg; 0: left to the interpreter
+ * (environments and states, which hold addresses). */
+static const u8 x87_mem_size[8][8] = {
+	[0] = { 4, 4, 4, 4, 4, 4, 4, 4 },
+	[1] = { 4, 0, 4, 4, 0, 2, 0, 2 },
+	[2] = { 4, 4, 4, 4, 4, 4, 4, 4 },
+	[3] = { 4, 4, 4, 4, 0, 10, 0, 10 },
+	[4] = { 8, 8, 8, 8, 8, 8, 8, 8 },
+	[5] = { 8, 8, 8, 8, 0, 0, 0, 2 },
+	[6] = { 2, 2, 2, 2, 2, 2, 2, 2 },
+	[7] = { 2, 2, 2, 2, 10, 8, 10, 8 },
+};
+
+static bool tr_x87(struct tr *t, const struct insn *i)
+{
+	unsigned esc = i->byte & 7, reg = i->modrm >> 3 & 7;
+	u32 first = t->j->nsite;
+	struct host_op op = { .byte = i->byte };
+	bool store;
+
+	if (!t->fpu_ok)
+		return false;
+	if (!(i->flags & I_MEM)) {
+		u32 site = tr_site(t);
+
+		t->j->site[site].pc = (u32)(t->e.p - t->j->buf.rw);
+		e8(&t->e, i->byte);
+		e8(&t->e, i->modrm);
+		tr_lookup_done(t, first);
+		return true;
+	}
+	if (!x87_mem_size[esc][reg])
+		return false;
+	store = (esc & 1) && reg != 0 && !(esc == 3 && reg == 5) &&
+		!(esc == 1 && reg == 5) && !(esc == 7 && (reg & 6) == 4);
+	tr_ea(t, i);
+	tr_lookup(t, store ? TLB_WRITE : TLB_READ, x87_mem_size[esc][reg]);
+	emit_modrm(&t->e, &op, (u8)reg, tr_host());
+	tr_lookup_done(t, first);
+	return true;
+}
+
+/* --- the door --------------------------------------------------------------------- */
+
+static bool tr_shaped(struct tr *t, const struct insn *i)
+{
+	const struct shape *s = &shapes[i->row->form];
+	struct host_op op = host_op_of(i, s->imm);
+	u32 first = t->j->nsite;
+
+	op.rex = is_byte_reg(i, false) || is_byte_reg(i, true);
+	if (uses_high8(i, s)) {
+		op.rex = false;
+		return plain_high8(t, i, s, &op);
+	}
+	if (i->flags & I_MEM)
+		return plain_mem(t, i, s, &op);
+	if (may_fault(i))
+		t->j->site[tr_site(t)].pc = (u32)(t->e.p - t->j->buf.rw);
+	plain_reg(t, i, s, &op);
+	tr_lookup_done(t, first);
+	return true;
+}
+
+bool tr_plain(struct tr *t, const struct insn *i)
+{
+	const struct insn_row *r = i->row;
+
+	if (is_hint(i))
+		return true;
+	if (refused(i))
+		return false;
+	if ((r->attr & (A_SSE | A_MMX | A_FPU)) && !t->fpu_ok)
+		return false;
+	if (r->feat != FEAT_NONE && !(t->c->feats >> r->feat & 1))
+		return false;
+	if (r->map == X87)
+		return tr_x87(t, i);
+	if (r->map == M1 && i->byte == 0x8d)
+		return tr_lea(t, i);
+	if (r->form == F_AM || r->form == F_MA)
+		return tr_moffs(t, i);
+	if (r->form < ARRAY_LEN(shapes) && shapes[r->form].known)
+		return tr_shaped(t, i);
+	return tr_no_modrm(t, i);
+}

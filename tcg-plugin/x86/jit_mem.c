@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Translated code: guest registers' homes, addresses, and the look-up.
+ */
+#include "tcg-plugin/x86/jit_priv.h"
+
+/* rcx is scratch, so the guest's lives in r13; the guest's r13-r15 live in
+ * memory. */
+const u8 jit_home[16] = {
+	H_AX, H_13, H_DX, H_BX, H_SP, H_BP, H_SI, H_DI,
+	H_8, H_9, H_10, H_11, H_12, HOME_SLOT, HOME_SLOT, HOME_SLOT,
+};
+
+struct host_rm gs_field(size_t offset)
+{
+	assert(offset < (1u << 31));
+	return rm_gs((s32)offset);
+}
+
+s32 gs_reg(unsigned guest)
+{
+	return (s32)(offsetof(struct x86_cpu, r) + 8 * guest);
+}
+
+u8 tr_get(struct tr *t, unsigned g, u8 tmp)
+{
+	if (jit_home[g] != HOME_SLOT)
+		return jit_home[g];
+	emit_load(&t->e, tmp, rm_gs(gs_reg(g)));
+	return tmp;
+}
+
+void tr_put(struct tr *t, unsigned g, u8 h)
+{
+	if (jit_home[g] != HOME_SLOT)
+		emit_mov(&t->e, jit_home[g], h);
+	else
+		emit_store(&t->e, h, rm_gs(gs_reg(g)));
+}
+
+static void ea_const(struct tr *t, const struct insn *i, u64 v)
+{
+	emit_mov_imm(&t->e, H_14, i->addrsize == 4 ? (u32)v : v);
+}
+
+static void ea_regs(struct tr *t, const struct insn *i)
+{
+	u8 b = H_NONE, x = H_NONE;
+
+	if (i->base != R_NONE)
+		b = tr_get(t, i->base, H_14);
+	if (i->index != R_NONE)
+		x = tr_get(t, i->index, H_15);
+	if (i->addrsize == 4)
+		emit_lea32(&t->e, H_14, rm_mem(b, x, i->scale, (s32)i->disp));
+	else if (b != H_NONE && x == H_NONE && !i->disp)
+		emit_mov(&t->e, H_14, b);
+	else
+		emit_lea(&t->e, H_14, rm_mem(b, x, i->scale, (s32)i->disp));
+}
+
+void tr_ea(struct tr *t, const struct insn *i)
+{
+	if (i->base == R_RIP)
+		ea_const(t, i, t->rip + (u64)i->disp);
+	else if (i->base == R_NONE && i->index == R_NONE)
+		ea_const(t, i, (u64)i->disp);
+	else
+		ea_regs(t, i);
+	if (i->seg == FS || i->seg == GS) {
+		emit_load(&t->e, H_15, i->seg == FS ? GS(seg[FS].base)
+						    : GS(seg[GS].base));
+		emit_lea(&t->e, H_14, rm_mem(H_14, H_15, 0, 0));
+	}
+}
+
+u32 tr_site(struct tr *t)
+{
+	struct jit_site *s;
+
+	if (t->j->nsite == JIT_MAX_SITES) {
+		t->failed = true;
+		return 0;
+	}
+	s = &t->j->site[t->j->nsite];
+	*s = (struct jit_site){ .insn = t->i, .rip = t->rip,
+				.mode = t->mode, .block = t->block };
+	return t->j->nsite++;
+}
+
+void tr_cold(struct tr *t, u8 *from0, u8 *from1, u32 site, u32 link, u32 thunk)
+{
+	if (t->ncold == JIT_COLD_MAX) {
+		t->failed = true;
+		return;
+	}
+	t->cold[t->ncold++] = (struct jit_cold){
+		.from = { from0, from1 }, .site = site, .link = link,
+		.thunk = thunk,
+	};
+}
+
+static u32 code_off(const struct tr *t)
+{
+	return (u32)(t->e.p - t->j->buf.rw);
+}
+
+void tr_lookup(struct tr *t, unsigned kind, unsigned size)
+{
+	struct emit *e = &t->e;
+	u32 site = tr_site(t);
+	struct jit_site *s = &t->j->site[site];
+	s32 neg = (s32)offsetof(struct x86_cpu, tlb.neg[t->mode][kind]);
+	s32 delta = (s32)offsetof(struct x86_cpu, tlb.delta[t->mode][kind]);
+	u8 *hit, *slow;
+
+	s->kind = (u8)kind;
+	s->size = (u8)MIN(size, 255u);
+	s->pc = code_off(t);
+	emit_rorx(e, H_CX, H_14, PAGE_SHIFT);
+	emit_movzx16(e, H_CX, H_CX);
+	emit_load(e, H_15, rm_gs_idx(delta, H_CX, 3));
+	emit_load(e, H_CX, rm_gs_idx(neg, H_CX, 3));
+	emit_lea(e, H_CX, rm_mem(H_CX, H_14, 0, (s32)size - 1));
+	emit_pext(e, H_CX, H_CX, GS(jr.page_mask));
+	hit = emit_jrcxz_fwd(e);
+	slow = emit_jmp_fwd(e);
+	emit_here8(e, hit);
+	s->hit = code_off(t);
+	tr_cold(t, slow, NULL, site, JIT_NONE, t->j->slow);
+}
+
+void tr_lookup_done(struct tr *t, u32 first_site)
+{
+	for (u32 k = first_site; k < t->j->nsite; k++)
+		t->j->site[k].next = code_off(t);
+}
+
+void tr_interp(struct tr *t, bool end)
+{
+	u32 site = tr_site(t);
+	u8 *go = emit_jmp_fwd(&t->e);
+
+	t->j->site[site].end = end;
+	t->j->site[site].next = code_off(t);
+	tr_cold(t, go, NULL, site, JIT_NONE, t->j->interp);
+	if (end)
+		t->ended = true;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside the translator: one vCPU's code cache and the state of translating one
+ * block.  docs/decisions/0001-translator-shape.md says why it looks like this.
+ *
+ * Room:     jit_mem.c    addresses and look-ups
+ *           jit_insn.c   re-emission of ordinary instructions
+ *           jit_flow.c   stack, jumps, links
+ *           jit_block.c  block by block; the table of translated blocks
+ *           jit_thunk.c  the few hand-made pieces every block jumps to
+ *           jit_run.c    entering, and C's answers to slow paths
+ * Invariants:
+ *  1. Between two guest instructions every guest register is at home, EFLAGS
+ *     hold the guest's six arithmetic flags and DF is clear.
+ *  2. rcx, r14 and r15 are scratch: nothing is expected of them at
+ *     instruction boundaries.
+ *  3. A guest instruction changes guest state only after its last access that
+ *     may fault.
+ * Thread:   the vCPU's own.
+ */
+#ifndef TCG_X86_JIT_PRIV_H
+#define TCG_X86_JIT_PRIV_H
+
+#include "tcg-plugin/code/blocks.h"
+#include "tcg-plugin/code/code_buf.h"
+#include "tcg-plugin/x86/cpu.h"
+#include "tcg-plugin/x86/emit.h"
+#include "tcg-plugin/x86/insn.h"
+#include "tcg-plugin/x86/jit.h"
+
+enum {
+	JIT_CODE_SIZE  = 32 << 20,
+	JIT_MAX_SITES  = 1 << 19,
+	JIT_MAX_LINKS  = 1 << 18,
+	JIT_MAX_BLOCKS = 1 << 17,
+	JIT_HASH       = 1 << 15,
+	JIT_COLD_MAX   = 192,          /* out-of-line pieces per block     */
+	JIT_INSN_ROOM  = 640,          /* bytes one instruction may take   */
+	JIT_NONE       = ~0u,
+};
+
+/* Where each guest register lives; HOME_SLOT: in memory, c->r[]. */
+enum { HOME_SLOT = 0xff };
+extern const u8 jit_home[16];
+
+/* A place in translated code that may leave for C and come back. */
+struct jit_site {
+	const struct insn *insn;
+	u64 rip;                       /* of the instruction              */
+	u32 hit, next;                 /* code offsets: after the look-up;
+					  after the instruction           */
+	u32 pc;                        /* code offset where a host fault in
+					  it may hit, up to `next`        */
+	u8  kind, size, mode;          /* the look-up's                   */
+	bool end;                      /* do not come back: leave         */
+	u32 block;                     /* it belongs to                   */
+};
+
+/* A direct jump out of a block. */
+struct jit_link {
+	u64 target;                    /* guest rip                       */
+	u32 at;                        /* code offset of the displacement */
+	u32 stub;                      /* code offset it points at unlinked */
+	u32 from;                      /* block                           */
+	u32 to, next_in;               /* linked: block, its list         */
+};
+
+struct jit_block {
+	struct block *guest;
+	u64 rip;
+	u32 code;                      /* offset of the entry             */
+	u32 hash_next;
+	u32 links_in;                  /* first jit_link that lands here  */
+	bool dead;
+};
+
+struct jit {
+	struct code_buf buf;
+	struct jit_site *site;         /* arenas, reset together          */
+	struct jit_link *link;
+	struct jit_block *block;
+	u32 nsite, nlink, nblock;
+	u32 *hash;                     /* JIT_HASH heads                  */
+	/* thunks: code offsets */
+	u32 enter, leave, slow, interp, fault;
+	u64 code_gen, flush_gen;       /* the block cache's, last looked at */
+	struct jit_stats st;
+};
+
+/* An out-of-line piece, emitted behind the block. */
+struct jit_cold {
+	u8 *from[2];                   /* displacements that jump here    */
+	u32 site, link;                /* which; JIT_NONE                 */
+	u32 thunk;                     /* code offset to go to            */
+};
+
+/* Translating one block. */
+struct tr {
+	struct emit e;
+	struct x86_cpu *c;
+	struct jit *j;
+	struct block *guest;
+	const struct insn *i;          /* the current instruction         */
+	u64 rip;                       /* its address                     */
+	u64 page;                      /* guest page of the block         */
+	u8  mode;                      /* TLB mode                        */
+	bool fpu_ok;                   /* no #NM, no #UD for FP and SSE   */
+	bool ended;                    /* control left the block          */
+	bool failed;                   /* an arena is full                */
+	u32 block;                     /* being made                      */
+	u32 cur_site;                  /* of the current look-up          */
+	struct jit_cold cold[JIT_COLD_MAX];
+	unsigned ncold;
+};
+
+/* --- jit_mem.c --- */
+/* gs-relative places. */
+s32  gs_reg(unsigned guest);
+struct host_rm gs_field(size_t offset);
+#define GS(member) gs_field(offsetof(struct x86_cpu, member))
+/* Host register that holds guest `g`: its home, or `tmp` loaded from memory. */
+u8   tr_get(struct tr *t, unsigned g, u8 tmp);
+/* Write host register `h` to guest `g`'s home, 64 bits. */
+void tr_put(struct tr *t, unsigned g, u8 h);
+/* Guest linear address of the memory operand -> r14. */
+void tr_ea(struct tr *t, const struct insn *i);
+/* r14 is a guest linear address: after this, r14 + r15 is the host's and rcx is
+ * zero, or control went to the slow path.  kind: TLB_READ or TLB_WRITE. */
+void tr_lookup(struct tr *t, unsigned kind, unsigned size);
+/* The current instruction's code is complete: slow paths may come back here. */
+void tr_lookup_done(struct tr *t, u32 first_site);
+/* The same instruction in the interpreter; `end`: leave afterwards. */
+void tr_interp(struct tr *t, bool end);
+u32  tr_site(struct tr *t);            /* new site for the current insn   */
+void tr_cold(struct tr *t, u8 *from0, u8 *from1, u32 site, u32 link,
+	     u32 thunk);
+static inline struct host_rm tr_host(void)
+{
+	return rm_mem(H_14, H_15, 0, 0);
+}
+
+/* --- jit_insn.c --- */
+/* Re-emit; false: not something it knows how to. */
+bool tr_plain(struct tr *t, const struct insn *i);
+
+/* --- jit_flow.c --- */
+/* Stack and control flow; false: not one of those. */
+bool tr_flow(struct tr *t, const struct insn *i);
+/* Jump to guest address `target` (a constant); ends this path. */
+void tr_goto(struct tr *t, u64 target);
+
+/* --- jit_run.c: what the thunks call; 0: go on at c->jr.resume --- */
+u32  jit_c_slow(struct x86_cpu *c, u32 site, u64 la);
+u32  jit_c_interp(struct x86_cpu *c, u32 site, u64 unused);
+u32  jit_c_fault(struct x86_cpu *c, u32 site, u64 reason);
+/* Something waits that blocks must not run past. */
+bool jit_must_stop(const struct x86_cpu *c);
+
+/* --- jit_thunk.c --- */
+void jit_make_thunks(struct x86_cpu *c, struct jit *j);
+
+/* --- jit_block.c --- */
+struct jit_block *jit_block_find(struct jit *j, const struct block *b, u64 rip);
+/* NULL: no room; flush and try again. */
+struct jit_block *jit_translate(struct x86_cpu *c, struct block *b);
+void jit_link_to(struct jit *j, u32 link, struct jit_block *to);
+void jit_block_kill(struct jit *j, struct jit_block *b);
+void jit_forget_all(struct x86_cpu *c);
+
+#endif

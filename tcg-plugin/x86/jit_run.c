@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Translated code seen from C: entering it, what its slow paths ask, and why
+ * it came back.
+ *
+ * Room:     the life of a vCPU's struct jit; the FPU's ownership; host faults.
+ * Talks to: the block cache through tcg_block_here; mmu.c for pages.
+ * Never:    calls libc's string functions while the guest's FP state is in
+ *           the host's registers: jit_fpu_save comes first.
+ */
+#include "tcg-plugin/x86/jit_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+
+#include "tcg-plugin/provider_priv.h"
+#include "tcg-plugin/x86/interp.h"
+
+enum { JIT_STOP = 0xfffffffe };        /* eax of leave: rip is set         */
+
+/* --- life ----------------------------------------------------------------------- */
+
+bool jit_supported(void)
+{
+	bool fsgsbase = getauxval(AT_HWCAP2) & 2;
+
+	__builtin_cpu_init();
+	/* PEXT is microcode before Zen 3: a family 17h host interprets. */
+	return fsgsbase && __builtin_cpu_supports("bmi2") &&
+	       __builtin_cpu_supports("avx") && !__builtin_cpu_is("znver1") &&
+	       !__builtin_cpu_is("znver2");
+}
+
+static void *map(size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void unmap(void *p, size_t n)
+{
+	if (p)
+		munmap(p, n);
+}
+
+int jit_create(struct x86_cpu *c)
+{
+	struct jit *j = calloc(1, sizeof(*j));
+	int rc = -ENOMEM;
+
+	if (!j)
+		return rc;
+	j->site = map(JIT_MAX_SITES * sizeof(*j->site));
+	j->link = map(JIT_MAX_LINKS * sizeof(*j->link));
+	j->block = map(JIT_MAX_BLOCKS * sizeof(*j->block));
+	j->hash = map(JIT_HASH * sizeof(*j->hash));
+	if (j->site && j->link && j->block && j->hash)
+		rc = code_buf_init(&j->buf, JIT_CODE_SIZE);
+	c->jit = j;
+	if (rc < 0) {
+		jit_destroy(c);
+		return rc;
+	}
+	c->jr.self = c;
+	c->jr.page_mask = ~(u64)(PAGE_SIZE - 1);
+	jit_make_thunks(c, j);
+	for (unsigned m = 0; m < TLB_MODES; m++)
+		c->jump[m].neg[0] = 1;         /* rip 0 matches nothing */
+	memset(j->hash, 0xff, JIT_HASH * sizeof(*j->hash));
+	return 0;
+}
+
+void jit_destroy(struct x86_cpu *c)
+{
+	struct jit *j = c->jit;
+
+	if (!j)
+		return;
+	code_buf_fini(&j->buf);
+	unmap(j->site, JIT_MAX_SITES * sizeof(*j->site));
+	unmap(j->link, JIT_MAX_LINKS * sizeof(*j->link));
+	unmap(j->block, JIT_MAX_BLOCKS * sizeof(*j->block));
+	unmap(j->hash, JIT_HASH * sizeof(*j->hash));
+	free(j);
+	c->jit = NULL;
+}
+
+/* --- floating point ---------------------------------------------------------------- */
+
+static void fpu_load(struct x86_cpu *c)
+{
+	if (c->jr.fpu_live)
+		return;
+	c->fpu.xstate_bv |= 7;
+	c->fpu.mxcsr &= 0xffff;
+	asm volatile("xrstor64 %0" : : "m"(c->fpu), "a"(7), "d"(0));
+	c->jr.fpu_live = true;
+}
+
+void jit_fpu_save(struct x86_cpu *c)
+{
+	static const u32 mxcsr = 0x1f80;
+
+	if (!c->jr.fpu_live)
+		return;
+	asm volatile("xsave64 %0\n\tfninit\n\tldmxcsr %1"
+		     : "+m"(c->fpu) : "m"(mxcsr), "a"(7), "d"(0));
+	c->fpu.fip = c->fpu.fdp = c->fpu.fop = 0;  /* they are the host's */
+	c->jr.fpu_live = false;
+}
+
+/* --- flags ---------------------------------------------------------------------------- */
+
+static void flags_in(struct x86_cpu *c)
+{
+	u64 fl = x86_rflags(c);
+
+	c->jr.flags = (u16)((fl & 0xd7) << 8 | !!(fl & FL_OF));
+}
+
+static void flags_out(struct x86_cpu *c)
+{
+	u64 fl = (c->jr.flags >> 8 & 0xd5) | (c->jr.flags & 1 ? FL_OF : 0);
+
+	c->rflags = (c->rflags & ~(u64)FL_ARITH) | fl;
+	c->cc_op = CC_RFLAGS;
+}
+
+/* --- slow paths ---------------------------------------------------------------------- */
+
+static u32 resume(struct x86_cpu *c, u32 code)
+{
+	c->jr.resume = (u64)(uintptr_t)c->jit->buf.rx + code;
+	return 0;
+}
+
+/* The instruction of `s` in the interpreter, then on or out. */
+static u32 interpret(struct x86_cpu *c, const struct jit_site *s)
+{
+	u64 next = s->rip + s->insn->len;
+
+	c->jit->st.slow_interp++;
+	jit_fpu_save(c);
+	to_tcg_vcpu(c)->running = c->jit->block[s->block].guest;
+	x86_run_block(c, s->insn, 1);
+	if (s->end || c->rip != next || c->shadow || jit_must_stop(c))
+		return JIT_STOP;
+	flags_in(c);
+	fpu_load(c);
+	return resume(c, s->next);
+}
+
+u32 jit_c_interp(struct x86_cpu *c, u32 site, u64 unused)
+{
+	const struct jit_site *s = &c->jit->site[site];
+
+	(void)unused;
+	flags_out(c);
+	c->rip = s->rip;
+	return interpret(c, s);
+}
+
+u32 jit_c_slow(struct x86_cpu *c, u32 site, u64 la)
+{
+	const struct jit_site *s = &c->jit->site[site];
+	void *host = NULL;
+	u64 one = 1;
+
+	flags_out(c);
+	c->rip = s->rip;
+	if (la % PAGE_SIZE + s->size <= PAGE_SIZE)
+		host = s->kind == TLB_WRITE ? mem_rmw_ptr(c, la, s->size)
+					    : mem_span(c, la, false, &one);
+	if (!host)
+		return interpret(c, s);
+	c->jit->st.slow_hits++;
+	c->jr.r14 = la;
+	c->jr.r15 = (u64)(uintptr_t)host - la;
+	return resume(c, s->hit);
+}
+
+/* A host fault in re-emitted code is the guest's: the interpreter raises it. */
+u32 jit_c_fault(struct x86_cpu *c, u32 site, u64 reason)
+{
+	c->jit->st.faults++;
+	return jit_c_interp(c, site, reason);
+}
+
+/* Which site does this host address belong to?  JIT_NONE: none. */
+static u32 site_of_pc(const struct jit *j, u32 pc)
+{
+	u32 lo = 0, hi = j->nsite;
+
+	while (lo < hi) {              /* sites are in code order by `next` */
+		u32 mid = (lo + hi) / 2;
+
+		if (j->site[mid].next <= pc)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == j->nsite || pc < j->site[lo].pc)
+		return JIT_NONE;
+	return lo;
+}
+
+bool jit_host_fault(struct x86_cpu *c, u64 pc, u64 *new_pc, u64 *r15)
+{
+	struct jit *j = c->jit;
+	u32 site;
+
+	if (!j || !code_buf_holds(&j->buf, (void *)(uintptr_t)pc))
+		return false;
+	site = site_of_pc(j, (u32)(pc - (u64)(uintptr_t)j->buf.rx));
+	if (site == JIT_NONE)
+		return false;
+	*new_pc = (u64)(uintptr_t)j->buf.rx + j->fault;
+	*r15 = site;
+	return true;
+}
+
+/* --- the jump cache --------------------------------------------------------------------- */
+
+static void jump_fill(struct x86_cpu *c, u64 rip, u32 code)
+{
+	struct x86_jump *t = &c->jump[c->tlb_mode];
+	u16 k = (u16)rip;
+
+	t->neg[k] = -rip;
+	t->code[k] = (u64)(uintptr_t)c->jit->buf.rx + code;
+	if (c->jr.njumps < ARRAY_LEN(c->jr.jumps))
+		c->jr.jumps[c->jr.njumps] = (u32)c->tlb_mode << 16 | k;
+	c->jr.njumps++;
+}
+
+static void jump_clear(struct x86_cpu *c, unsigned mode, u16 k)
+{
+	c->jump[mode].neg[k] = k ? 0 : 1;
+	c->jump[mode].code[k] = 0;
+}
+
+void jit_jump_flush(struct x86_cpu *c)
+{
+	if (!c->jit || !c->jr.njumps)
+		return;
+	if (c->jr.njumps <= ARRAY_LEN(c->jr.jumps)) {
+		for (u32 n = 0; n < c->jr.njumps; n++)
+			jump_clear(c, c->jr.jumps[n] >> 16,
+				   (u16)c->jr.jumps[n]);
+	} else {
+		memset(c->jump, 0, sizeof(c->jump));
+		for (unsigned m = 0; m < TLB_MODES; m++)
+			c->jump[m].neg[0] = 1;
+	}
+	c->jr.njumps = 0;
+}
+
+/* --- invalidation --------------------------------------------------------------------------- */
+
+/* Drop translations of blocks that are no longer valid. */
+static void sweep(struct x86_cpu *c)
+{
+	struct jit *j = c->jit;
+	struct code_cache *cc = &c->vm->code;
+	u64 gen = atomic_load_explicit(&cc->gen, memory_order_acquire);
+
+	if (j->code_gen == gen)
+		return;
+	j->code_gen = gen;
+	if (j->flush_gen != cc->n_flush) {     /* the bodies are gone */
+		j->flush_gen = cc->n_flush;
+		jit_forget_all(c);
+		return;
+	}
+	for (u32 k = 0; k < j->nblock; k++) {
+		struct jit_block *b = &j->block[k];
+
+		if (!b->dead && !atomic_load_explicit(&b->guest->valid,
+						      memory_order_relaxed))
+			jit_block_kill(j, b);
+	}
+	jit_jump_flush(c);
+}
+
+bool jit_must_stop(const struct x86_cpu *c)
+{
+	return atomic_load_explicit(&c->request, memory_order_relaxed) ||
+	       c->jit->code_gen != atomic_load_explicit(&c->vm->code.gen,
+							memory_order_relaxed);
+}
+
+/* --- running ----------------------------------------------------------------------------------- */
+
+bool jit_usable(const struct x86_cpu *c)
+{
+	return c->jit && c->mode == MODE_LONG && !c->align_check &&
+	       !c->shadow && !c->io.count && !c->singlestep && !c->one_insn &&
+	       !(c->rflags & (FL_TF | FL_RF)) && !c->dr_armed &&
+	       !(c->dr[7] & 0xff);
+}
+
+static struct jit_block *block_for(struct x86_cpu *c, struct block *b)
+{
+	struct jit_block *jb = jit_block_find(c->jit, b, c->rip);
+
+	if (!jb)
+		jb = jit_translate(c, b);
+	if (!jb) {                     /* full: start again */
+		jit_forget_all(c);
+		jb = jit_translate(c, b);
+	}
+	return jb;
+}
+
+static u32 enter(struct x86_cpu *c, const struct jit_block *jb)
+{
+	u8 *rx = c->jit->buf.rx;
+	u32 (*fn)(void *) = (u32 (*)(void *))(void *)(rx + c->jit->enter);
+	u32 r;
+
+	flags_in(c);
+	fpu_load(c);
+	c->jit->st.enters++;
+	r = fn(rx + jb->code);
+	if (r != JIT_STOP)
+		flags_out(c);
+	return r;
+}
+
+/* Where control left the translated code: sets rip.  False: C decides. */
+static bool next_rip(struct x86_cpu *c, u32 r)
+{
+	if (r == JIT_STOP)
+		return false;
+	c->rip = r == JIT_NONE ? c->jr.r14 : c->jit->link[r].target;
+	return !jit_must_stop(c);
+}
+
+static void run(struct x86_cpu *c, struct block *b)
+{
+	struct jit *j = c->jit;
+	struct jit_block *jb = block_for(c, b);
+	u64 flushes;
+	u32 r;
+
+	while (jb) {
+		r = enter(c, jb);
+		if (!next_rip(c, r))
+			return;
+		b = tcg_block_here(to_tcg_vcpu(c));
+		if (!b)
+			return;
+		flushes = j->st.flushes;
+		jb = block_for(c, b);
+		if (!jb || flushes != j->st.flushes)
+			continue;
+		if (r != JIT_NONE)
+			jit_link_to(j, r, jb);
+		else
+			jump_fill(c, c->rip, jb->code);
+		j->st.jump_misses += r == JIT_NONE;
+	}
+}
+
+void jit_run(struct x86_cpu *c, struct block *b)
+{
+	sweep(c);
+	if (!atomic_load_explicit(&b->valid, memory_order_relaxed))
+		return;
+	asm volatile("wrgsbase %0" : : "r"(c));
+	run(c, b);
+	jit_fpu_save(c);
+}
