@@ -144,7 +144,10 @@ static void fadt(struct strbuf *b, const struct acpi_facts *f, gpa_t facs,
 	little(b, dsdt, 4);
 	little(b, 0, 2);
 	little(b, f->sci, 2);
-	zeroes(b, 8);                  /* no SMI command: always ACPI mode */
+	little(b, f->smi_cmd, 4);
+	little(b, f->smi_cmd ? f->acpi_enable : 0, 1);
+	little(b, f->smi_cmd ? f->acpi_disable : 0, 1);
+	little(b, 0, 2);               /* S4BIOS_REQ, PSTATE_CNT */
 	fadt_legacy_blocks(b, f);
 	little(b, 0xfff, 2);           /* C2, C3 latency: not supported */
 	little(b, 0xfff, 2);

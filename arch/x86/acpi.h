@@ -27,6 +27,8 @@ struct acpi_facts {
 	u16 pm_base;                   /* PM1a event block; 0: no ACPI PM  */
 	u16 gpe_base;
 	u8  sci;
+	u16 smi_cmd;                   /* 0: always in ACPI mode           */
+	u8  acpi_enable, acpi_disable;
 	u8  s5_type;                   /* SLP_TYP of S5                    */
 	u16 reset_port;                /* 0: none                          */
 	u8  reset_value;

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The devices every PC has, in realize order, and what ACPI says of them.
+ *
+ * Room:     one row per device; classes by name, properties as text.
+ * Talks to: device_create, public headers of vmm/dev and vmm/pci.
+ * Never:    touches a device's registers.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/x86/machine.h"
+#include "vmm/dev/acpi_pm.h"
+#include "vmm/dev/fw_cfg.h"
+#include "vmm/pci/pci.h"
+
+enum { COM_PORTS = 4, RESET_PORT = 0xcf9, RESET_VALUE = 0xf };
+
+static const struct com_port {
+	u16 base;
+	u8 irq;
+} com_ports[COM_PORTS] = {
+	{ 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 },
+};
+
+/* Boards have these; -nodefaults does not take them away. */
+static const char *const board[] = {
+	"pci-host", "mch", "ICH9-LPC", "acpi-pm", "mc146818rtc", "i8042",
+	"fw_cfg_io", NULL
+};
+
+static struct device *find_device(struct vm *vm, const char *class)
+{
+	struct list *p;
+
+	list_for_each(p, &vm->devices) {
+		struct device *d = list_entry(p, struct device, node);
+
+		if (!strcmp(d->class->name, class))
+			return d;
+	}
+	return NULL;
+}
+
+static struct device *new_device(struct vm *vm, const char *class,
+				 struct err *e)
+{
+	const struct device_class *c = device_class_find(class);
+
+	if (!c) {
+		err_set(e, -ENODEV, "this build has no device '%s'", class);
+		return NULL;
+	}
+	return device_create(c, NULL, &vm->env);
+}
+
+static int finish_device(struct vm *vm, struct device *d, struct err *e)
+{
+	int rc = device_realize(d, e);
+
+	if (rc < 0) {
+		device_destroy(d);
+		return rc;
+	}
+	list_append(&vm->devices, &d->node);
+	return 0;
+}
+
+static int add_board(struct vm *vm, struct err *e)
+{
+	for (unsigned i = 0; board[i]; i++) {
+		struct device *d = new_device(vm, board[i], e);
+		int rc = d ? finish_device(vm, d, e) : -ENODEV;
+
+		if (rc < 0)
+			return rc;
+		if (i == 0)
+			vm->env.pci = pci_host_bus(d);
+	}
+	return 0;
+}
+
+static int set_number(struct device *d, const char *prop, unsigned v,
+		      struct err *e)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", v);
+	return device_set_prop(d, prop, text, e);
+}
+
+static int add_com(struct vm *vm, unsigned n, const char *chardev,
+		   struct err *e)
+{
+	struct device *d = new_device(vm, "isa-serial", e);
+	int rc;
+
+	if (!d)
+		return -ENODEV;
+	rc = set_number(d, "iobase", com_ports[n].base, e);
+	if (rc == 0)
+		rc = set_number(d, "irq", com_ports[n].irq, e);
+	if (rc == 0)
+		rc = device_set_prop(d, "chardev", chardev, e);
+	if (rc < 0) {
+		device_destroy(d);
+		return rc;
+	}
+	return finish_device(vm, d, e);
+}
+
+static int add_coms(struct vm *vm, struct err *e)
+{
+	unsigned n = config_serial_count(vm->config);
+	int rc = 0;
+
+	if (n > COM_PORTS)
+		return err_set(e, -EINVAL, "-serial: a PC has %d serial ports, "
+			       "not %u", COM_PORTS, n);
+	for (unsigned i = 0; i < n && rc == 0; i++) {
+		char buf[16];
+		const char *chardev = config_serial(vm->config, i, buf);
+
+		if (chardev)
+			rc = add_com(vm, i, chardev, e);
+	}
+	return rc;
+}
+
+/* --- fw_cfg ---------------------------------------------------------------- */
+
+static int fill_fw_cfg(struct x86_machine *m, struct err *e)
+{
+	struct device *d = find_device(m->vm, "fw_cfg_io");
+	const struct vm_config *c = m->vm->config;
+
+	(void)e;
+	fw_cfg_add_u16(d, FW_CFG_NB_CPUS, c->cpus);
+	fw_cfg_add_u16(d, FW_CFG_MAX_CPUS, MAX(c->max_cpus, c->cpus));
+	fw_cfg_add_u64(d, FW_CFG_RAM_SIZE, c->ram_bytes);
+	fw_cfg_add_u16(d, FW_CFG_NOGRAPHIC, c->nographic);
+	fw_cfg_add_u16(d, FW_CFG_BOOT_MENU, 0);
+	if (c->append)
+		fw_cfg_add_string(d, FW_CFG_CMDLINE_DATA, c->append);
+	return fw_cfg_add_file(d, "bootorder", "", 1, e);
+}
+
+/* --- the power button ------------------------------------------------------ */
+
+static void on_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
+{
+	struct x86_machine *m = container_of(l, struct x86_machine, listener);
+	struct device *pm;
+
+	(void)arg;
+	if (ev != VM_EV_POWERDOWN)
+		return;
+	pm = find_device(m->vm, "acpi-pm");
+	if (pm)
+		acpi_pm_power_button(pm);
+}
+
+int x86_devices_create(struct x86_machine *m, struct err *e)
+{
+	int rc = add_board(m->vm, e);
+
+	if (rc == 0)
+		rc = add_coms(m->vm, e);
+	if (rc == 0)
+		rc = fill_fw_cfg(m, e);
+	if (rc < 0)
+		return rc;
+	m->listener.fn = on_vm_event;
+	vm_listen(m->vm, &m->listener);
+	return 0;
+}
+
+/* --- what ACPI says -------------------------------------------------------- */
+
+static void pci_facts(struct x86_machine *m, struct acpi_facts *f)
+{
+	u64 high = ALIGN_UP(MAX(m->high_end, 4 * GiB), GiB);
+
+	f->ecam = PC_ECAM;
+	f->pci_low = PC_PCI_LOW;
+	f->pci_low_end = PC_PCI_LOW_END;
+	f->pci_high = high;
+	f->pci_high_end = high + PC_PCI_HIGH_LEN;
+	f->pci_gsi = pci_intx_gsi;
+}
+
+/* The port of a device that has one as a property; 0 when absent. */
+static u16 port_of(struct vm *vm, const char *class, const char *prop, u16 def)
+{
+	struct device *d = find_device(vm, class);
+	struct strbuf s = STRBUF_INIT;
+	u16 port = def;
+
+	if (!d)
+		return 0;
+	if (device_get_prop(d, prop, &s) == 0)
+		port = strtoul(s.buf, NULL, 0);
+	strbuf_fini(&s);
+	return port;
+}
+
+void x86_devices_facts(struct x86_machine *m, struct acpi_facts *f)
+{
+	struct vm *vm = m->vm;
+	char buf[16];
+
+	pci_facts(m, f);
+	for (unsigned i = 0; i < COM_PORTS; i++) {
+		if (i >= config_serial_count(vm->config) ||
+		    !config_serial(vm->config, i, buf))
+			continue;
+		f->com[i] = com_ports[i].base;
+		f->com_irq[i] = com_ports[i].irq;
+	}
+	f->pm_base = ACPI_PM_BASE;
+	f->gpe_base = ACPI_GPE0_BASE;
+	f->sci = ACPI_SCI;
+	f->smi_cmd = ACPI_SMI_CMD;
+	f->acpi_enable = ACPI_ENABLE;
+	f->acpi_disable = ACPI_DISABLE;
+	f->s5_type = ACPI_S5_TYPE;
+	f->reset_port = RESET_PORT;
+	f->reset_value = RESET_VALUE;
+	f->fw_cfg = FW_CFG_PORT;
+	f->pvpanic = port_of(vm, "pvpanic", "ioport", 0x505);
+	f->rtc = true;
+	f->i8042 = true;
+}
