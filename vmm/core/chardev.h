@@ -45,8 +45,9 @@ struct chardev_fe {
 
 /* ops of a back-end kind; one row of chardev_kinds[] each. */
 struct chardev_kind;
-extern const struct chardev_kind *const chardev_kinds[];
+extern const struct chardev_kind *const chardev_kinds[];   /* NULL ends */
 const char *chardev_kind_name(const struct chardev_kind *k);
+const char *chardev_kind_summary(const struct chardev_kind *k);
 
 struct chardev_set;                    /* the VM's chardevs, by id */
 struct chardev_set *chardev_set_create(struct loop *l);
@@ -74,19 +75,24 @@ const char *chardev_id(const struct chardev *c);
 void chardev_describe(struct chardev *c, struct strbuf *out);
 bool chardev_frontend_open(const struct chardev *c);
 
-/* -EBUSY when taken and not a mux. [loop] */
+/* -EBUSY when taken and not a mux.  OPENED comes later, from the loop, if a
+ * peer is there.  On a mux the first to attach has the focus; the others get
+ * MUX_OUT before their OPENED. [loop] */
 int  chardev_attach(struct chardev *c, struct chardev_fe *fe,
 		    const struct chardev_fe_ops *ops, void *opaque,
 		    struct err *e);
 void chardev_detach(struct chardev_fe *fe);
-/* Move all its callbacks to another loop (monitor thread). [loop] */
+/* Move all its callbacks to another loop (monitor thread) until it is
+ * detached; opening and accepting stay where they are. [loop] */
 void chardev_set_loop(struct chardev *c, struct loop *l);
 
 /* Queue or send; returns bytes taken (0..n). [any] */
 size_t chardev_write(struct chardev_fe *fe, const void *buf, size_t n);
 /* can_read grew: resume a paused reader. [any] */
 void chardev_kick(struct chardev_fe *fe);
-void chardev_send_break(struct chardev *c);
+void chardev_send_break(struct chardev *c);    /* [any] */
+void chardev_take_focus(struct chardev_fe *fe);        /* mux only [any] */
+bool chardev_is_mux(const struct chardev *c);
 /* The last descriptor received by SCM_RIGHTS, or -1; caller owns. [its loop] */
 int  chardev_take_fd(struct chardev_fe *fe);
 

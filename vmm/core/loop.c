@@ -315,6 +315,29 @@ static void run_calls(struct loop *l)
 	}
 }
 
+void loop_unpost(struct loop *l, loop_call_fn *fn, loop_call_fn *drop)
+{
+	struct call *taken = NULL, *c, **at;
+
+	lock_take(&l->lock);
+	for (at = &l->calls; (c = *at) != NULL; ) {
+		if (c->fn != fn) {
+			at = &c->next;
+			continue;
+		}
+		*at = c->next;
+		c->next = taken;
+		taken = c;
+	}
+	l->tail = at;
+	lock_drop(&l->lock);
+	while ((c = taken) != NULL) {
+		taken = c->next;
+		drop(c->opaque);
+		free(c);
+	}
+}
+
 struct waiter {
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;

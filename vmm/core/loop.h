@@ -42,6 +42,8 @@ void loop_unwatch(struct loop *l, int fd);              /* absent is fine */
 /* --- calls from other threads --- */
 typedef void loop_call_fn(void *opaque);
 void loop_post(struct loop *l, loop_call_fn *fn, void *opaque);  /* async */
+/* Take back all posted calls of `fn` not yet run, giving each to `drop`. */
+void loop_unpost(struct loop *l, loop_call_fn *fn, loop_call_fn *drop);
 /* Wait until it ran; runs at once when already on the loop's thread.  The
  * caller must hold no lock the loop may want. */
 void loop_call(struct loop *l, loop_call_fn *fn, void *opaque);
