@@ -1,0 +1,19 @@
+# make demo, and the boot test: a stock Debian kernel, fetched with apt.
+BOOT_DIR ?= $(O)/boot
+
+$(BOOT_DIR)/vmlinuz $(BOOT_DIR)/busybox &: tests/boot/fetch.sh | $(DEPS)
+	$(Q)sh tests/boot/fetch.sh $(BOOT_DIR)
+	@touch $(BOOT_DIR)/vmlinuz $(BOOT_DIR)/busybox
+
+BOOT_PARTS := init inittab profile initramfs.sh
+$(BOOT_DIR)/initramfs.gz: $(BOOT_PARTS:%=tests/boot/%) $(BOOT_DIR)/busybox
+	$(Q)sh tests/boot/initramfs.sh $(BOOT_DIR) $@
+
+.PHONY: boot-files
+boot-files: $(BOOT_DIR)/vmlinuz $(BOOT_DIR)/initramfs.gz
+
+demo: all boot-files ## boot Debian's kernel to a shell on this terminal
+	@sh tests/boot/demo.sh $(O)/mote $(BOOT_DIR)
+
+CHECK_DEPS  += boot-files
+CHECK_TESTS += tests/boot/boot.sh
