@@ -47,6 +47,13 @@ SRCS     := $(filter-out $(MAIN_SRC),$(foreach r,$(ROOMS),$(wildcard $(r)/*.c)))
 TCG_SRCS := $(foreach r,$(TCG_ROOMS),$(wildcard $(r)/*.c))
 OBJS     := $(SRCS:%.c=$(O)/%.o)
 TCG_OBJS := $(TCG_SRCS:%.c=$(O)/%.o)
+# Guest FP state may be in the host's registers while the plugin's C runs: no
+# file but those that work on it may use vector registers.
+TCG_FP_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard $(addprefix tcg-plugin/x86/,sse*.c mmx*.c x87*.c fpu*.c xsave.c)))
+ifeq ($(filter asan tsan,$(BUILD)),)
+$(filter-out $(TCG_FP_OBJS),$(TCG_OBJS)): MOTE_CFLAGS += -mgeneral-regs-only
+$(O)/tcg-plugin/memory/string.o: MOTE_CFLAGS += -fno-builtin -fno-tree-loop-distribute-patterns
+endif
 BASE_OBJS := $(filter $(O)/vmm/base/%,$(OBJS))
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 UNITS     := $(UNIT_SRCS:%.c=$(O)/%)

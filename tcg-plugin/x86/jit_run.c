@@ -27,6 +27,10 @@ bool jit_supported(void)
 {
 	bool fsgsbase = getauxval(AT_HWCAP2) & 2;
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	return false;                  /* their C uses vector registers */
+#endif
+
 	__builtin_cpu_init();
 	/* PEXT is microcode before Zen 3: a family 17h host interprets. */
 	return fsgsbase && __builtin_cpu_supports("bmi2") &&
