@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Process start to the guest's first output, for several VMMs in one run.
+ *
+ *     startup ROUNDS FLOOR MOTE GUEST
+ *
+ * Each program is started with a pipe as its stdout; the clock runs from
+ * before fork to the arrival of the guest's byte.  Then its resident memory
+ * is read from smaps, without shared mappings of at least 1 MiB (guest RAM),
+ * and it is killed.  Programs take turns, so that a busy host hits all.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_ROUNDS = 1000, PATIENCE_MS = 20000 };
+
+struct program {
+	const char *name;
+	const char *argv[24];
+	double ms[MAX_ROUNDS];
+	unsigned n;
+	long rss_kib, anon_kib;
+	bool broken;
+};
+
+static double now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* --- one start --- */
+
+static pid_t start(const struct program *p, int *out)
+{
+	int fds[2], null;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -1;
+	pid = fork();
+	if (!pid) {
+		null = open("/dev/null", O_RDWR);
+		dup2(null, 0);
+		dup2(fds[1], 1);
+		if (!getenv("BENCH_VERBOSE"))
+			dup2(null, 2);
+		execv(p->argv[0], (char **)(uintptr_t)p->argv);
+		_exit(127);
+	}
+	close(fds[1]);
+	*out = fds[0];
+	return pid;
+}
+
+/* The guest's '!'; a VMM may print before it. */
+static bool await_byte(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	char c;
+
+	while (poll(&pfd, 1, PATIENCE_MS) > 0 && read(fd, &c, 1) == 1)
+		if (c == '!')
+			return true;
+	return false;
+}
+
+/* Guest RAM is a shared mapping, or with QEMU a private one of its size. */
+static bool is_guest_ram(unsigned long len, const char *perms)
+{
+	return len >= 1 << 20 && (perms[3] == 's' || len >= 64 << 20);
+}
+
+static void measure_memory(struct program *p, pid_t pid)
+{
+	char path[64], line[512], perms[8] = "";
+	unsigned long from, to, len = 0;
+	long v;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
+	f = fopen(path, "re");
+	p->rss_kib = p->anon_kib = 0;
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, perms) == 3)
+			len = to - from;
+		else if (is_guest_ram(len, perms))
+			continue;
+		else if (sscanf(line, "Rss: %ld", &v) == 1)
+			p->rss_kib += v;
+		else if (sscanf(line, "Anonymous: %ld", &v) == 1)
+			p->anon_kib += v;
+	}
+	if (f)
+		fclose(f);
+}
+
+static void one_round(struct program *p)
+{
+	const double begin = now_ms();
+	int fd = -1;
+	pid_t pid = start(p, &fd);
+
+	if (pid > 0 && await_byte(fd)) {
+		p->ms[p->n++] = now_ms() - begin;
+		measure_memory(p, pid);
+	} else {
+		p->broken = true;
+	}
+	close(fd);
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+}
+
+/* --- the table --- */
+
+static int by_value(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(struct program *p)
+{
+	qsort(p->ms, p->n, sizeof(p->ms[0]), by_value);
+	return p->n ? p->ms[p->n / 2] : 0;
+}
+
+static void print_row(struct program *p, double floor)
+{
+	const double m = median(p);
+
+	if (p->broken || !p->n) {
+		printf("%-24s does not start here\n", p->name);
+		return;
+	}
+	printf("%-24s %9.2f %9.2f %9.2f %9.2f %9ld %9ld\n", p->name, m,
+	       p->ms[0], p->ms[p->n - 1], floor > 0 ? m / floor : 0.0,
+	       p->rss_kib, p->anon_kib);
+}
+
+#define MOTE_ARGS(mote, accel, guest) { mote, "-accel", accel, "-nodefaults", \
+	"-display", "none", "-serial", "stdio", "-m", "128", "-kernel", guest }
+#define QEMU_ARGS(guest) { "/usr/bin/qemu-system-x86_64", "-M", "microvm", \
+	"-accel", "kvm", "-nodefaults", "-no-user-config", "-display", "none", \
+	"-serial", "stdio", "-m", "128", "-kernel", guest }
+
+int main(int argc, char **argv)
+{
+	const int rounds = argc == 5 ? atoi(argv[1]) : 0;
+
+	if (rounds < 1 || rounds > MAX_ROUNDS) {
+		fprintf(stderr, "usage: startup ROUNDS FLOOR MOTE GUEST\n");
+		return 2;
+	}
+
+	static struct program table[4];
+	struct program init[] = {
+		{ .name = "floor (kvm)", .argv = { argv[2] } },
+		{ .name = "mote -accel kvm",
+		  .argv = MOTE_ARGS(argv[3], "kvm", argv[4]) },
+		{ .name = "mote -accel tcg",
+		  .argv = MOTE_ARGS(argv[3], "tcg", argv[4]) },
+		{ .name = "qemu -M microvm (kvm)", .argv = QEMU_ARGS(argv[4]) },
+	};
+
+	memcpy(table, init, sizeof(table));
+	for (int r = 0; r < rounds; r++)
+		for (unsigned i = 0; i < 4; i++)
+			if (!table[i].broken)
+				one_round(&table[i]);
+
+	printf("%-24s %9s %9s %9s %9s %9s %9s\n", "start to first output",
+	       "median ms", "min", "max", "x floor", "RSS KiB", "anon KiB");
+	for (unsigned i = 0; i < 4; i++)
+		print_row(&table[i], median(&table[0]));
+	return 0;
+}
