@@ -138,7 +138,8 @@ struct x86_jit_regs {
 	struct x86_cpu *self;
 	u64 host_rsp, page_mask, resume, r14, r15, tmp;
 	u16 flags;                     /* as LAHF and SETO give them      */
-	bool fpu_live;                 /* guest FP state is in the host's */
+	u32 fpu_away;                  /* 1: guest FP state is in c->fpu,
+					  0: in the host's registers       */
 	u32 njumps;                    /* filled since the last flush     */
 	u32 jumps[4096];
 };

@@ -119,7 +119,7 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
 	t.page = c->rip & ~(u64)(PAGE_SIZE - 1);
 	t.mode = c->tlb_mode;
 	t.fpu_ok = !(c->cr0 & (CR0_EM | CR0_TS)) && (c->cr4 & CR4_OSFXSR);
-	t.ended = t.failed = false;
+	t.fpu_here = t.ended = t.failed = false;
 	t.block = j->nblock;
 	t.ncold = 0;
 	jb = &j->block[t.block];

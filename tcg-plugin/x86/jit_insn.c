@@ -457,8 +457,6 @@ static bool tr_x87(struct tr *t, const struct insn *i)
 	struct host_op op = { .byte = i->byte };
 	bool store;
 
-	if (!t->fpu_ok)
-		return false;
 	if (!(i->flags & I_MEM)) {
 		u32 site = tr_site(t);
 
@@ -513,6 +511,8 @@ bool tr_plain(struct tr *t, const struct insn *i)
 		return false;
 	if (r->feat != FEAT_NONE && !(t->c->feats >> r->feat & 1))
 		return false;
+	if (r->attr & (A_SSE | A_MMX | A_FPU))
+		tr_need_fpu(t);
 	if (r->map == X87)
 		return tr_x87(t, i);
 	if (r->map == M1 && i->byte == 0x8d)

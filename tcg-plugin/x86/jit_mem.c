@@ -136,6 +136,24 @@ void tr_lookup_done(struct tr *t, u32 first_site)
 		t->j->site[k].next = code_off(t);
 }
 
+void tr_need_fpu(struct tr *t)
+{
+	u8 *here, *away;
+	u32 site;
+
+	if (t->fpu_here)
+		return;
+	t->fpu_here = true;
+	site = tr_site(t);
+	t->j->site[site].pc = code_off(t);
+	emit_load32(&t->e, H_CX, GS(jr.fpu_away));
+	here = emit_jrcxz_fwd(&t->e);
+	away = emit_jmp_fwd(&t->e);
+	emit_here8(&t->e, here);
+	t->j->site[site].hit = t->j->site[site].next = code_off(t);
+	tr_cold(t, away, NULL, site, JIT_NONE, t->j->fpu);
+}
+
 void tr_interp(struct tr *t, bool end)
 {
 	u32 site = tr_site(t);

@@ -82,7 +82,7 @@ struct jit {
 	u32 nsite, nlink, nblock;
 	u32 *hash;                     /* JIT_HASH heads                  */
 	/* thunks: code offsets */
-	u32 enter, leave, slow, interp, fault;
+	u32 enter, leave, slow, interp, fault, fpu;
 	u64 code_gen, flush_gen;       /* the block cache's, last looked at */
 	struct jit_stats st;
 };
@@ -105,6 +105,7 @@ struct tr {
 	u64 page;                      /* guest page of the block         */
 	u8  mode;                      /* TLB mode                        */
 	bool fpu_ok;                   /* no #NM, no #UD for FP and SSE   */
+	bool fpu_here;                 /* checked to be in host registers */
 	bool ended;                    /* control left the block          */
 	bool failed;                   /* an arena is full                */
 	u32 block;                     /* being made                      */
@@ -129,6 +130,8 @@ void tr_ea(struct tr *t, const struct insn *i);
 void tr_lookup(struct tr *t, unsigned kind, unsigned size);
 /* The current instruction's code is complete: slow paths may come back here. */
 void tr_lookup_done(struct tr *t, u32 first_site);
+/* Make sure the guest's FP state is in the host's registers. */
+void tr_need_fpu(struct tr *t);
 /* The same instruction in the interpreter; `end`: leave afterwards. */
 void tr_interp(struct tr *t, bool end);
 u32  tr_site(struct tr *t);            /* new site for the current insn   */
@@ -153,6 +156,7 @@ void tr_goto(struct tr *t, u64 target);
 u32  jit_c_slow(struct x86_cpu *c, u32 site, u64 la);
 u32  jit_c_interp(struct x86_cpu *c, u32 site, u64 unused);
 u32  jit_c_fault(struct x86_cpu *c, u32 site, u64 reason);
+u32  jit_c_fpu(struct x86_cpu *c, u32 site, u64 unused);
 /* Something waits that blocks must not run past. */
 bool jit_must_stop(const struct x86_cpu *c);
 

@@ -19,6 +19,13 @@
 #include "tcg-plugin/provider_priv.h"
 #include "tcg-plugin/x86/interp.h"
 
+/* Sanitizers' C uses vector registers, which hold guest state here. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { JIT_BUILT_FOR = 0 };
+#else
+enum { JIT_BUILT_FOR = 1 };
+#endif
+
 enum { JIT_STOP = 0xfffffffe };        /* eax of leave: rip is set         */
 
 /* --- life ----------------------------------------------------------------------- */
@@ -27,13 +34,10 @@ bool jit_supported(void)
 {
 	bool fsgsbase = getauxval(AT_HWCAP2) & 2;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	return false;                  /* their C uses vector registers */
-#endif
 
 	__builtin_cpu_init();
 	/* PEXT is microcode before Zen 3: a family 17h host interprets. */
-	return fsgsbase && __builtin_cpu_supports("bmi2") &&
+	return JIT_BUILT_FOR && fsgsbase && __builtin_cpu_supports("bmi2") &&
 	       __builtin_cpu_supports("avx") && !__builtin_cpu_is("znver1") &&
 	       !__builtin_cpu_is("znver2");
 }
@@ -71,6 +75,7 @@ int jit_create(struct x86_cpu *c)
 		return rc;
 	}
 	c->jr.self = c;
+	c->jr.fpu_away = 1;
 	c->jr.page_mask = ~(u64)(PAGE_SIZE - 1);
 	jit_make_thunks(c, j);
 	for (unsigned m = 0; m < TLB_MODES; m++)
@@ -98,24 +103,24 @@ void jit_destroy(struct x86_cpu *c)
 
 static void fpu_load(struct x86_cpu *c)
 {
-	if (c->jr.fpu_live)
+	if (!c->jr.fpu_away)
 		return;
 	c->fpu.xstate_bv |= 7;
 	c->fpu.mxcsr &= 0xffff;
 	asm volatile("xrstor64 %0" : : "m"(c->fpu), "a"(7), "d"(0));
-	c->jr.fpu_live = true;
+	c->jr.fpu_away = 0;
 }
 
 void jit_fpu_save(struct x86_cpu *c)
 {
 	static const u32 mxcsr = 0x1f80;
 
-	if (!c->jr.fpu_live)
+	if (!c->jit || c->jr.fpu_away)
 		return;
 	asm volatile("xsave64 %0\n\tfninit\n\tldmxcsr %1"
 		     : "+m"(c->fpu) : "m"(mxcsr), "a"(7), "d"(0));
 	c->fpu.fip = c->fpu.fdp = c->fpu.fop = 0;  /* they are the host's */
-	c->jr.fpu_live = false;
+	c->jr.fpu_away = 1;
 }
 
 /* --- flags ---------------------------------------------------------------------------- */
@@ -147,15 +152,16 @@ static u32 resume(struct x86_cpu *c, u32 code)
 static u32 interpret(struct x86_cpu *c, const struct jit_site *s)
 {
 	u64 next = s->rip + s->insn->len;
+	bool fpu = !c->jr.fpu_away;    /* the block may count on it */
 
 	c->jit->st.slow_interp++;
-	jit_fpu_save(c);
 	to_tcg_vcpu(c)->running = c->jit->block[s->block].guest;
 	x86_run_block(c, s->insn, 1);
 	if (s->end || c->rip != next || c->shadow || jit_must_stop(c))
 		return JIT_STOP;
 	flags_in(c);
-	fpu_load(c);
+	if (fpu)
+		fpu_load(c);
 	return resume(c, s->next);
 }
 
@@ -167,6 +173,13 @@ u32 jit_c_interp(struct x86_cpu *c, u32 site, u64 unused)
 	flags_out(c);
 	c->rip = s->rip;
 	return interpret(c, s);
+}
+
+u32 jit_c_fpu(struct x86_cpu *c, u32 site, u64 unused)
+{
+	(void)unused;
+	fpu_load(c);
+	return resume(c, c->jit->site[site].hit);
 }
 
 u32 jit_c_slow(struct x86_cpu *c, u32 site, u64 la)
@@ -328,7 +341,6 @@ static u32 enter(struct x86_cpu *c, const struct jit_block *jb)
 	u32 r;
 
 	flags_in(c);
-	fpu_load(c);
 	c->jit->st.enters++;
 	r = fn(rx + jb->code);
 	if (r != JIT_STOP)
@@ -378,5 +390,4 @@ void jit_run(struct x86_cpu *c, struct block *b)
 		return;
 	asm volatile("wrgsbase %0" : : "r"(c));
 	run(c, b);
-	jit_fpu_save(c);
 }

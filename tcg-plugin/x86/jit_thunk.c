@@ -6,6 +6,8 @@
  *   leave    r15d = link or JIT_NONE, r14 = target: guest state out, return
  *   slow     r15d = site, r14 = address: C finds the page or interprets
  *   interp   r15d = site: C interprets the instruction
+ *   fpu      r15d = site: C loads the guest's FP state
+ *   fault    r15d = site: as interp, after a host fault
  *
  * All save into *c first, so C may leave through c->unwind at any point.
  * Arithmetic flags travel as LAHF and SETO give them.
@@ -125,6 +127,8 @@ void jit_make_thunks(struct x86_cpu *c, struct jit *j)
 	make_call(&e, jit_c_slow);
 	j->interp = here(&e, j);
 	make_call(&e, jit_c_interp);
+	j->fpu = here(&e, j);
+	make_call(&e, jit_c_fpu);
 	j->fault = here(&e, j);
 	make_call(&e, jit_c_fault);
 	j->buf.used = here(&e, j);
