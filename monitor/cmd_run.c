@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Run state: the machine starts, stops, resets and ends.
+ *
+ * Talks to: vm.h, on the main loop.
+ */
+#include "monitor/mon.h"
+#include "vmm/vcpu.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void cmd_quit(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	vm_quit(mon_vm(m), 0);
+}
+
+static void cmd_exit_preconfig(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	mon_puts(m, "Error: The command is permitted only before machine "
+		 "initialization\n");
+}
+
+static void cmd_stop(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	if (vm_state(mon_vm(m)) == RUN_RUNNING)
+		vm_pause(mon_vm(m), RUN_PAUSED);
+}
+
+static void cmd_cont(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	struct err e = { 0 };
+
+	if (vm_state(mon_vm(m)) != RUN_RUNNING && vm_cont(mon_vm(m), &e) < 0)
+		mon_error(m, &e);
+}
+
+static void cmd_system_reset(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	vm_reset(mon_vm(m));
+}
+
+static void cmd_system_powerdown(struct mon *m,
+				 const struct mon_arg *a UNUSED)
+{
+	vm_powerdown(mon_vm(m));
+}
+
+static void cmd_nmi(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	struct vm *vm = mon_vm(m);
+	struct err e = { 0 };
+
+	for (unsigned i = 0; i < vm->nvcpus; i++) {
+		if (vm_inject_nmi(vm, i, &e) < 0) {
+			mon_error(m, &e);
+			return;
+		}
+	}
+}
+
+static void cmd_cpu(struct mon *m, const struct mon_arg *a)
+{
+	if (a[0].num >= mon_vm(m)->nvcpus)
+		mon_puts(m, "invalid CPU index\n");
+	else
+		m->cpu = a[0].num;
+}
+
+static void cmd_one_insn(struct mon *m, const struct mon_arg *a)
+{
+	const struct kvm_provider *p = mon_vm(m)->provider;
+	bool on = !a[0].given || !strcmp(a[0].str, "on");
+
+	if (!on && strcmp(a[0].str, "off")) {
+		mon_printf(m, "unexpected option %s\n", a[0].str);
+		return;
+	}
+	if (!p || !p->control ||
+	    p->control(mon_vm(m)->kvm.fd, "one-insn-per-tb", on) < 0)
+		mon_puts(m, "This accelerator does not support setting "
+			 "one-insn-per-tb\n");
+}
+
+static void cmd_xen(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	mon_puts(m, "Error: Xen event channel emulation not enabled\n");
+}
+
+static void complete_watchdog(struct mon *m, unsigned n UNUSED,
+			      const char *typed)
+{
+	static const char *const actions[] = {
+		"debug", "inject-nmi", "none", "pause", "poweroff", "reset",
+		"shutdown", NULL
+	};
+
+	mon_offer_list(m, actions, typed);
+}
+
+const struct mon_cmd mon_run_cmds[] = {
+	{
+		.name    = "quit|q",
+		.args    = "",
+		.params  = "",
+		.help    = "end mote at once",
+		.doc     = "The guest is not told. The process ends with "
+			   "status 0.",
+		.example = "quit",
+		.when    = MON_MAIN | MON_PRE,
+		.run     = cmd_quit,
+	}, {
+		.name    = "exit_preconfig",
+		.args    = "",
+		.params  = "",
+		.help    = "leave the state before the machine is built",
+		.doc     = "Of use only when started with --preconfig.",
+		.example = "exit_preconfig",
+		.when    = MON_MAIN | MON_PRE,
+		.run     = cmd_exit_preconfig,
+	}, {
+		.name    = "stop|s",
+		.args    = "",
+		.params  = "",
+		.help    = "pause the guest",
+		.doc     = "Parks every vCPU and stops the guest's clock. "
+			   "Nothing happens when it is not running.",
+		.example = "stop",
+		.when    = MON_MAIN,
+		.run     = cmd_stop,
+	}, {
+		.name    = "cont|c",
+		.args    = "",
+		.params  = "",
+		.help    = "let the guest run on",
+		.doc     = "From a state only a reset leaves (shutdown, "
+			   "internal-error) it says so.",
+		.example = "cont",
+		.when    = MON_MAIN,
+		.run     = cmd_cont,
+	}, {
+		.name    = "system_reset",
+		.args    = "",
+		.params  = "",
+		.help    = "reset the machine",
+		.doc     = "As the reset button does. With -no-reboot the "
+			   "machine shuts down instead.",
+		.example = "system_reset",
+		.when    = MON_MAIN,
+		.run     = cmd_system_reset,
+	}, {
+		.name    = "system_powerdown",
+		.args    = "",
+		.params  = "",
+		.help    = "press the power button",
+		.doc     = "An ACPI event; the guest decides what to do.",
+		.example = "system_powerdown",
+		.when    = MON_MAIN,
+		.run     = cmd_system_powerdown,
+	}, {
+		.name    = "system_wakeup",
+		.args    = "",
+		.params  = "",
+		.help    = "wake a suspended guest",
+		.doc     = "Ends an ACPI S3 sleep.",
+		.example = "system_wakeup",
+		.when    = MON_MAIN,
+		.run     = mon_not_yet,
+		.needs   = "suspend to RAM",
+	}, {
+		.name    = "cpu",
+		.args    = "index:int",
+		.params  = "index",
+		.help    = "choose the current CPU",
+		.doc     = "Each monitor has its own. Registers in "
+			   "expressions and virtual addresses are the "
+			   "current CPU's.",
+		.example = "cpu 1",
+		.when    = MON_ANYTIME,
+		.run     = cmd_cpu,
+	}, {
+		.name    = "nmi",
+		.args    = "",
+		.params  = "",
+		.help    = "send a non-maskable interrupt to every CPU",
+		.doc     = "On x86 it goes to all CPUs, whichever is current.",
+		.example = "nmi",
+		.when    = MON_MAIN,
+		.run     = cmd_nmi,
+	}, {
+		.name    = "boot_set",
+		.args    = "bootdevice:string",
+		.params  = "bootdevice",
+		.help    = "choose the boot order of the next reset",
+		.doc     = "Letters: a floppy, c disk, d CD-ROM, n network.",
+		.example = "boot_set dc",
+		.when    = MON_MAIN,
+		.run     = mon_not_yet,
+		.needs   = "a boot order in the CMOS and fw_cfg",
+	}, {
+		.name    = "watchdog_action",
+		.args    = "action:string",
+		.params  = "[reset|shutdown|poweroff|pause|debug|none]",
+		.help    = "what a watchdog that fires does",
+		.doc     = "Replaces what -action watchdog= chose.",
+		.example = "watchdog_action pause",
+		.when    = MON_MAIN,
+		.run     = mon_not_yet,
+		.complete = complete_watchdog,
+		.needs   = "a watchdog device",
+	}, {
+		.name    = "one-insn-per-tb",
+		.args    = "option:string?",
+		.params  = "[on|off]",
+		.help    = "run one guest instruction per translated block",
+		.doc     = "Slow; makes logs exact. Only with accel=tcg. "
+			   "Without a word it is switched on.",
+		.example = "one-insn-per-tb off",
+		.when    = MON_MAIN,
+		.run     = cmd_one_insn,
+	}, {
+		.name    = "singlestep",
+		.args    = "option:string?",
+		.params  = "[on|off]",
+		.help    = "the old name of one-insn-per-tb",
+		.doc     = "Kept for scripts that use it.",
+		.example = "singlestep",
+		.when    = MON_MAIN,
+		.run     = cmd_one_insn,
+	}, {
+		.name    = "gdbserver",
+		.args    = "device:string?",
+		.params  = "[device]",
+		.help    = "start, move or stop the gdb server",
+		.doc     = "DEVICE is a chardev such as tcp::1234 (the "
+			   "default) or none.",
+		.example = "gdbserver tcp::1234",
+		.when    = MON_MAIN,
+		.run     = mon_not_yet,
+		.needs   = "gdbserver",
+	}, {
+		.name    = "sync-profile",
+		.args    = "op:string?",
+		.params  = "[on|off|reset]",
+		.help    = "switch the lock profiler",
+		.doc     = "Without a word, says whether it is on. Results: "
+			   "info sync-profile.",
+		.example = "sync-profile on",
+		.when    = MON_MAIN,
+		.run     = mon_not_yet,
+		.needs   = "lock profiling",
+	}, {
+		.name    = "xen-event-inject",
+		.args    = "port:int",
+		.params  = "port",
+		.help    = "raise a Xen event channel in the guest",
+		.doc     = "mote has no Xen emulation and says so.",
+		.example = "xen-event-inject 1",
+		.when    = MON_MAIN,
+		.run     = cmd_xen,
+	}, {
+		.name    = "xen-event-list",
+		.args    = "",
+		.params  = "",
+		.help    = "list the guest's Xen event channels",
+		.doc     = "mote has no Xen emulation and says so.",
+		.example = "xen-event-list",
+		.when    = MON_MAIN,
+		.run     = cmd_xen,
+	},
+	{ 0 }
+};

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The human monitor, as the rest of the VMM sees it.
+ *
+ * monitors_start makes one monitor per row of config->mons and the thread
+ * they live on; the machine calls it once the VM is built, monitors_stop
+ * before it is taken apart.  mon_run_line runs one command for somebody else
+ * (human-monitor-command, gdb's qRcmd).
+ *
+ * Thread: start and stop on the main loop; mon_run_line from any thread that
+ * is not a vCPU's.
+ */
+#ifndef MOTE_MONITOR_MONITOR_H
+#define MOTE_MONITOR_MONITOR_H
+
+#include "vmm/base/err.h"
+#include "vmm/base/strbuf.h"
+
+struct vm;
+
+/* 0, or -errno with a sentence; nothing is left behind on failure. [loop] */
+int  monitors_start(struct vm *vm, struct err *e);
+void monitors_stop(struct vm *vm);     /* never started is fine. [loop] */
+
+/*
+ * Run one line and append what the terminal would show, LF as CR LF.  There
+ * is no history and nothing is asked for.  `*cpu` is the caller's current
+ * CPU, which `cpu N` changes; NULL uses CPU 0 for this line.
+ */
+void mon_run_line(struct vm *vm, const char *line, unsigned *cpu,
+		  struct strbuf *out);
+
+/* docs/ref/monitor.md, and the counts `make monitor-status` prints. */
+void mon_table_document(struct strbuf *out);
+void mon_table_status(struct strbuf *out);
+
+#endif

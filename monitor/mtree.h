@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * info mtree: the address spaces as QEMU lays them out.
+ *
+ * Thread: main loop (bus_regions).
+ */
+#ifndef MOTE_MONITOR_MTREE_H
+#define MOTE_MONITOR_MTREE_H
+
+#include "vmm/base/strbuf.h"
+#include "vmm/vm.h"
+
+void mtree_print(struct vm *vm, struct strbuf *out, bool owners);
+void mtree_print_flat(struct vm *vm, struct strbuf *out, bool dispatch,
+		      bool owners);
+
+#endif

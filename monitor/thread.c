@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The monitor thread: clients' bytes in and out, and the way to the main loop
+ * and back.
+ *
+ * Talks to: chardevs (from whatever loop they live on), the main loop by
+ *           posted requests, readline.
+ * Never:    waits for a client; keeps more of its output than MON_OUT_MAX or
+ *           more of its input than IN_MAX.
+ *
+ * A byte's way: fe_read [the chardev's loop] -> m->in -> visit [monitor
+ * thread] -> readline -> mon_exec -> run() -> m->out -> chardev_write.
+ */
+#include "monitor/mon.h"
+#include "monitor/monitor.h"
+#include "vmm/base/opts.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+enum {
+	IN_MAX   = 4096,               /* bytes waiting to be looked at     */
+	IN_BITE  = 256,
+	OUT_HIGH = 64 << 10,           /* above it input waits              */
+	OUT_KEEP = 1 << 20,            /* a larger empty buffer is given up */
+};
+
+/* --- to the main loop and back ------------------------------------------- */
+
+/*
+ * A request belongs to who holds it: the waiter until the main loop starts it
+ * (QUEUED -> RUNNING), the waiter again when it is DONE; a waiter that gives
+ * up (QUEUED -> ORPHAN) leaves it to the main loop to free.
+ */
+enum request_state { QUEUED, RUNNING, DONE, ORPHAN };
+
+struct request {
+	struct monitors *mons;
+	_Atomic enum request_state state;
+	void (*fn)(void *opaque);
+	void *opaque;
+	bool waited_for;               /* else request_back is posted */
+	struct mon *m;                 /* of a client's command       */
+	struct mon_call call;
+};
+
+static void visit(void *opaque);
+static void request_back(void *opaque);
+
+static bool request_move(struct request *r, enum request_state from,
+			 enum request_state to)
+{
+	return atomic_compare_exchange_strong(&r->state, &from, to);
+}
+
+static void request_free(struct request *r)
+{
+	mon_call_fini(&r->call);
+	free(r);
+}
+
+/* [main loop] */
+static void request_run(void *opaque)
+{
+	struct request *r = opaque;
+	struct monitors *s;
+
+	if (!request_move(r, QUEUED, RUNNING)) {
+		request_free(r);
+		return;
+	}
+	s = r->mons;
+	r->fn(r->opaque);
+	if (!r->waited_for) {
+		loop_post(s->loop, request_back, r);
+		return;
+	}
+	lock_take(&s->lock);
+	r->state = DONE;
+	pthread_cond_broadcast(&s->done);
+	lock_drop(&s->lock);
+}
+
+bool mon_on_main(struct mon *m, void (*fn)(void *opaque), void *opaque)
+{
+	struct monitors *s = m->mons;
+	struct request *r;
+	bool ran;
+
+	if (!s->vm->loop || !s->loop || !loop_is_current(s->loop)) {
+		if (!s->vm->loop)
+			fn(opaque);
+		else
+			loop_call(s->vm->loop, fn, opaque);
+		return true;
+	}
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return false;
+	r->mons = s;
+	r->fn = fn;
+	r->opaque = opaque;
+	r->waited_for = true;
+	loop_post(s->vm->loop, request_run, r);
+	lock_take(&s->lock);
+	while (r->state != DONE &&
+	       !(s->stopping && request_move(r, QUEUED, ORPHAN)))
+		pthread_cond_wait(&s->done, &s->lock.mutex);
+	ran = r->state == DONE;
+	lock_drop(&s->lock);
+	if (ran)
+		request_free(r);
+	return ran;
+}
+
+static void run_command(void *opaque)
+{
+	struct request *r = opaque;
+
+	mon_run_call(r->m, &r->call);
+}
+
+/* The call's strings move into the request; m is the main loop's until
+ * request_back. */
+void mon_go_to_main(struct mon *m, struct mon_call *call)
+{
+	struct request *r = calloc(1, sizeof(*r));
+
+	if (!r) {
+		mon_call_fini(call);
+		return;
+	}
+	r->mons = m->mons;
+	r->fn = run_command;
+	r->opaque = r;
+	r->m = m;
+	r->call = *call;
+	memset(call->text, 0, sizeof(call->text));
+	m->busy = true;
+	m->request = r;
+	loop_post(m->mons->vm->loop, request_run, r);
+}
+
+static void request_back(void *opaque)
+{
+	struct request *r = opaque;
+	struct mon *m = r->m;
+
+	m->busy = false;
+	m->request = NULL;
+	free(m->regs);
+	m->regs = NULL;
+	request_free(r);
+	visit(m);
+}
+
+/* --- the client's side, on the chardev's loop ------------------------------ */
+
+static void poke(struct mon *m)
+{
+	bool post;
+
+	lock_take(&m->in_lock);
+	post = !m->poked;
+	m->poked = true;
+	lock_drop(&m->in_lock);
+	if (post)
+		loop_post(m->mons->loop, visit, m);
+}
+
+static size_t fe_can_read(void *opaque)
+{
+	struct mon *m = opaque;
+	size_t room;
+
+	lock_take(&m->in_lock);
+	room = IN_MAX - MIN(m->in.len, (size_t)IN_MAX);
+	lock_drop(&m->in_lock);
+	return room;
+}
+
+static void fe_read(void *opaque, const u8 *buf, size_t n)
+{
+	struct mon *m = opaque;
+
+	lock_take(&m->in_lock);
+	if (m->in.len < IN_MAX)
+		strbuf_add(&m->in, buf, MIN(n, IN_MAX - m->in.len));
+	lock_drop(&m->in_lock);
+	poke(m);
+}
+
+static void fe_event(void *opaque, enum chardev_event ev)
+{
+	struct mon *m = opaque;
+
+	lock_take(&m->in_lock);
+	m->events |= BIT(ev);
+	if (ev == CHARDEV_OPENED || ev == CHARDEV_CLOSED) {
+		strbuf_reset(&m->in);
+		m->in_generation++;
+		m->client = ev == CHARDEV_OPENED;
+	}
+	if (ev == CHARDEV_MUX_IN || ev == CHARDEV_MUX_OUT)
+		m->focus_lost = ev == CHARDEV_MUX_OUT;
+	lock_drop(&m->in_lock);
+	poke(m);
+}
+
+static const struct chardev_fe_ops fe_ops = {
+	.can_read = fe_can_read,
+	.read     = fe_read,
+	.event    = fe_event,
+};
+
+/* --- the monitor's side, on its thread -------------------------------------- */
+
+static size_t out_pending(const struct mon *m)
+{
+	return m->out.len - m->out_pos;
+}
+
+static void flush(struct mon *m)
+{
+	if (m->unfocused)
+		return;
+	if (!m->open)
+		m->out_pos = m->out.len;
+	if (out_pending(m))
+		m->out_pos += chardev_write(&m->fe, m->out.buf + m->out_pos,
+					    out_pending(m));
+	if (out_pending(m))
+		return;
+	m->out_pos = 0;
+	if (m->out.cap > OUT_KEEP)
+		strbuf_fini(&m->out);
+	else
+		strbuf_reset(&m->out);
+}
+
+static void prompt(struct mon *m)
+{
+	readline_show_prompt(m->rl);
+}
+
+static void client_came(struct mon *m)
+{
+	m->open = true;
+	m->out_pos = m->out.len;
+	flush(m);
+	mon_puts(m, "mote " MOTE_VERSION
+		 " monitor - type 'help' for more information\n");
+	m->used = true;
+	readline_restart(m->rl);
+	if (!m->unfocused)
+		prompt(m);
+}
+
+static void client_went(struct mon *m)
+{
+	m->open = false;
+	m->out_pos = m->out.len;
+	m->rl->password = false;
+	m->on_password = NULL;
+	readline_restart(m->rl);
+	flush(m);
+}
+
+static void focus(struct mon *m, bool lost)
+{
+	if (lost == m->unfocused)
+		return;
+	if (lost) {
+		mon_puts(m, "\n");
+		flush(m);
+	}
+	m->unfocused = lost;
+	if (!lost && m->used) {
+		readline_restart(m->rl);
+		prompt(m);
+	}
+}
+
+static void look_at_events(struct mon *m)
+{
+	bool client, lost;
+	u32 events;
+
+	lock_take(&m->in_lock);
+	events = m->events;
+	m->events = 0;
+	client = m->client;
+	lost = m->focus_lost;
+	lock_drop(&m->in_lock);
+	if (events & BIT(CHARDEV_CLOSED))
+		client_went(m);
+	if (events & (BIT(CHARDEV_MUX_IN) | BIT(CHARDEV_MUX_OUT)))
+		focus(m, lost);
+	if ((events & BIT(CHARDEV_OPENED)) && client)
+		client_came(m);
+}
+
+static bool may_read(struct mon *m)
+{
+	return !m->busy && !m->unfocused &&
+	       out_pending(m) < OUT_HIGH && !m->mons->stopping;
+}
+
+/* Look at some bytes; false: there were none or it must not go on. */
+static bool bite(struct mon *m)
+{
+	u8 buf[IN_BITE];
+	unsigned generation;
+	size_t n, used = 0;
+
+	lock_take(&m->in_lock);
+	generation = m->in_generation;
+	n = MIN(m->in.len, sizeof(buf));
+	memcpy(buf, m->in.buf, n);
+	lock_drop(&m->in_lock);
+	while (used < n && may_read(m))
+		readline_byte(m->rl, buf[used++]);
+	lock_take(&m->in_lock);
+	if (generation == m->in_generation)
+		strbuf_drop_front(&m->in, used);
+	lock_drop(&m->in_lock);
+	if (used)
+		chardev_kick(&m->fe);
+	return used > 0;
+}
+
+static void visit(void *opaque)
+{
+	struct mon *m = opaque;
+
+	lock_take(&m->in_lock);
+	m->poked = false;
+	lock_drop(&m->in_lock);
+	if (m->busy)
+		return;                /* request_back visits again */
+	if (m->finished) {
+		m->finished = false;
+		if (!m->mons->vm->quitting && !m->unfocused)
+			prompt(m);
+	}
+	look_at_events(m);
+	flush(m);
+	while (may_read(m) && bite(m))
+		flush(m);
+}
+
+static void rl_put(void *opaque, const char *p, size_t n)
+{
+	mon_write(opaque, p, n);
+}
+
+static void rl_line(void *opaque, const char *line)
+{
+	struct mon *m = opaque;
+	void (*on_password)(struct mon *m, const char *password) =
+		m->on_password;
+
+	if (on_password) {
+		m->on_password = NULL;
+		m->rl->password = false;
+		on_password(m, line);
+	} else {
+		mon_exec(m, line);
+	}
+	if (m->busy)
+		m->finished = true;    /* the prompt comes with the answer */
+	else
+		prompt(m);
+}
+
+static void rl_complete(void *opaque, const char *text)
+{
+	mon_complete(opaque, text);
+}
+
+static const struct readline_ops rl_ops = {
+	.put      = rl_put,
+	.line     = rl_line,
+	.complete = rl_complete,
+};
+
+/* --- life --------------------------------------------------------------------- */
+
+static void mon_destroy(struct mon *m)
+{
+	if (!m)
+		return;
+	list_remove(&m->node);
+	chardev_detach(&m->fe);
+	if (m->rl) {
+		readline_fini(m->rl);
+		free(m->rl);
+	}
+	mon_fini(m);
+	free(m);
+}
+
+/* "chardev=ID,mode=readline,prompt=TEXT" */
+static int parse_spec(struct opts *o, const char *spec, const char **id,
+		      const char **text, struct err *e)
+{
+	const char *mode;
+	bool pretty;
+	int rc = opts_parse(o, spec, "chardev", e);
+
+	if (rc < 0)
+		return rc;
+	*id = opts_take(o, "chardev");
+	*text = opts_take(o, "prompt");
+	mode = opts_take(o, "mode");
+	opts_take_bool(o, "pretty", &pretty, NULL);
+	opts_take(o, "id");
+	if (!*id)
+		return err_set(e, -EINVAL, "no chardev= given");
+	if (mode && !strcmp(mode, "control"))
+		return err_set(e, -EINVAL, "not supported yet: QMP");
+	if (mode && strcmp(mode, "readline"))
+		return err_set(e, -EINVAL, "there is no mode '%s'", mode);
+	return opts_check_taken(o, e);
+}
+
+static int mon_create(struct monitors *s, const char *id, const char *text,
+		      struct err *e)
+{
+	struct chardev *c = chardev_find(s->vm->chardevs, id);
+	struct mon *m;
+	int rc;
+
+	if (!c)
+		return err_set(e, -ENOENT, "there is no chardev '%s'", id);
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return err_set(e, -ENOMEM, "%m");
+	mon_init(m, s);
+	m->rl = calloc(1, sizeof(*m->rl));
+	list_append(&s->list, &m->node);
+	if (!m->rl) {
+		mon_destroy(m);
+		return err_set(e, -ENOMEM, "%m");
+	}
+	readline_init(m->rl, &rl_ops, m, text ? text : "(qemu) ");
+	rc = chardev_attach(c, &m->fe, &fe_ops, m, e);
+	if (rc < 0)
+		mon_destroy(m);
+	return rc;
+}
+
+static int create_all(struct monitors *s, struct err *e)
+{
+	for (const struct config_item *i = s->vm->config->mons; i;
+	     i = i->next) {
+		struct opts o = OPTS_INIT;
+		const char *id, *text;
+		int rc = parse_spec(&o, i->text, &id, &text, e);
+
+		if (rc >= 0)
+			rc = mon_create(s, id, text, e);
+		opts_fini(&o);
+		if (rc < 0) {
+			err_prefix(e, "-mon %s", i->text);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static void *monitor_thread(void *opaque)
+{
+	struct monitors *s = opaque;
+
+	prctl(PR_SET_NAME, "monitor");
+	loop_run(s->loop);
+	return NULL;
+}
+
+static void destroy_all(struct monitors *s)
+{
+	struct list *p, *tmp;
+
+	list_for_each_safe(p, tmp, &s->list)
+		mon_destroy(list_entry(p, struct mon, node));
+	loop_destroy(s->loop);
+	monitors_fini(s);
+	free(s);
+}
+
+int monitors_start(struct vm *vm, struct err *e)
+{
+	struct monitors *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s)
+		return err_set(e, -ENOMEM, "monitor: %m");
+	monitors_init(s, vm);
+	if (!vm->config->mons) {
+		vm->monitors = s;
+		return 0;
+	}
+	s->loop = loop_create("monitor", e);
+	if (!s->loop) {
+		rc = e && e->rc ? e->rc : -ENOMEM;
+		goto fail;
+	}
+	rc = create_all(s, e);
+	if (rc < 0)
+		goto fail;
+	rc = -pthread_create(&s->thread, NULL, monitor_thread, s);
+	if (rc < 0) {
+		err_set(e, rc, "monitor thread: %m");
+		goto fail;
+	}
+	vm->monitors = s;
+	return 0;
+
+fail:
+	destroy_all(s);
+	return rc;
+}
+
+static void orphan_commands(struct monitors *s)
+{
+	struct list *p;
+
+	list_for_each(p, &s->list) {
+		struct mon *m = list_entry(p, struct mon, node);
+
+		if (!m->request)
+			continue;
+		if (!request_move(m->request, QUEUED, ORPHAN))
+			request_free(m->request);      /* on its way back */
+		m->request = NULL;
+	}
+}
+
+void monitors_stop(struct vm *vm)
+{
+	struct monitors *s = vm->monitors;
+
+	if (!s)
+		return;
+	vm->monitors = NULL;
+	if (s->loop) {
+		lock_take(&s->lock);
+		s->stopping = true;
+		pthread_cond_broadcast(&s->done);
+		lock_drop(&s->lock);
+		loop_stop(s->loop);
+		pthread_join(s->thread, NULL);
+		orphan_commands(s);
+	}
+	destroy_all(s);
+}

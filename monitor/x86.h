@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the monitor prints only for x86 guests.
+ */
+#ifndef MOTE_MONITOR_X86_H
+#define MOTE_MONITOR_X86_H
+
+#include <linux/kvm.h>
+
+#include "arch/x86/regs.h"
+#include "monitor/mon.h"
+
+/* 16, 32 or 64, as the current CPU's code segment says; 16 without a CPU. */
+unsigned mon_x86_code_bits(struct mon *m);
+
+/*
+ * Chips that live inside the provider and so on no bus: for info mtree and
+ * for telling device memory from none.
+ */
+struct x86_chip {
+	const char *name;
+	bool pio;
+	u64 base, len;
+	int priority;
+};
+extern const struct x86_chip mon_x86_chips[];  /* ends with name NULL */
+bool mon_x86_chip_at(struct vm *vm, gpa_t at); /* an MMIO one */
+
+/* Printers, apart from where the state comes from. */
+struct x86_xsave_offsets {             /* 0: not there */
+	u32 ymm, opmask, zmm_hi, hi16_zmm;
+};
+void x86_print_regs(struct strbuf *out, const struct x86_regs *r,
+		    const struct x86_xsave_offsets *o);
+void x86_print_lapic(struct strbuf *out, unsigned cpu,
+		     const struct kvm_lapic_state *l);
+void x86_print_ioapic(struct strbuf *out, const struct kvm_ioapic_state *s);
+void x86_print_pic(struct strbuf *out, unsigned n,
+		   const struct kvm_pic_state *s);
+
+/* info registers / lapic / pic / irq / tlb / mem */
+void mon_x86_registers(struct mon *m, struct vcpu *v);
+void mon_x86_info_lapic(struct mon *m, const struct mon_arg *a);
+void mon_x86_info_pic(struct mon *m, const struct mon_arg *a);
+void mon_x86_info_irq(struct mon *m, const struct mon_arg *a);
+void mon_x86_info_tlb(struct mon *m, const struct mon_arg *a);
+void mon_x86_info_mem(struct mon *m, const struct mon_arg *a);
+
+#endif
