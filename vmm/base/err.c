@@ -25,20 +25,28 @@ int err_set(struct err *e, int rc, const char *fmt, ...)
 	return rc;
 }
 
+static void err_append(struct err *e, const char *text)
+{
+	size_t n = strlen(e->msg), room = sizeof(e->msg) - 1 - n;
+	size_t len = MIN(strlen(text), room);
+
+	memcpy(e->msg + n, text, len);
+	e->msg[n + len] = '\0';
+}
+
 void err_prefix(struct err *e, const char *fmt, ...)
 {
 	char old[sizeof(e->msg)];
 	va_list ap;
-	int n;
 
 	if (!e)
 		return;
 	memcpy(old, e->msg, sizeof(old));
 	va_start(ap, fmt);
-	n = vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+	vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof(e->msg))
-		snprintf(e->msg + n, sizeof(e->msg) - n, ": %s", old);
+	err_append(e, ": ");
+	err_append(e, old);
 }
 
 void err_hint(struct err *e, const char *fmt, ...)
