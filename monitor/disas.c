@@ -8,7 +8,7 @@
 #include "monitor/disas.h"
 #include "monitor/x86.h"
 
-#include <capstone/capstone.h>
+#include "monitor/capstone_archs.h"
 
 enum { INSN_MAX = 15, SPLIT = 8 };
 
@@ -38,7 +38,7 @@ static cs_mode mode_of(unsigned bits)
 
 static bool open_engine(csh *h, unsigned bits)
 {
-	if (cs_open(CS_ARCH_X86, mode_of(bits), h) != CS_ERR_OK)
+	if (capstone_open(CS_ARCH_X86, mode_of(bits), h) != CS_ERR_OK)
 		return false;
 	cs_option(*h, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT);
 	cs_option(*h, CS_OPT_SKIPDATA, CS_OPT_ON);
