@@ -66,6 +66,7 @@ void mmx_emms(struct x86_cpu *c, const struct insn *i)
 {
 	(void)i;
 	fpu_wait(c);
+	fpu_mmx_enter(&c->fpu);
 	c->fpu.ftw = 0;
 }
 
@@ -166,6 +167,6 @@ void mmx_maskmovq(struct x86_cpu *c, const struct insn *i)
 	fpu_wait(c);
 	data = fpu_mmx_get(&c->fpu, i->reg);
 	mask = fpu_mmx_get(&c->fpu, i->rm);
+	fpu_mmx_enter(&c->fpu);        /* even if the store faults */
 	fpu_mask_store(c, i, (const u8 *)&data, (const u8 *)&mask, 8);
-	fpu_mmx_enter(&c->fpu);
 }

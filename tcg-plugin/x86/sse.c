@@ -9,14 +9,22 @@
  */
 #include "tcg-plugin/x86/fpu_priv.h"
 
+/* MXCSR.MM spares operations, not the aligned moves; SHA takes any address on
+ * AMD's CPUs (Intel's manual has it raise #GP). */
+static void misaligned(struct x86_cpu *c, const struct insn *i, bool write)
+{
+	bool move = write || i->row->fn == sse_mov_vw;
+
+	if (i->row->feat != FEAT_SHA && (move || !(c->fpu.mxcsr & MXCSR_MM)))
+		x86_raise_err(c, EXC_GP, 0);
+}
+
 gva_t sse_ea(struct x86_cpu *c, const struct insn *i, bool write)
 {
 	gva_t la = x86_ea(c, i, i->opsize, write);
 
-	/* MXCSR.MM spares operations, not the aligned moves. */
-	if ((i->row->attr & A_ALIGN) && (la & 15) &&
-	    (!(c->fpu.mxcsr & MXCSR_MM) || i->row->fn == sse_mov_vw || write))
-		x86_raise_err(c, EXC_GP, 0);
+	if (__builtin_expect((i->row->attr & A_ALIGN) && (la & 15), 0))
+		misaligned(c, i, write);
 	return la;
 }
 

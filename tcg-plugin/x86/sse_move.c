@@ -231,29 +231,32 @@ static void to_mmx(struct x86_cpu *c, const struct insn *i, u64 op(v128))
 
 	fpu_wait(c);
 	a = sse_src(c, i);
+	fpu_mmx_enter(&c->fpu);        /* even if #XM follows */
 	fp_begin(c);
 	v = op(a);
 	fpu_simd_flags(c, fp_end());
-	mmx_result(c, i->reg, v);
+	fpu_mmx_set(&c->fpu, i->reg, v);
 }
 HANDLER(sse_cvtps2pi, to_mmx(c, i, host_cvtps2pi))
 HANDLER(sse_cvttps2pi, to_mmx(c, i, host_cvttps2pi))
 HANDLER(sse_cvtpd2pi, to_mmx(c, i, host_cvtpd2pi))
 HANDLER(sse_cvttpd2pi, to_mmx(c, i, host_cvttpd2pi))
 
+/* With a memory operand the x87 unit is not involved at all. */
 static void from_mmx(struct x86_cpu *c, const struct insn *i,
 		     v128 op(v128, u64))
 {
 	v128 d = xmm_get(c, i->reg);
 	u64 v;
 
-	fpu_wait(c);
+	if (!(i->flags & I_MEM))
+		fpu_wait(c);
 	v = mmx_src(c, i);
+	if (!(i->flags & I_MEM))
+		fpu_mmx_enter(&c->fpu);
 	fp_begin(c);
 	d = op(d, v);
 	fpu_simd_flags(c, fp_end());
-	if (!(i->flags & I_MEM))
-		fpu_mmx_enter(&c->fpu);
 	xmm_set(c, i->reg, d);
 }
 HANDLER(sse_cvtpi2ps, from_mmx(c, i, host_cvtpi2ps))

@@ -9,11 +9,11 @@
 #include <cpuid.h>
 #include <stdlib.h>
 
+#include "tcg-plugin/provider_priv.h"
 #include "tcg-plugin/x86/fpu.h"
 #include "tcg-plugin/x86/sys.h"
 #include "tests/insn/insn_test.h"
 
-static struct x86_cpu *cpu;
 static u8 code_page[PAGE_SIZE] __attribute__((aligned(4096)));
 static u8 data[DATA_LEN] __attribute__((aligned(4096)));
 
@@ -130,18 +130,26 @@ static void set_mode(struct x86_cpu *c, unsigned bits)
 	x86_update_mode(c);
 }
 
-static int interp_start(void)
+struct x86_cpu *flat_cpu(void)
 {
-	static _Alignas(64) struct x86_cpu the_cpu;
+	static _Alignas(64) struct tcg_vcpu vcpu;
+	static struct tcg_vm vm;
 
-	cpu = &the_cpu;
+	vcpu.vm = vcpu.cpu.vm = &vm;
+	return &vcpu.cpu;
+}
+
+int flat_start(void)
+{
+	struct x86_cpu *cpu = flat_cpu();
+
 	insn_tables_init();
 	load_cpuid(cpu);
 	tlb_flush(&cpu->tlb);
 	return 0;
 }
 
-static void load(struct x86_cpu *c, const struct insn_case *k)
+void flat_load(struct x86_cpu *c, const struct insn_case *k)
 {
 	const struct insn_state *in = &k->in;
 
@@ -176,13 +184,8 @@ static void steps(struct x86_cpu *c, unsigned bits)
 	}
 }
 
-static void interp_run(const struct insn_case *k, struct insn_state *out)
+void flat_result(struct x86_cpu *c, struct insn_state *out)
 {
-	struct x86_cpu *c = cpu;
-
-	load(c, k);
-	if (!sigsetjmp(c->unwind, 0))
-		steps(c, k->bits);
 	memcpy(out->r, c->r, sizeof(out->r));
 	out->rip = c->rip;
 	out->rflags = x86_rflags(c);
@@ -197,8 +200,23 @@ static void interp_run(const struct insn_case *k, struct insn_state *out)
 	memcpy(out->mem, data, DATA_LEN);
 }
 
+u8 *flat_code(u64 rip)
+{
+	return rip - CODE_PAGE < PAGE_SIZE ? &code_page[rip - CODE_PAGE] : NULL;
+}
+
+static void interp_run(const struct insn_case *k, struct insn_state *out)
+{
+	struct x86_cpu *c = flat_cpu();
+
+	flat_load(c, k);
+	if (!sigsetjmp(c->unwind, 0))
+		steps(c, k->bits);
+	flat_result(c, out);
+}
+
 const struct engine engine_interp = {
 	.name  = "interp",
-	.start = interp_start,
+	.start = flat_start,
 	.run   = interp_run,
 };

@@ -73,21 +73,26 @@ static bool usable(const struct insn_row *r, const struct case_opts *o)
 	return !sreg;
 }
 
+static u16 usable_row[4096];           /* made by gen_rows                */
+static unsigned usable_rows;
+static bool may_appear[4096];          /* by row, whatever o->name says   */
+
 unsigned gen_rows(const struct case_opts *o)
 {
-	unsigned count = 0;
+	const struct case_opts any = { 0 };
 
-	for (unsigned n = 0; n < insn_row_count; n++)
-		count += usable(&insn_rows[n], o);
-	return count;
+	usable_rows = 0;
+	for (unsigned n = 0; n < MIN(insn_row_count, 4096u); n++) {
+		may_appear[n] = usable(&insn_rows[n], &any);
+		if (usable(&insn_rows[n], o))
+			usable_row[usable_rows++] = (u16)n;
+	}
+	return usable_rows;
 }
 
-static const struct insn_row *nth_row(unsigned want, const struct case_opts *o)
+static const struct insn_row *nth_row(unsigned n)
 {
-	for (unsigned n = 0; n < insn_row_count; n++)
-		if (usable(&insn_rows[n], o) && !want--)
-			return &insn_rows[n];
-	return NULL;
+	return &insn_rows[usable_row[n]];
 }
 
 /* --- undefined flags (SDM volume 2, the instructions' pages) ---------------- */
@@ -647,10 +652,9 @@ static bool is_undefined(const struct insn *i)
 
 static bool excluded_row(const struct insn *i)
 {
-	struct case_opts any = { 0 };
+	size_t n = (size_t)(i->row - insn_rows);
 
-	return i->row->map != X87 && i->row->name[0] != '(' &&
-	       !usable(i->row, &any);
+	return n < insn_row_count && !may_appear[n];
 }
 
 /* One instruction; false: this draw is no good. */
@@ -671,6 +675,10 @@ static bool gen_insn(struct enc *e, bool last)
 	len = insn_decode(&i, e->p, 15, e->k->bits);
 	if (!len || excluded_row(&i) || is_undefined(&i) || len > e->n)
 		return false;
+	/* microcode touches these operands in an order of its own */
+	if (i.row->size == S_NONE || is(i.row, "maskmovq") ||
+	    is(i.row, "maskmovdqu"))
+		e->k->skip_cr2 = 1;
 	if ((i.flags & I_MEM) && r->form != F_AM && r->form != F_MA) {
 		aim(e, &i);
 		insn_decode(&i, e->p, 15, e->k->bits);
@@ -693,8 +701,8 @@ bool gen_case(struct insn_case *k, u64 seed, unsigned bits,
 	      const struct case_opts *o)
 {
 	u64 state = seed * 0x2545f4914f6cdd1dull + bits, *s = &state;
-	unsigned rows = gen_rows(o), n = 1;
-	const struct insn_row *first = nth_row((unsigned)(seed % rows), o);
+	unsigned rows = usable_rows, n = 1;
+	const struct insn_row *first = nth_row((unsigned)(seed % rows));
 
 	memset(k, 0, offsetof(struct insn_case, in));
 	k->seed = seed;
@@ -704,12 +712,12 @@ bool gen_case(struct insn_case *k, u64 seed, unsigned bits,
 	gen_state(s, k);
 	if (first->attr & (bits == 64 ? A_NO64 : A_ONLY64))
 		return false;
-	if (!o->name && !ends(first) && chance(s, 20))
+	if (!o->name && !o->single && !ends(first) && chance(s, 20))
 		n = 2 + below(s, MAX_INSNS - 1);
 	for (unsigned j = 0, tries = 0; j < n && tries < 20; tries++) {
 		struct enc e = { .s = s, .k = k, .p = k->code + k->len };
 
-		e.r = j == 0 ? first : nth_row(below(s, rows), o);
+		e.r = j == 0 ? first : nth_row(below(s, rows));
 		if (j && ends(e.r))
 			continue;
 		if (gen_insn(&e, true))

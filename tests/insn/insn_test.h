@@ -45,7 +45,7 @@ struct insn_case {
 	u32 row[MAX_INSNS];
 	u32 undef;                     /* flags not to compare            */
 	u32 skip_at, skip_len;         /* bytes of mem not to compare     */
-	u32 skip_x87;                  /* st[] contents are undefined     */
+	u32 skip_cr2;                  /* big operand: any of its pages   */
 	u8  code[MAX_BYTES];
 	struct insn_state in, out;     /* out: the host's                 */
 	u32 done;                      /* 0: the child died in it         */
@@ -54,12 +54,14 @@ struct insn_case {
 struct case_opts {
 	const char *name;              /* only rows of this mnemonic      */
 	bool strict;                   /* undefined flags count           */
+	bool single;                   /* one instruction per case        */
 };
 
-/* gen.c: case number `seed`; false: nothing to test in that mode. */
+/* gen.c: choose the rows to draw from; returns how many there are. */
+unsigned gen_rows(const struct case_opts *o);
+/* Case number `seed`; false: nothing to test in that mode. */
 bool gen_case(struct insn_case *k, u64 seed, unsigned bits,
 	      const struct case_opts *o);
-unsigned gen_rows(const struct case_opts *o);   /* rows it draws from      */
 
 /* native.c */
 int  native_start(void);
@@ -72,7 +74,15 @@ struct engine {
 	int  (*start)(void);           /* 0, or -1: not available         */
 	void (*run)(const struct insn_case *k, struct insn_state *out);
 };
+extern const struct engine engine_jit;
 extern const struct engine engine_interp, engine_provider;
+
+/* engine_interp.c: one CPU on a flat address space, without an MMU. */
+struct x86_cpu *flat_cpu(void);
+int  flat_start(void);
+void flat_load(struct x86_cpu *c, const struct insn_case *k);
+u8  *flat_code(u64 rip);               /* NULL: not code */
+void flat_result(struct x86_cpu *c, struct insn_state *out);
 
 /* compare.c: true when equal; else prints why when `verbose`. */
 bool compare_case(const struct insn_case *k, const struct insn_state *out,

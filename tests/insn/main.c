@@ -3,10 +3,10 @@
  * insn-test: random instructions, host CPU against our engines; prints TAP.
  *
  *   insn-test [-n CASES] [-s SEED] [-m 32|64] [-e ENGINE] [-i MNEMONIC]
- *             [-c CASE] [-r REPORTS] [-x]
+ *             [-c CASE] [-r REPORTS] [-x] [-1]
  *
  * -c runs one case by number (with the same -i), -x compares undefined
- * flags too.
+ * flags too, -1 keeps to one instruction per case.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "tests/insn/insn_test.h"
 
 static const struct engine *const engines[] = {
-	&engine_interp,
+	&engine_interp, &engine_jit,
 };
 
 struct run {
@@ -115,7 +115,7 @@ static void parse(struct run *r, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "n:s:m:e:i:c:r:x")) != -1) {
+	while ((c = getopt(argc, argv, "n:s:m:e:i:c:r:x1")) != -1) {
 		switch (c) {
 		case 'n': r->n = strtoull(optarg, NULL, 0); break;
 		case 's': r->seed = strtoull(optarg, NULL, 0); break;
@@ -125,10 +125,11 @@ static void parse(struct run *r, int argc, char **argv)
 		case 'c': r->one = true; r->only = strtoull(optarg, NULL, 0); break;
 		case 'r': r->reports = (unsigned)atoi(optarg); break;
 		case 'x': r->opts.strict = true; break;
+		case '1': r->opts.single = true; break;
 		default:
 			fprintf(stderr, "usage: %s [-n CASES] [-s SEED] "
 				"[-m 32|64] [-e ENGINE] [-i MNEMONIC] [-c CASE] "
-				"[-r REPORTS] [-x]\n", argv[0]);
+				"[-r REPORTS] [-x] [-1]\n", argv[0]);
 			exit(2);
 		}
 	}
