@@ -218,6 +218,17 @@ static int first_reset(struct vm *vm, struct err *e)
 	return vm->arch->reset ? vm->arch->reset(vm, e) : 0;
 }
 
+static int start_threads(struct vm *vm, struct err *e)
+{
+	for (unsigned i = 0; i < vm->nvcpus; i++) {
+		int rc = vcpu_start(vm->vcpus[i], e);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
 static int open_vm(struct vm *vm, struct err *e)
 {
 	return kvm_vm_open(&vm->kvm, vm->provider, e);
@@ -235,6 +246,7 @@ static int (*const build_steps[])(struct vm *vm, struct err *e) = {
 	add_devices,
 	create_vcpus,
 	first_reset,
+	start_threads,
 };
 
 struct vm *machine_build(struct vm_config *c, struct err *e)

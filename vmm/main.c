@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -251,6 +252,7 @@ int main(int argc, char **argv)
 	struct err e = { 0 };
 	int rc, status = 0;
 
+	mallopt(M_ARENA_MAX, 1);       /* threads here hardly allocate */
 	config_init(&p.config);
 	rc = config_parse(&p.config, argc, argv, &out, &e);
 	fputs(out.buf, stdout);

@@ -277,39 +277,16 @@ static void vcpu_signals(void)
 	pthread_sigmask(SIG_SETMASK, &set, NULL);
 }
 
-static int vcpu_open(struct vcpu *v)
-{
-	const struct arch *a = v->vm->arch;
-	const unsigned id = a && a->vcpu_id ? a->vcpu_id(v->vm, v->index)
-					     : v->index;
-	int rc = kvm_vcpu_open(&v->kvm, &v->vm->kvm, id, v->start_err);
-
-	if (rc < 0)
-		return rc;
-	return a && a->vcpu_init ? a->vcpu_init(v, v->start_err) : 0;
-}
-
 static void *vcpu_thread(void *opaque)
 {
 	struct vcpu *v = opaque;
 	char name[16];
-	int rc;
 
 	vcpu_signals();
 	snprintf(name, sizeof(name), "CPU %u/KVM", v->index);
 	pthread_setname_np(pthread_self(), name);
 	v->tid = gettid();
-	rc = vcpu_open(v);
-
-	lock_take(&v->lock);
-	v->failed = rc < 0;
-	v->started = true;
-	pthread_cond_broadcast(&v->done);
-	lock_drop(&v->lock);
-
-	if (!rc)
-		vcpu_loop(v);
-	kvm_vcpu_close(&v->kvm);
+	vcpu_loop(v);
 	return NULL;
 }
 
@@ -318,45 +295,49 @@ static void on_kick(int sig)
 	(void)sig;                     /* only there to interrupt KVM_RUN */
 }
 
-static void install_kick(void)
+int vcpu_start(struct vcpu *v, struct err *e)
 {
 	struct sigaction sa = { .sa_handler = on_kick };
+	int rc;
 
+	SCOPED_LOCK(&v->lock);
 	sigaction(KICK_SIGNAL, &sa, NULL);
+	rc = pthread_create(&v->thread, NULL, vcpu_thread, v);
+	if (rc)
+		return err_set(e, -rc, "thread of vCPU %u: %m", v->index);
+	v->started = true;
+	return 0;
+}
+
+static int vcpu_open(struct vcpu *v, struct err *e)
+{
+	const struct arch *a = v->vm->arch;
+	const unsigned id = a && a->vcpu_id ? a->vcpu_id(v->vm, v->index) :
+			    v->index;
+	int rc = kvm_vcpu_open(&v->kvm, &v->vm->kvm, id, e);
+
+	if (rc < 0)
+		return rc;
+	return a && a->vcpu_init ? a->vcpu_init(v, e) : 0;
 }
 
 struct vcpu *vcpu_create(struct vm *vm, unsigned index, struct err *e)
 {
 	struct vcpu *v = calloc(1, sizeof(*v));
-	struct err ignored;
-	int rc;
 
 	if (!v) {
 		err_set(e, -ENOMEM, "vCPU %u: %m", index);
 		return NULL;
 	}
-	install_kick();
 	v->vm = vm;
 	v->index = index;
 	v->kvm.fd = -1;
 	v->stop = true;
 	v->attention = true;
-	v->start_err = e ? e : &ignored;
 	lock_init(&v->lock, "vcpu");
 	pthread_cond_init(&v->wake, NULL);
 	pthread_cond_init(&v->done, NULL);
-	rc = pthread_create(&v->thread, NULL, vcpu_thread, v);
-	if (rc) {
-		err_set(e, -rc, "thread of vCPU %u: %m", index);
-		free(v);
-		return NULL;
-	}
-	lock_take(&v->lock);
-	while (!v->started)
-		pthread_cond_wait(&v->done, &v->lock.mutex);
-	v->start_err = NULL;
-	lock_drop(&v->lock);
-	if (v->failed) {
+	if (vcpu_open(v, e) < 0) {
 		vcpu_destroy(v);
 		return NULL;
 	}
@@ -367,7 +348,7 @@ struct vcpu *vcpu_create(struct vm *vm, unsigned index, struct err *e)
 
 bool vcpu_is_current(const struct vcpu *v)
 {
-	return pthread_equal(v->thread, pthread_self());
+	return v->started && pthread_equal(v->thread, pthread_self());
 }
 
 /* Make the thread look at its fields; v->lock is held. */
@@ -375,10 +356,9 @@ static void vcpu_nudge(struct vcpu *v)
 {
 	atomic_store(&v->attention, true);
 	pthread_cond_broadcast(&v->wake);
-	if (vcpu_is_current(v) || v->parked)
+	if (vcpu_is_current(v) || v->parked || !v->started)
 		return;
-	if (v->kvm.run)
-		kvm_vcpu_kick(&v->kvm);
+	kvm_vcpu_kick(&v->kvm);
 	pthread_kill(v->thread, KICK_SIGNAL);
 }
 
@@ -388,10 +368,11 @@ void vcpu_destroy(struct vcpu *v)
 		return;
 	lock_take(&v->lock);
 	v->quit = true;
-	if (!v->failed)
-		vcpu_nudge(v);
+	vcpu_nudge(v);
 	lock_drop(&v->lock);
-	pthread_join(v->thread, NULL);
+	if (v->started)
+		pthread_join(v->thread, NULL);
+	kvm_vcpu_close(&v->kvm);
 	pthread_cond_destroy(&v->wake);
 	pthread_cond_destroy(&v->done);
 	lock_fini(&v->lock);
@@ -420,7 +401,7 @@ void vcpu_park(struct vcpu *v)
 	v->stop = true;
 	if (!v->parked)
 		vcpu_nudge(v);
-	while (!v->parked && !v->quit)
+	while (v->started && !v->parked && !v->quit)
 		pthread_cond_wait(&v->done, &v->lock.mutex);
 }
 
@@ -432,6 +413,8 @@ void vcpu_call(struct vcpu *v, void (*fn)(struct vcpu *v, void *opaque),
 	if (vcpu_is_current(v))
 		return fn(v, opaque);
 	SCOPED_LOCK(&v->lock);
+	if (!v->started)
+		return fn(v, opaque);
 	for (tail = &v->work; *tail; tail = &(*tail)->next)
 		;
 	*tail = &w;

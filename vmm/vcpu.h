@@ -3,7 +3,9 @@
  * A vCPU thread: run -> exit -> dispatch, park, and run calls on demand.
  *
  * Invariants: only the vCPU's thread issues vCPU ioctls; everybody else uses
- * vcpu_call.  A parked vCPU (VM not running) still answers vcpu_call.
+ * vcpu_call.  A parked vCPU (VM not running) still answers vcpu_call.  Until
+ * vcpu_start there is no thread, and vcpu_call runs on its caller's: building
+ * a machine needs no thread switch.
  */
 #ifndef MOTE_VCPU_H
 #define MOTE_VCPU_H
@@ -24,19 +26,18 @@ struct vcpu {
 	struct lock lock;              /* guards the fields below          */
 	pthread_cond_t wake, done;
 	bool started, parked, stop, quit;
-	bool failed;                   /* did not open; start_err says why */
 	bool io_pending;               /* [vcpu] an exit KVM_RUN must finish */
 	_Atomic bool attention;        /* stop, quit or work was set        */
-	struct err *start_err;         /* creator's, until `started`        */
 	struct vcpu_work *work;        /* queue of posted calls            */
 	_Atomic bool halted;           /* last seen in HLT (informational) */
 	_Atomic u64 exits[40];         /* by KVM_EXIT_*, for info kvm      */
 };
 
-/* Create (KVM vCPU + thread, parked). [loop] */
+/* Create the KVM vCPU, parked and without its thread. [loop] */
 struct vcpu *vcpu_create(struct vm *vm, unsigned index, struct err *e);
+int  vcpu_start(struct vcpu *v, struct err *e);        /* its thread. [loop] */
 void vcpu_destroy(struct vcpu *v);     /* joins; NULL is fine. [loop] */
-void vcpu_resume(struct vcpu *v);      /* [loop] */
+void vcpu_resume(struct vcpu *v);      /* after vcpu_start. [loop] */
 void vcpu_park(struct vcpu *v);        /* returns when parked. [loop] */
 /* As vcpu_park but returns at once: park many by asking each first.  A vCPU
  * may ask itself, and then stops before its next instruction. [any] */

@@ -70,6 +70,19 @@ static int map(struct bus *b, u64 base, u64 len, const struct region_ops *ops)
 
 static const struct arch fake_arch = { .name = "fake" };
 
+static void enter_real_mode(struct vcpu *v, void *opaque)
+{
+	struct kvm_regs r = { .rip = CODE, .rsp = 0x8000, .rflags = 2 };
+	struct kvm_sregs s;
+
+	(void)opaque;
+	kvm_vcpu_ioctl(&v->kvm, KVM_GET_SREGS, &s);
+	s.cs.selector = 0;
+	s.cs.base = 0;
+	kvm_vcpu_ioctl(&v->kvm, KVM_SET_SREGS, &s);
+	kvm_vcpu_ioctl(&v->kvm, KVM_SET_REGS, &r);
+}
+
 static int fresh(void **state)
 {
 	struct err e = { 0 };
@@ -107,6 +120,8 @@ static int fresh(void **state)
 		print_message("# %s\n", e.msg);
 	assert_non_null(vm.vcpus[0]);
 	vm.nvcpus = 1;
+	vcpu_call(vm.vcpus[0], enter_real_mode, NULL);  /* no thread yet */
+	assert_int_equal(vcpu_start(vm.vcpus[0], &e), 0);
 	*state = &vm;
 	return 0;
 }
@@ -124,19 +139,6 @@ static int done(void **state)
 	loop_destroy(vm.loop);
 	config_fini(&config);
 	return 0;
-}
-
-static void enter_real_mode(struct vcpu *v, void *opaque)
-{
-	struct kvm_regs r = { .rip = CODE, .rsp = 0x8000, .rflags = 2 };
-	struct kvm_sregs s;
-
-	(void)opaque;
-	kvm_vcpu_ioctl(&v->kvm, KVM_GET_SREGS, &s);
-	s.cs.selector = 0;
-	s.cs.base = 0;
-	kvm_vcpu_ioctl(&v->kvm, KVM_SET_SREGS, &s);
-	kvm_vcpu_ioctl(&v->kvm, KVM_SET_REGS, &r);
 }
 
 static void load(const void *code, size_t n)

@@ -119,7 +119,7 @@ int kvm_open_sentence(const struct kvm_provider *p, int rc, struct err *e)
 	}
 }
 
-/* Open and look, so that "-accel kvm" fails here and with its own sentence. */
+/* Open and look: would it do? */
 static int provider_probe(const struct kvm_provider *p, struct err *e)
 {
 	int fd = p->open(), rc;
@@ -173,9 +173,12 @@ static const struct kvm_provider *choose_named(const char *name, size_t len,
 {
 	if (len == 3 && !strncmp(name, "tcg", 3))
 		return kvm_plugin_load(e);
-	if (len == 3 && !strncmp(name, "kvm", 3))
+	if (len == 3 && !strncmp(name, "kvm", 3)) {
+		if (!name[len])        /* nothing after it: open will tell */
+			return &kvm_kernel_provider;
 		return provider_probe(&kvm_kernel_provider, e) < 0 ?
 		       NULL : &kvm_kernel_provider;
+	}
 	err_set(e, -EINVAL, "invalid accelerator %.*s", (int)len, name);
 	return NULL;
 }
