@@ -44,6 +44,8 @@
 #undef ROW
 
 VV8(insertps)
+VV8(dpps)
+VV8(dppd)
 
 #define BLEND(name)                                                      \
 	STUB(host_##name, "movdqa %xmm0, %xmm3\n\tmovdqa %xmm2, %xmm0\n\t" \

@@ -47,7 +47,7 @@ static inline host_vv_fn *host_imm(host_vv_fn *zero, u8 imm)
 	return (host_vv_fn *)((uintptr_t)zero + imm * HOST_IMM_STRIDE);
 }
 
-host_vv_fn host_insertps;
+host_vv_fn host_insertps, host_dpps, host_dppd; /* with immediates */
 
 /* Three operands: the third is the implied XMM0. */
 v128 host_pblendvb(v128 a, v128 b, v128 mask);

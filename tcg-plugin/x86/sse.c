@@ -50,7 +50,9 @@ static v128 fp_run(struct x86_cpu *c, host_vv_fn *op, v128 a, v128 b)
 	flags = fp_end();
 	if (__builtin_expect(!(c->fpu.mxcsr & MXCSR_UM), 0)) {
 		/* Unmasked, underflow is any tiny result, even an exact one
-		 * (and FZ is ignored); flushing to zero reports just that. */
+		 * (and FZ is ignored); flushing to zero reports just that.
+		 * (PE stays that of the denormal result, which is inexact
+		 * more often than the one with an unbounded exponent.) */
 		host_mxcsr_load((c->fpu.mxcsr & ~(MXCSR_EXC | MXCSR_FZ)) |
 				MXCSR_MASKS);
 		op(a, b);
@@ -141,6 +143,32 @@ void sse_insertps(struct x86_cpu *c, const struct insn *i)
 
 	sse_int(c, i, host_imm(host_insertps, imm));
 }
+
+/*
+ * DPPS and DPPD multiply, then add: exceptions of the products end the
+ * instruction before those of the sums can arise.
+ */
+static void dot(struct x86_cpu *c, const struct insn *i, host_vv_fn *op,
+		host_vv_fn *mul)
+{
+	v128 a = xmm_get(c, i->reg), b = sse_src(c, i), r, keep = { 0, 0 };
+	const u32 pre = MXCSR_IE | MXCSR_DE | MXCSR_ZE;
+	u32 flags;
+
+	for (unsigned n = 0; n < 4; n++)
+		if (i->imm >> (mul == host_mulps ? 4 + n : 4 + n / 2) & 1)
+			keep[n / 2] |= 0xffffffffull << n % 2 * 32;
+	fp_run(c, mul, a & keep, b & keep);
+	fp_begin(c);
+	r = op(a, b);
+	flags = fp_end() & MXCSR_EXC;
+	if (flags & pre & ~(c->fpu.mxcsr >> 7))
+		flags &= pre;
+	fpu_simd_flags(c, flags);
+	xmm_set(c, i->reg, r);
+}
+HANDLER(sse_dpps, dot(c, i, host_imm(host_dpps, (u8)i->imm), host_mulps))
+HANDLER(sse_dppd, dot(c, i, host_imm(host_dppd, (u8)i->imm), host_mulpd))
 
 /* --- comparisons into RFLAGS ---------------------------------------------- */
 
