@@ -190,13 +190,21 @@ struct x86_cpu {
 	/* --- events --- */
 	struct {                       /* being delivered or raised         */
 		bool pending, has_err, soft;
-		bool delivering;       /* x86_deliver is at work on it      */
-		bool ext;              /* ... for something external        */
+		u8 delivering;         /* 1: an exception is being delivered,
+					  2: an interrupt or INT n; a fault
+					  now may make #DF                  */
+		bool ext;              /* ... error codes get EXT           */
 		u8 vec;
 		u32 err;
 		u64 payload;           /* new cr2 or dr6 bits               */
 		u8 insn_len;           /* soft: return address is after it  */
 	} exc;
+	struct {                       /* what an unwind puts back: a half
+					  done privilege change (exception.c) */
+		bool armed;
+		u64 rsp, rflags;
+		struct x86_seg cs, ss;
+	} undo;
 	bool nmi_pending, nmi_masked, smi_pending, in_smm;
 	u8  mp_state;                  /* KVM_MP_STATE_*                    */
 	s16 user_irq;                  /* KVM_INTERRUPT's vector, -1 none   */

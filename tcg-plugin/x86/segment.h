@@ -74,6 +74,10 @@ u64  tss_ist(struct x86_cpu *c, unsigned ist);
 void io_check(struct x86_cpu *c, u16 port, unsigned size);
 
 /* --- exception.c --- */
+/* Before a privilege change whose pushes may fault; clear undo.armed when done. */
+void undo_arm(struct x86_cpu *c);
+/* Is [sp - n, sp) inside the stack segment just loaded? #SS(sel) if not. */
+void check_room(struct x86_cpu *c, u16 sel, u64 sp, unsigned n);
 enum int_kind { INT_HW, INT_EXC, INT_SOFT, INT_ICEBP };
 /* Through the IDT or IVT; next_rip is pushed. */
 void x86_interrupt(struct x86_cpu *c, unsigned vec, enum int_kind k,

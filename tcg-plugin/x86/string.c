@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * String instructions, with REP, and port I/O.
+ *
+ * Invariants:
+ *  1. Registers are committed after every iteration, so a fault or an exit in
+ *     the next one restarts there.
+ *  2. Between iterations a pending request leaves by LEAVE_AGAIN with rip still
+ *     on the instruction.
+ */
+#include "tcg-plugin/x86/interp.h"
+#include "tcg-plugin/x86/segment.h"
+
+/* --- indices and counts ------------------------------------------------------ */
+
+static u64 addr_mask(const struct insn *i)
+{
+	return i->addrsize == 8 ? ~0ull : i->addrsize == 4 ? 0xffffffffull
+							    : 0xffffull;
+}
+
+static inline bool is_rep(const struct insn *i)
+{
+	return i->flags & (I_REP | I_REPNE);
+}
+
+static inline u64 rep_count(struct x86_cpu *c, const struct insn *i)
+{
+	return is_rep(i) ? get_reg(c, RCX, i->addrsize) : 1;
+}
+
+static inline s64 stride(const struct x86_cpu *c, const struct insn *i)
+{
+	return c->rflags & FL_DF ? -(s64)i->opsize : (s64)i->opsize;
+}
+
+static inline void advance(struct x86_cpu *c, const struct insn *i,
+			   unsigned reg, s64 by)
+{
+	set_reg(c, reg, i->addrsize, c->r[reg] + (u64)by);
+}
+
+static inline void count_down(struct x86_cpu *c, const struct insn *i, u64 by)
+{
+	if (is_rep(i))
+		set_reg(c, RCX, i->addrsize, c->r[RCX] - by);
+}
+
+/* An iteration was committed and more are to come: may we go on? */
+static void between(struct x86_cpu *c)
+{
+	u32 req = atomic_load_explicit(&c->request, memory_order_relaxed);
+	u32 traps = c->db_hits;
+
+	io_commit(c);
+	if (LIKELY(!req && !(c->rflags & FL_TF) && !traps && !c->singlestep))
+		return;
+	c->shadow = 0;
+	atomic_fetch_and(&c->request, ~REQ_COMMIT);
+	if (c->rflags & FL_TF)
+		traps |= BIT(14);
+	if (traps) {
+		c->db_hits = 0;
+		x86_raise_db(c, traps, false);
+	}
+	if ((req & ~REQ_COMMIT) || c->singlestep)
+		x86_exit(c, LEAVE_AGAIN);
+}
+
+static gva_t src_lin(struct x86_cpu *c, const struct insn *i)
+{
+	return x86_lin(c, i->seg, c->r[RSI] & addr_mask(i), i->opsize, false);
+}
+
+static gva_t dst_lin(struct x86_cpu *c, const struct insn *i, bool write)
+{
+	return x86_lin(c, ES, c->r[RDI] & addr_mask(i), i->opsize, write);
+}
+
+/* --- bulk ---------------------------------------------------------------------- */
+
+/* Bytes from offset `off` on that need no further segment check, at most n. */
+static u64 seg_room(const struct x86_cpu *c, const struct insn *i, unsigned seg,
+		    u64 off, u64 n)
+{
+	const struct x86_seg *s = &c->seg[seg];
+	u64 end = addr_mask(i);
+
+	if (c->mode != MODE_LONG) {
+		if (!(s->attr & SEG_CODE) && (s->attr & SEG_E))
+			return 0;
+		end = MIN(end, s->limit);
+	}
+	if (off > end)
+		return 0;
+	return end - off == ~0ull ? n : MIN(n, end - off + 1);
+}
+
+/* Host pointer for a run of elements at seg:reg, NULL: one at a time. */
+static u8 *bulk_ptr(struct x86_cpu *c, const struct insn *i, unsigned seg,
+		    unsigned reg, bool write, u64 *n)
+{
+	u64 off = c->r[reg] & addr_mask(i);
+	u8 *p;
+
+	*n = seg_room(c, i, seg, off, *n);
+	if (*n < i->opsize)
+		return NULL;
+	p = mem_span(c, x86_lin(c, seg, off, 1, write), write, n);
+	*n -= *n % i->opsize;
+	return *n ? p : NULL;
+}
+
+static inline u64 bulk_limit(u64 count, unsigned size)
+{
+	return MIN(count, 1u << 20) * size;
+}
+
+/* MOVS semantics for overlapping runs: element by element, upwards. */
+static void copy_run(u8 *d, const u8 *s, u64 n, unsigned size)
+{
+	if (d <= s || d >= s + n) {
+		memmove(d, s, n);
+		return;
+	}
+	for (u64 k = 0; k < n; k += size)
+		memcpy(d + k, s + k, size);
+}
+
+static bool movs_bulk(struct x86_cpu *c, const struct insn *i, u64 count)
+{
+	u64 n = bulk_limit(count, i->opsize), m;
+	u8 *s, *d;
+
+	s = bulk_ptr(c, i, i->seg, RSI, false, &n);
+	if (!s)
+		return false;
+	m = n;
+	d = bulk_ptr(c, i, ES, RDI, true, &m);
+	if (!d)
+		return false;
+	copy_run(d, s, m, i->opsize);
+	advance(c, i, RSI, (s64)m);
+	advance(c, i, RDI, (s64)m);
+	count_down(c, i, m / i->opsize);
+	return true;
+}
+
+static void fill_run(u8 *d, u64 v, u64 n, unsigned size)
+{
+	if (size == 1 || v == 0) {
+		memset(d, (int)(v & 0xff), n);
+		return;
+	}
+	for (u64 k = 0; k < n; k += size)
+		memcpy(d + k, &v, size);
+}
+
+static bool stos_bulk(struct x86_cpu *c, const struct insn *i, u64 count)
+{
+	u64 n = bulk_limit(count, i->opsize);
+	u8 *d = bulk_ptr(c, i, ES, RDI, true, &n);
+
+	if (!d)
+		return false;
+	fill_run(d, get_reg(c, RAX, i->opsize), n, i->opsize);
+	advance(c, i, RDI, (s64)n);
+	count_down(c, i, n / i->opsize);
+	return true;
+}
+
+static inline bool bulk_ok(const struct x86_cpu *c, u64 count)
+{
+	return count > 3 && !(c->rflags & (FL_DF | FL_TF)) && !c->singlestep &&
+	       !c->align_check;
+}
+
+/* --- MOVS STOS LODS -------------------------------------------------------------- */
+
+static void movs_one(struct x86_cpu *c, const struct insn *i)
+{
+	u64 v = ld_size(c, src_lin(c, i), i->opsize);
+	s64 by = stride(c, i);
+
+	st_size(c, dst_lin(c, i, true), i->opsize, v);
+	advance(c, i, RSI, by);
+	advance(c, i, RDI, by);
+	count_down(c, i, 1);
+}
+
+void op_movs(struct x86_cpu *c, const struct insn *i)
+{
+	for (u64 n; (n = rep_count(c, i)) != 0; between(c)) {
+		if (!bulk_ok(c, n) || !movs_bulk(c, i, n))
+			movs_one(c, i);
+		if (!is_rep(i) || n == 1)
+			return;
+	}
+}
+
+static void stos_one(struct x86_cpu *c, const struct insn *i)
+{
+	st_size(c, dst_lin(c, i, true), i->opsize, c->r[RAX]);
+	advance(c, i, RDI, stride(c, i));
+	count_down(c, i, 1);
+}
+
+void op_stos(struct x86_cpu *c, const struct insn *i)
+{
+	for (u64 n; (n = rep_count(c, i)) != 0; between(c)) {
+		if (!bulk_ok(c, n) || !stos_bulk(c, i, n))
+			stos_one(c, i);
+		if (!is_rep(i) || n == 1)
+			return;
+	}
+}
+
+void op_lods(struct x86_cpu *c, const struct insn *i)
+{
+	for (u64 n; (n = rep_count(c, i)) != 0; between(c)) {
+		u64 v = ld_size(c, src_lin(c, i), i->opsize);
+
+		set_reg(c, RAX, i->opsize, v);
+		advance(c, i, RSI, stride(c, i));
+		count_down(c, i, 1);
+		if (!is_rep(i) || n == 1)
+			return;
+	}
+}
+
+/* --- CMPS SCAS --------------------------------------------------------------------- */
+
+static inline unsigned log2_size(unsigned n)
+{
+	return n == 8 ? 3 : n >> 1;
+}
+
+static void compare(struct x86_cpu *c, const struct insn *i, u64 a, u64 b)
+{
+	cc_set(c, CC_SUB, log2_size(i->opsize), a - b, b);
+}
+
+/* REPE goes on while equal, REPNE while not. */
+static bool ended(struct x86_cpu *c, const struct insn *i, u64 n)
+{
+	return !is_rep(i) || n == 1 || flag_zf(c) != !!(i->flags & I_REP);
+}
+
+void op_cmps(struct x86_cpu *c, const struct insn *i)
+{
+	for (u64 n; (n = rep_count(c, i)) != 0; between(c)) {
+		u64 a = ld_size(c, src_lin(c, i), i->opsize);
+		u64 b = ld_size(c, dst_lin(c, i, false), i->opsize);
+		s64 by = stride(c, i);
+
+		compare(c, i, a, b);
+		advance(c, i, RSI, by);
+		advance(c, i, RDI, by);
+		count_down(c, i, 1);
+		if (ended(c, i, n))
+			return;
+	}
+}
+
+void op_scas(struct x86_cpu *c, const struct insn *i)
+{
+	for (u64 n; (n = rep_count(c, i)) != 0; between(c)) {
+		u64 b = ld_size(c, dst_lin(c, i, false), i->opsize);
+
+		compare(c, i, c->r[RAX], b);
+		advance(c, i, RDI, stride(c, i));
+		count_down(c, i, 1);
+		if (ended(c, i, n))
+			return;
+	}
+}
+
+/* --- ports ------------------------------------------------------------------------- */
+
+void op_in(struct x86_cpu *c, const struct insn *i)
+{
+	u16 port = (u8)i->imm;
+
+	io_check(c, port, i->opsize);
+	set_reg(c, RAX, i->opsize, io_in(c, port, i->opsize));
+	x86_next(c, i);
+}
+
+void op_in_dx(struct x86_cpu *c, const struct insn *i)
+{
+	u16 port = (u16)c->r[RDX];
+
+	io_check(c, port, i->opsize);
+	set_reg(c, RAX, i->opsize, io_in(c, port, i->opsize));
+	x86_next(c, i);
+}
+
+void op_out(struct x86_cpu *c, const struct insn *i)
+{
+	u16 port = (u8)i->imm;
+
+	io_check(c, port, i->opsize);
+	io_out(c, port, (u32)get_reg(c, RAX, i->opsize), i->opsize);
+	x86_next(c, i);
+}
+
+void op_out_dx(struct x86_cpu *c, const struct insn *i)
+{
+	u16 port = (u16)c->r[RDX];
+
+	io_check(c, port, i->opsize);
+	io_out(c, port, (u32)get_reg(c, RAX, i->opsize), i->opsize);
+	x86_next(c, i);
+}
+
+static void ins_one(struct x86_cpu *c, const struct insn *i, u16 port)
+{
+	gva_t la = dst_lin(c, i, true);
+
+	/* the port must not be read when the store would fault */
+	mem_probe(c, la, i->opsize, true);
+	st_size(c, la, i->opsize, io_in(c, port, i->opsize));
+	advance(c, i, RDI, stride(c, i));
+	count_down(c, i, 1);
+}
+
+void op_ins(struct x86_cpu *c, const struct insn *i)
+{
+	u16 port = (u16)c->r[RDX];
+
+	io_check(c, port, i->opsize);
+	for (u64 n; (n = rep_count(c, i)) != 0; between(c)) {
+		ins_one(c, i, port);
+		if (!is_rep(i) || n == 1)
+			break;
+	}
+	x86_next(c, i);
+}
+
+void op_outs(struct x86_cpu *c, const struct insn *i)
+{
+	u16 port = (u16)c->r[RDX];
+
+	io_check(c, port, i->opsize);
+	for (u64 n; (n = rep_count(c, i)) != 0; between(c)) {
+		u64 v = ld_size(c, src_lin(c, i), i->opsize);
+
+		io_out(c, port, (u32)v, i->opsize);
+		advance(c, i, RSI, stride(c, i));
+		count_down(c, i, 1);
+		if (!is_rep(i) || n == 1)
+			break;
+	}
+	x86_next(c, i);
+}
