@@ -268,4 +268,5 @@ const struct arch arch_x86_64 = {
 	.translate = translate,
 	.walk      = walk,
 	.regs      = x86_arch_regs,
+	.list_cpus = cpuid_list_models,
 };
