@@ -66,7 +66,8 @@ const struct kvm_provider *kvm_plugin_load_path(const char *path,
 	void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 
 	if (!so) {
-		err_set(e, -ENOEXEC, "cannot load %s: %s", path, dlerror());
+		err_set(e, -ENOEXEC, "cannot load the TCG plugin: %s",
+			dlerror());
 		return NULL;
 	}
 	p = dlsym(so, KVM_PROVIDER_SYMBOL);
