@@ -487,7 +487,7 @@ static u64 code_addr(struct enc *e)
 
 static u8 *mem_at(struct enc *e, u64 la, unsigned n)
 {
-	if (la < DATA_AT || la + n > DATA_AT + DATA_LEN)
+	if (la - DATA_AT > DATA_LEN - n)
 		return NULL;
 	return e->k->in.mem + (la - DATA_AT);
 }

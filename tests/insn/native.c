@@ -162,6 +162,8 @@ static _Noreturn void child(int in, int out)
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
 		_exit(2);
 	memset(o.code, 0xcc, PAGE_SIZE);
+	/* 64-bit processes may have null DS and ES; 32-bit cases need them */
+	__asm__ volatile("mov %0, %%ds\n\tmov %0, %%es" :: "r"(0x2b));
 	syscall(SYS_arch_prctl, ARCH_SET_GS, (u64)GS_BASE);
 	catch_signals();
 	close_sandbox();
