@@ -11,6 +11,16 @@
  * (7, 0) EBX bit 13.
  */
 #include "tcg-plugin/x86/fpu_priv.h"
+#include "tcg-plugin/x86/handlers.h"
+
+/* WAIT looks at TS only with MP set. */
+void op_fwait(struct x86_cpu *c, const struct insn *i)
+{
+	(void)i;
+	if ((c->cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS))
+		x86_raise(c, EXC_NM);
+	fpu_wait(c);
+}
 
 void x87_nop(struct x86_cpu *c, const struct insn *i)
 {
