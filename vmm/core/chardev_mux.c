@@ -10,8 +10,8 @@
  *           INPUT_MAX bytes wait for each.
  *
  * Invariants:
- *  1. Input goes to the focus; output of all goes to the base, interleaved
- *     by whole calls.
+ *  1. Input goes to whoever had the focus when it came, even if it is taken
+ *     later; output of all goes to the base, interleaved by whole calls.
  *  2. Slots, focus and time-stamp state are under the mux's lock; input
  *     buffers and the escape state belong to the loop.
  */
@@ -26,6 +26,7 @@ enum { SLOTS = 8, INPUT_MAX = 4096, CTRL_A = 1 };
 struct slot {
 	struct chardev_fe *fe;
 	bool told;                     /* has seen OPENED [loop] */
+	bool out;                      /* was told MUX_OUT last [loop] */
 	unsigned head, tail;           /* of `in`, running counts [loop] */
 	u8 in[INPUT_MAX];
 };
@@ -37,7 +38,6 @@ struct mux {
 	bool escape;                   /* Ctrl-a was seen [loop]    */
 	struct slot slots[SLOTS];
 	int focus;                     /* slot, -1 when none        */
-	int had_focus;                 /* as last told [loop]       */
 	bool stamps, line_start;
 	s64 stamp_base;
 };
@@ -117,29 +117,45 @@ static void drain(struct chardev *c, int i)
 	}
 }
 
-/* Say who gained and lost the focus, and open those not yet told. [loop] */
+static void drain_all(struct chardev *c)
+{
+	for (int i = 0; i < SLOTS; i++)
+		drain(c, i);
+}
+
+/* A front end takes itself to be in focus until it hears otherwise. */
+static void tell_focus(struct chardev *c, int i, int now)
+{
+	struct slot *s = &mux_of(c)->slots[i];
+	bool out = i != now;
+
+	if (s->out == out)
+		return;
+	s->out = out;
+	tell(c, i, out ? CHARDEV_MUX_OUT : CHARDEV_MUX_IN);
+}
+
+/* Open those not yet told; then say who lost and who gained the focus. */
 static void settle(struct chardev *c)
 {
 	struct mux *m = mux_of(c);
-	int now = focus_of(c), old = m->had_focus;
+	int now = focus_of(c);
 
-	m->had_focus = now;
 	for (int i = 0; i < SLOTS; i++) {
 		struct slot *s = &m->slots[i];
 
-		if (!slot_fe(c, i) || s->told || !m->base_open)
+		if (!slot_fe(c, i) || !m->base_open)
 			continue;
-		s->told = true;
 		if (i != now)
-			tell(c, i, CHARDEV_MUX_OUT);
-		tell(c, i, CHARDEV_OPENED);
-	}
-	if (now != old) {
-		tell(c, old, CHARDEV_MUX_OUT);
-		tell(c, now, CHARDEV_MUX_IN);
+			tell_focus(c, i, now);
+		if (!s->told) {
+			s->told = true;
+			tell(c, i, CHARDEV_OPENED);
+		}
 	}
 	if (now >= 0)
-		drain(c, now);
+		tell_focus(c, now, now);
+	drain_all(c);
 	chardev_kick(&m->base_fe);
 }
 
@@ -234,7 +250,6 @@ static void mux_read(void *opaque, const u8 *buf, size_t n)
 {
 	struct chardev *c = opaque;
 	struct mux *m = mux_of(c);
-	int i;
 
 	for (size_t at = 0; at < n; at++) {
 		bool escaped = m->escape;
@@ -245,9 +260,7 @@ static void mux_read(void *opaque, const u8 *buf, size_t n)
 		else if (!m->escape)
 			put_byte(c, buf[at]);
 	}
-	i = focus_of(c);
-	if (i >= 0)
-		drain(c, i);
+	drain_all(c);
 }
 
 static void mux_event(void *opaque, enum chardev_event ev)
@@ -327,7 +340,7 @@ size_t chardev_mux_write(struct chardev *c, struct chardev_fe *fe,
 
 static void mux_start(struct chardev *c)
 {
-	mux_of(c)->focus = mux_of(c)->had_focus = -1;
+	mux_of(c)->focus = -1;
 }
 
 struct chardev *chardev_mux_base(struct chardev *c)
@@ -384,7 +397,7 @@ static void tidy(struct chardev *c)
 
 		if (slot_fe(c, i))
 			continue;
-		s->told = false;
+		s->told = s->out = false;
 		s->head = s->tail = 0;
 	}
 }
