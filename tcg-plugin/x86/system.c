@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <string.h>
 
+#include "tcg-plugin/x86/fpu.h"
 #include "tcg-plugin/x86/interp.h"
 #include "tcg-plugin/x86/sys.h"
 
@@ -133,10 +134,7 @@ static u32 signature(const struct x86_cpu *c)
 
 static void reset_msrs(struct x86_cpu *c)
 {
-	memset(&c->fpu, 0, sizeof(c->fpu));
-	c->fpu.fcw = 0x37f;
-	c->fpu.mxcsr = 0x1f80;
-	c->fpu.mxcsr_mask = 0x2ffff;
+	fpu_reset(c);
 	c->xcr0 = 1;
 	c->pat = 0x0007040600070406ull;
 	c->sysenter_cs = c->sysenter_esp = c->sysenter_eip = 0;
