@@ -71,6 +71,7 @@ struct tcg_vcpu {
 	bool vanished;                 /* fault.c: a slot's memory is gone */
 	bool has_sigmask;
 	u64 sigmask;
+	_Atomic u32 clock_stale;       /* KVM_SET_CLOCK came              */
 	u32 exit_reason;
 
 	struct block *running;         /* what x86_run_block is in        */
@@ -96,15 +97,15 @@ struct tcg_vm {
 	struct lock stop_lock;
 
 	struct irqchip *_Atomic irqchip;
-	bool has_pit, split_irqchip;
-	struct ioeventfd_set *ioeventfds;
-	struct irqfd_set *irqfds;
+	bool has_pit, x2apic_ids;
+	struct ioeventfd_set *_Atomic ioeventfds;
+	struct irqfd_set *_Atomic irqfds;
 
 	u64 tsc_base;                  /* host TSC at creation: guest's 0 */
-	_Atomic u64 clock_offset;      /* kvmclock = monotonic + offset   */
+	_Atomic u64 clock_offset;      /* kvmclock = ns since tsc_base + this */
+	_Atomic u64 tsc_write_offset;  /* last KVM_SET_MSRS of the TSC    */
 	u32 tsc_khz;
 	bool manual_dirty;             /* KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
-	u32 disabled_exits;
 	_Atomic u32 one_insn;
 };
 
@@ -138,6 +139,9 @@ int  tcg_vm_set_region(struct tcg_vm *vm,
 		       const struct kvm_userspace_memory_region *r);
 int  tcg_vm_get_dirty(struct tcg_vm *vm, const struct kvm_dirty_log *log);
 int  tcg_vm_clear_dirty(struct tcg_vm *vm, const struct kvm_clear_dirty_log *l);
+
+/* --- provider.c --- */
+u32  tcg_default_one_insn(void);
 
 /* --- system.c --- */
 long tcg_system_ioctl(unsigned long req, void *arg);

@@ -168,8 +168,6 @@ struct x86_cpu {
 	struct x86_seg seg[SEG_COUNT];
 	struct x86_jit_regs jr;
 	struct jit *jit;               /* NULL: interpreter only            */
-	struct soft_tlb tlb;
-	struct x86_jump jump[TLB_MODES];
 
 	/* --- system --- */
 	struct x86_dtr gdtr, idtr;
@@ -239,6 +237,10 @@ struct x86_cpu {
 	/* --- statistics; this thread writes, others may read torn-free --- */
 	u64 n_insn, n_block, n_exception, n_interrupt, n_exit, n_tlb_miss,
 	    n_tlb_flush, n_halt;
+
+	/* --- large; translated code reads them by displacement --- */
+	struct soft_tlb tlb;
+	struct x86_jump jump[TLB_MODES];
 };
 
 /* --- flags (x86/flags.c) --- */

@@ -16,9 +16,11 @@ int  x86_wrmsr(struct x86_cpu *c, u32 msr, u64 val);
 /* KVM_GET/SET_MSRS: no privilege or CPUID checks beyond what KVM makes. */
 int  x86_msr_get(struct x86_cpu *c, u32 msr, u64 *val);
 int  x86_msr_set(struct x86_cpu *c, u32 msr, u64 val);
+void x86_msr_reset(struct x86_cpu *c);         /* power-on values         */
 /* Fill with the indices KVM_GET_MSR_INDEX_LIST reports; returns the count. */
 unsigned x86_msr_list(u32 *out, unsigned max);
 unsigned x86_msr_feature_list(u32 *out, unsigned max);
+int  x86_msr_feature(u32 msr, u64 *val);
 
 /* --- x86/cpuid.c --- */
 /* What CPUID returns: eax, ebx, ecx, edx in out[0..3]; never fails. */
@@ -32,7 +34,9 @@ void x86_cpuid_update(struct x86_cpu *c);
 /* --- x86/clock.c --- */
 u64  x86_host_tsc(void);
 u64  x86_tsc(struct x86_cpu *c);       /* what RDTSC reads                */
-u32  x86_host_tsc_khz(void);           /* measured once per process       */
+/* Measured once per process, over the time since the first look. */
+void x86_tsc_first_look(void);
+u32  x86_host_tsc_khz(void);
 
 /* --- x86/mmu.c --- */
 void mmu_flush(struct x86_cpu *c);                  /* MOV CR, INVPCID all */

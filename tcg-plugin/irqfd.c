@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+/*
+ * KVM_IRQFD: an eventfd that is an interrupt line.
+ *
+ * Room:     one thread per VM that waits for all of its irqfds; the resample
+ *           protocol for level-triggered lines.
+ * Talks to: irqchip_line.
+ * Never:    takes set->lock on an EOI: the chip may hold its own lock there,
+ *           so an EOI only leaves a bit and wakes the thread.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "tcg-plugin/provider_priv.h"
+#include "vmm/base/list.h"
+
+enum { GSI_MAX = 4096, ID_WAKE = 0 };
+
+struct irqfd {
+	struct list link;
+	u64 id;
+	int fd, resample;              /* ours; resample -1: edge         */
+	int given;
+	u32 gsi;
+};
+
+struct irqfd_set {
+	struct lock lock;
+	struct list fds;
+	struct tcg_vm *vm;
+	pthread_t thread;
+	int epoll, wake;
+	u64 next_id;
+	_Atomic bool quit;
+	_Atomic u32 resampled;         /* how many want to hear of EOIs   */
+	_Atomic u64 eoi[GSI_MAX / 64];
+};
+
+static void signal_fd(int fd)
+{
+	const u64 one = 1;
+
+	if (write(fd, &one, sizeof(one)) < 0)
+		return;                /* EAGAIN: it is signalled already */
+}
+
+/* --- the thread ----------------------------------------------------------- */
+
+static void fired(struct irqfd_set *s, u64 id)
+{
+	struct list *p;
+
+	list_for_each(p, &s->fds) {
+		struct irqfd *f = list_entry(p, struct irqfd, link);
+		u64 n;
+
+		if (f->id != id)
+			continue;
+		if (read(f->fd, &n, sizeof(n)) != sizeof(n))
+			return;
+		irqchip_line(tcg_irqchip(s->vm), f->gsi, 1);
+		if (f->resample < 0)
+			irqchip_line(tcg_irqchip(s->vm), f->gsi, 0);
+		return;
+	}
+}
+
+static void resample(struct irqfd_set *s)
+{
+	struct list *p;
+	u64 n;
+
+	if (read(s->wake, &n, sizeof(n)) < 0)
+		return;
+	for (unsigned w = 0; w < ARRAY_LEN(s->eoi); w++) {
+		u64 bits = atomic_load(&s->eoi[w])
+			 ? atomic_exchange(&s->eoi[w], 0) : 0;
+
+		if (!bits)
+			continue;
+		list_for_each(p, &s->fds) {
+			struct irqfd *f = list_entry(p, struct irqfd, link);
+
+			if (f->resample < 0 || f->gsi / 64 != w ||
+			    !(bits >> f->gsi % 64 & 1))
+				continue;
+			irqchip_line(tcg_irqchip(s->vm), f->gsi, 0);
+			signal_fd(f->resample);
+		}
+	}
+}
+
+static void *irqfd_thread(void *opaque)
+{
+	struct irqfd_set *s = opaque;
+	struct epoll_event ev[16];
+
+	while (!atomic_load(&s->quit)) {
+		int n = epoll_wait(s->epoll, ev, ARRAY_LEN(ev), -1);
+
+		if (n < 0 && errno != EINTR)
+			break;
+		SCOPED_LOCK(&s->lock);
+		for (int i = 0; i < n; i++) {
+			if (ev[i].data.u64 == ID_WAKE)
+				resample(s);
+			else
+				fired(s, ev[i].data.u64);
+		}
+	}
+	return NULL;
+}
+
+/* --- life cycle ----------------------------------------------------------- */
+
+static int watch(struct irqfd_set *s, int fd, u64 id)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = id };
+
+	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+static int start_thread(struct irqfd_set *s)
+{
+	sigset_t all, old;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&s->thread, NULL, irqfd_thread, s);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -rc;
+}
+
+static struct irqfd_set *set_create(struct tcg_vm *vm)
+{
+	struct irqfd_set *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->vm = vm;
+	s->next_id = ID_WAKE + 1;
+	list_init(&s->fds);
+	lock_init(&s->lock, "tcg irqfd");
+	s->epoll = epoll_create1(EPOLL_CLOEXEC);
+	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->epoll >= 0 && s->wake >= 0 && !watch(s, s->wake, ID_WAKE) &&
+	    !start_thread(s))
+		return s;
+	if (s->epoll >= 0)
+		close(s->epoll);
+	if (s->wake >= 0)
+		close(s->wake);
+	free(s);
+	return NULL;
+}
+
+static void irqfd_free(struct irqfd_set *s, struct irqfd *f)
+{
+	list_remove(&f->link);
+	epoll_ctl(s->epoll, EPOLL_CTL_DEL, f->fd, NULL);
+	close(f->fd);
+	if (f->resample >= 0) {
+		close(f->resample);
+		atomic_fetch_sub(&s->resampled, 1);
+	}
+	free(f);
+}
+
+void tcg_irqfd_fini(struct tcg_vm *vm)
+{
+	struct irqfd_set *s = atomic_load(&vm->irqfds);
+
+	if (!s)
+		return;
+	atomic_store(&s->quit, true);
+	signal_fd(s->wake);
+	pthread_join(s->thread, NULL);
+	while (!list_empty(&s->fds))
+		irqfd_free(s, list_entry(s->fds.next, struct irqfd, link));
+	close(s->epoll);
+	close(s->wake);
+	lock_fini(&s->lock);
+	free(s);
+	atomic_store(&vm->irqfds, NULL);
+}
+
+void tcg_irqfd_eoi(struct tcg_vm *vm, unsigned gsi)
+{
+	struct irqfd_set *s = atomic_load(&vm->irqfds);
+
+	if (!s || gsi >= GSI_MAX || !atomic_load(&s->resampled))
+		return;
+	atomic_fetch_or(&s->eoi[gsi / 64], 1ull << gsi % 64);
+	signal_fd(s->wake);
+}
+
+/* --- assign, deassign ----------------------------------------------------- */
+
+static int assign(struct irqfd_set *s, const struct kvm_irqfd *a)
+{
+	struct irqfd *f = calloc(1, sizeof(*f));
+	bool level = a->flags & KVM_IRQFD_FLAG_RESAMPLE;
+	int rc;
+
+	if (!f)
+		return -ENOMEM;
+	f->gsi = a->gsi;
+	f->given = a->fd;
+	f->fd = dup(a->fd);
+	f->resample = level ? dup(a->resamplefd) : -1;
+	f->id = s->next_id++;
+	rc = -EBADF;
+	if (f->fd < 0 || (level && f->resample < 0))
+		goto fail;
+	rc = watch(s, f->fd, f->id);
+	if (rc < 0)
+		goto fail;
+	list_append(&s->fds, &f->link);
+	if (level)
+		atomic_fetch_add(&s->resampled, 1);
+	return 0;
+fail:
+	if (f->fd >= 0)
+		close(f->fd);
+	if (f->resample >= 0)
+		close(f->resample);
+	free(f);
+	return rc;
+}
+
+static int deassign(struct irqfd_set *s, const struct kvm_irqfd *a)
+{
+	struct list *p, *tmp;
+
+	list_for_each_safe(p, tmp, &s->fds) {
+		struct irqfd *f = list_entry(p, struct irqfd, link);
+
+		if (f->given == (int)a->fd && f->gsi == a->gsi)
+			irqfd_free(s, f);
+	}
+	return 0;                      /* KVM does not mind an unknown one */
+}
+
+int tcg_irqfd(struct tcg_vm *vm, const struct kvm_irqfd *a)
+{
+	struct irqfd_set *s;
+
+	if (a->flags & ~(u32)(KVM_IRQFD_FLAG_DEASSIGN |
+			      KVM_IRQFD_FLAG_RESAMPLE) || a->gsi >= GSI_MAX)
+		return -EINVAL;
+	if (!tcg_irqchip(vm))
+		return -EINVAL;
+	SCOPED_LOCK(&vm->lock);
+	s = atomic_load(&vm->irqfds);
+	if (!s) {
+		s = set_create(vm);
+		if (!s)
+			return -ENOMEM;
+		atomic_store(&vm->irqfds, s);
+	}
+	SCOPED_LOCK(&s->lock);
+	return a->flags & KVM_IRQFD_FLAG_DEASSIGN ? deassign(s, a)
+						  : assign(s, a);
+}

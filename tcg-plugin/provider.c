@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+/*
+ * mote-tcg.so: a software /dev/kvm.  The door.
+ *
+ * Room:     the one exported symbol; descriptor -> object -> ioctl.
+ * Talks to: fdtable.c, system.c, vm.c, vcpu.c.
+ * Never:    is asked anything the kernel's /dev/kvm would not be.
+ */
+#include "vmm/kvm/provider.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "tcg-plugin/fdtable.h"
+#include "tcg-plugin/provider_priv.h"
+#include "tcg-plugin/x86/sys.h"
+#include "vmm/base/log.h"
+
+/* one-insn-per-tb for VMs yet to come. */
+static _Atomic u32 default_one_insn;
+
+u32 tcg_default_one_insn(void)
+{
+	return atomic_load(&default_one_insn);
+}
+
+static int provider_open(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC), rc;
+
+	if (fd < 0)
+		return -errno;
+	x86_tsc_first_look();
+	rc = fdtable_add(fd, FD_SYSTEM, NULL);
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+static int provider_ioctl(int fd, unsigned long req, void *arg)
+{
+	void *object = NULL;
+	long rc;
+
+	switch (fdtable_get(fd, &object)) {
+	case FD_SYSTEM: rc = tcg_system_ioctl(req, arg); break;
+	case FD_VM:     rc = tcg_vm_ioctl(object, req, arg); break;
+	case FD_VCPU:   rc = tcg_vcpu_ioctl(object, req, arg); break;
+	default:        return -EBADF;
+	}
+	fdtable_put(fd);
+	return (int)rc;
+}
+
+void fdtable_release(enum fd_kind kind, void *object)
+{
+	switch (kind) {
+	case FD_VM:
+		tcg_vm_drop(object);
+		break;
+	case FD_VCPU:          /* the vCPU itself goes with its VM        */
+		tcg_vm_drop(((struct tcg_vcpu *)object)->vm);
+		break;
+	default:
+		break;
+	}
+}
+
+static int provider_close(int fd)
+{
+	int rc = fdtable_remove(fd);
+
+	if (rc < 0)
+		return rc;
+	return close(fd) < 0 ? -errno : 0;
+}
+
+static void provider_kick(int fd)
+{
+	void *object = NULL;
+	enum fd_kind kind = fdtable_get(fd, &object);
+
+	if (kind == FD_VCPU)
+		tcg_request(object, REQ_EXIT);
+	if (kind != FD_NONE)
+		fdtable_put(fd);
+}
+
+static int provider_report(int fd, enum kvm_report what, char *buf, size_t n)
+{
+	void *object = NULL;
+	enum fd_kind kind = fdtable_get(fd, &object);
+	int rc = kind == FD_VM ? tcg_report(object, what, buf, n) : -EBADF;
+
+	if (kind != FD_NONE)
+		fdtable_put(fd);
+	return rc;
+}
+
+static int control_vm(struct tcg_vm *vm, const char *name, u64 value)
+{
+	if (!strcmp(name, "one-insn-per-tb")) {
+		atomic_store(&vm->one_insn, value != 0);
+		for (unsigned i = 0; i < atomic_load(&vm->nvcpu); i++) {
+			struct tcg_vcpu *v = tcg_vm_vcpu(vm, i);
+
+			if (v)
+				tcg_request(v, REQ_EVENT);
+		}
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* "log" and "log-fd" are the process's: the plugin has its own copy of the
+ * log's state. */
+static int provider_control(int fd, const char *name, u64 value)
+{
+	void *object = NULL;
+	int rc = -EBADF;
+
+	if (!strcmp(name, "log")) {
+		log_set_mask((u32)value);
+		return 0;
+	}
+	if (!strcmp(name, "log-fd")) {
+		log_set_fd((int)value < 0 ? -1 : dup((int)value));
+		return 0;
+	}
+	if (fd < 0) {
+		if (strcmp(name, "one-insn-per-tb"))
+			return -ENOENT;
+		atomic_store(&default_one_insn, value != 0);
+		return 0;
+	}
+	switch (fdtable_get(fd, &object)) {
+	case FD_NONE: return -EBADF;
+	case FD_VM:   rc = control_vm(object, name, value); break;
+	default:      break;
+	}
+	fdtable_put(fd);
+	return rc;
+}
+
+EXPORT extern const struct kvm_provider mote_kvm_provider;
+const struct kvm_provider mote_kvm_provider = {
+	.abi     = KVM_PROVIDER_ABI,
+	.size    = sizeof(struct kvm_provider),
+	.name    = "tcg",
+	.open    = provider_open,
+	.ioctl   = provider_ioctl,
+	.close   = provider_close,
+	.kick    = provider_kick,
+	.report  = provider_report,
+	.control = provider_control,
+};
