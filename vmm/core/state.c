@@ -70,15 +70,33 @@ static void save_field(const struct state_field *f, const u8 *p,
 	}
 }
 
+/* A length, so that a reader notices another one, and the bytes. */
+static void save_mem(const struct state_field *f, const u8 *base,
+		     struct strbuf *out)
+{
+	const u8 *mem = *(u8 *const *)(const void *)(base + f->offset);
+	u32 n = host_get(base + f->len, 4);
+
+	for (unsigned i = 0; i < 4; i++)
+		strbuf_addc(out, n >> 8 * i);
+	if (n)
+		strbuf_add(out, mem, n);
+}
+
 void state_save(const struct state_desc *desc, const void *base,
 		struct strbuf *out)
 {
 	const struct state_field *f;
 
-	for (f = desc->fields; f->type != STATE_T_END; f++)
+	for (f = desc->fields; f->type != STATE_T_END; f++) {
+		if (f->type == STATE_T_MEM) {
+			save_mem(f, base, out);
+			continue;
+		}
 		for (u32 i = 0; i < f->count; i++)
 			save_field(f, (const u8 *)base + f->offset + i * f->len,
 				   out);
+	}
 }
 
 struct reader {
@@ -116,6 +134,27 @@ static int load_field(struct reader *r, const struct state_field *f, u8 *to,
 	return 0;
 }
 
+static int load_mem(struct reader *r, const struct state_field *f,
+		    const u8 *base, struct err *e)
+{
+	u8 *mem = *(u8 *const *)(const void *)(base + f->offset);
+	u32 n = host_get(base + f->len, 4), have = 0;
+
+	if (r->left < 4)
+		return err_set(e, -EINVAL, "state ends inside field '%s'",
+			       f->name);
+	for (unsigned i = 0; i < 4; i++)
+		have |= (u32)r->p[i] << 8 * i;
+	if (have != n || r->left - 4 < n)
+		return err_set(e, -EINVAL, "field '%s' has %u bytes here, %u in "
+			       "the state", f->name, n, have);
+	if (n)
+		memcpy(mem, r->p + 4, n);
+	r->p += 4 + n;
+	r->left -= 4 + n;
+	return 0;
+}
+
 static int load_fields(struct reader *r, const struct state_desc *desc,
 		       u8 *base, struct err *e)
 {
@@ -125,6 +164,12 @@ static int load_fields(struct reader *r, const struct state_desc *desc,
 	for (f = desc->fields; f->type != STATE_T_END; f++) {
 		if (f->since > r->version)
 			continue;
+		if (f->type == STATE_T_MEM) {
+			rc = load_mem(r, f, base, e);
+			if (rc < 0)
+				return rc;
+			continue;
+		}
 		for (u32 i = 0; i < f->count; i++) {
 			rc = load_field(r, f, base + f->offset + i * f->len, e);
 			if (rc < 0)

@@ -20,6 +20,8 @@ enum state_type {
 	STATE_T_END, STATE_T_U8, STATE_T_U16, STATE_T_U32, STATE_T_U64,
 	STATE_T_BOOL, STATE_T_BYTES,   /* len bytes in place           */
 	STATE_T_STRUCT,                /* nested desc, `count` times   */
+	STATE_T_MEM,                   /* u8 *, its length a u32 at `len`;
+					  loads only into the same length */
 };
 
 struct state_field {
@@ -56,6 +58,12 @@ struct state_desc {
 #define STATE_STRUCTS(s, m, d, since_) { .name = #m, .type = STATE_T_STRUCT, \
 	.offset = offsetof(s, m), .len = sizeof(((s *)0)->m[0]), \
 	.count = ARRAY_LEN(((s *)0)->m), .since = (since_), .sub = &(d) }
+#define STATE_MEM(s, m, n, since_) { .name = #m, .type = STATE_T_MEM, \
+	.offset = offsetof(s, m), .len = offsetof(s, n), .count = 1, \
+	.since = (since_) }
+#define STATE_ONE(s, m, d, since_) { .name = #m, .type = STATE_T_STRUCT, \
+	.offset = offsetof(s, m), .len = sizeof(((s *)0)->m), \
+	.count = 1, .since = (since_), .sub = &(d) }
 #define STATE_END { .type = STATE_T_END }
 
 /* Append the little-endian image of `base` as `desc` says.  [loop, paused] */

@@ -470,12 +470,8 @@ static const struct state_desc queue_state = {
 	.version = 1, .oldest = 1, .fields = queue_fields,
 };
 
-#define STATE_ONE(s, m, d) { .name = #m, .type = STATE_T_STRUCT, .count = 1, \
-	.offset = offsetof(s, m), .len = sizeof(((s *)0)->m), .since = 1, \
-	.sub = &(d) }
-
 static const struct state_field ps2_fields[] = {
-	STATE_ONE(struct ps2_dev, q, queue_state),
+	STATE_ONE(struct ps2_dev, q, queue_state, 1),
 	STATE_FIELD(STATE_U8, struct ps2_dev, command,    1),
 	STATE_FIELD(STATE_U8, struct ps2_dev, enabled,    1),
 	STATE_FIELD(STATE_U8, struct ps2_dev, set,        1),
@@ -501,9 +497,9 @@ static const struct state_field i8042_fields[] = {
 	STATE_FIELD(STATE_U8, struct i8042, from_aux,         1),
 	STATE_BYTES(struct i8042, ctl_aux, 1),
 	STATE_BYTES(struct i8042, ram, 1),
-	STATE_ONE(struct i8042, ctl, queue_state),
-	STATE_ONE(struct i8042, kbd, ps2_state),
-	STATE_ONE(struct i8042, aux, ps2_state),
+	STATE_ONE(struct i8042, ctl, queue_state, 1),
+	STATE_ONE(struct i8042, kbd, ps2_state, 1),
+	STATE_ONE(struct i8042, aux, ps2_state, 1),
 	STATE_END
 };
 

@@ -525,12 +525,8 @@ static const struct state_field uart_fields[] = {
 	STATE_FIELD(STATE_U8,   struct uart16550, dlm,  1),
 	STATE_FIELD(STATE_BOOL, struct uart16550, thre_pending,    1),
 	STATE_FIELD(STATE_BOOL, struct uart16550, timeout_pending, 1),
-	{ .name = "rx", .type = STATE_T_STRUCT, .count = 1, .since = 1,
-	  .offset = offsetof(struct uart16550, rx),
-	  .len = sizeof(struct fifo), .sub = &fifo_state },
-	{ .name = "tx", .type = STATE_T_STRUCT, .count = 1, .since = 1,
-	  .offset = offsetof(struct uart16550, tx),
-	  .len = sizeof(struct fifo), .sub = &fifo_state },
+	STATE_ONE(struct uart16550, rx, fifo_state, 1),
+	STATE_ONE(struct uart16550, tx, fifo_state, 1),
 	STATE_END
 };
 

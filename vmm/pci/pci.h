@@ -45,6 +45,8 @@ enum {
 
 struct pci_dev;
 
+#define PCI_BAR_NOWHERE (~0ull)
+
 enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEM32, PCI_BAR_MEM64 };
 
 struct pci_bar {
@@ -81,8 +83,10 @@ struct pci_msix {                      /* empty when n == 0 */
 	u16 cap;                       /* config offset */
 	u8  table_bar, pba_bar;
 	u32 table_off, pba_off;
-	u8 *table;                     /* 16 bytes a vector */
-	u64 *pba;
+	u32 table_len, pba_len;        /* bytes; whole qwords            */
+	u8 *table;                     /* 16 bytes a vector, as the guest
+					  sees it; msix_lock guards both */
+	u8 *pba;
 };
 
 /* Embedded first in every PCI device. */
@@ -94,22 +98,24 @@ struct pci_dev {
 	u8   devfn;
 	u8  *config, *wmask, *w1c;     /* config_len bytes each           */
 	u32  config_len;               /* 256 or 4096                     */
-	u16  cap_end;                  /* where the next capability goes  */
+	u16  cap_end, ecap_end;        /* where the next capability goes  */
 	u16  last_cap, last_ecap;
-	u64  bar_at[PCI_BARS];         /* mapped address; 0: not mapped   */
-	struct pci_bar bars[PCI_BARS]; /* from the class; realize may
-					  change len and ops before
-					  pci_dev_realize() when set_bars  */
+	struct pci_bar bars[PCI_BARS]; /* the class's; a realize may change
+					  lengths before pci_dev_realize
+					  when it sets bars_set          */
 	bool bars_set;
-	_Atomic bool intx_level;       /* what the function drives        */
+	_Atomic u64 bar_at[PCI_BARS];  /* mapped address                  */
+	bool bar_mapped[PCI_BARS];
+	bool intx_level;               /* what the function drives        */
 	bool intx_wire;                /* what the wire was told          */
 	struct lock msix_lock;
 	struct pci_msix msix;
 };
 
-#define PCI_PROPS(s) \
-	PROP("addr", PROP_STR, s, addr, NULL, "slot and function (05.0)"), \
-	PROP("multifunction", PROP_BOOL, s, multifunction, "off", \
+/* `m` is the struct pci_dev member of `s`. */
+#define PCI_PROPS(s, m) \
+	PROP("addr", PROP_STR, s, m.addr, NULL, "slot and function (05.0)"), \
+	PROP("multifunction", PROP_BOOL, s, m.multifunction, "off", \
 	     "other functions follow in this slot")
 
 static inline struct pci_dev *to_pci(struct device *d)
@@ -127,9 +133,9 @@ static inline const struct pci_class *pci_class_of(const struct pci_dev *p)
 int  pci_dev_realize(struct pci_dev *p, struct err *e);
 void pci_dev_unrealize(struct pci_dev *p);
 void pci_dev_reset(struct pci_dev *p);
-/* State of the configuration space, INTx and MSI-X: nest it with
- * STATE_STRUCTS-like PCI_STATE(struct foo, pci) as the first fields, and call
- * pci_dev_post_load from post_load. */
+/* State of the configuration space, INTx and MSI-X: make
+ * STATE_ONE(struct foo, pci, pci_dev_state, 1) the first field, and call
+ * pci_dev_post_load first in post_load. */
 extern const struct state_desc pci_dev_state;
 int  pci_dev_post_load(struct pci_dev *p, struct err *e);
 
@@ -155,7 +161,7 @@ void pci_msix_notify(struct pci_dev *p, unsigned vector);
 /* The message of a vector; false while it may not be sent. */
 bool pci_msix_message(struct pci_dev *p, unsigned vector, u64 *addr,
 		      u32 *data);
-/* Where a BAR is now; 0: nowhere. */
+/* Where a BAR is now; ~0: nowhere. */
 u64  pci_bar_addr(const struct pci_dev *p, unsigned bar);
 
 /* --- the bus: pci_bus.c --- */
