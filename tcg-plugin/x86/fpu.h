@@ -43,6 +43,9 @@ void fpu_set_fcw(struct x86_fpu *f, u16 v);
 /* Keep physical registers in place when TOP changes from `from` to `to`. */
 void fpu_rotate(struct x86_fpu *f, unsigned from, unsigned to);
 
+/* XINUSE: components that differ from their initial state (XGETBV 1). */
+u64  fpu_in_use(const struct x86_cpu *c);
+
 /* Bits this CPU lets the guest set in MXCSR. */
 u32  fpu_mxcsr_mask(const struct x86_cpu *c);
 

@@ -5,6 +5,7 @@
  *
  * Talks to: sys.h for what is behind them.
  */
+#include "tcg-plugin/x86/fpu.h"
 #include "tcg-plugin/x86/interp.h"
 #include "tcg-plugin/x86/segment.h"
 #include "tcg-plugin/x86/sys.h"
@@ -220,7 +221,7 @@ void op_xgetbv(struct x86_cpu *c, const struct insn *i)
 		x86_raise(c, EXC_UD);
 	if (n > 1)
 		x86_raise_err(c, EXC_GP, 0);
-	put_edx_eax(c, n ? c->xcr0 & c->fpu.xstate_bv : c->xcr0);
+	put_edx_eax(c, n ? c->xcr0 & fpu_in_use(c) : c->xcr0);
 }
 
 void op_xsetbv(struct x86_cpu *c, const struct insn *i)

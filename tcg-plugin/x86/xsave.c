@@ -217,7 +217,7 @@ static bool is_zero(const void *p, size_t n)
 }
 
 /* XINUSE: which components differ from their initial state. */
-static u64 in_use(const struct x86_cpu *c)
+u64 fpu_in_use(const struct x86_cpu *c)
 {
 	const struct x86_fpu *f = &c->fpu;
 	u64 v = 0;
@@ -288,7 +288,7 @@ static void save_mxcsr(struct x86_cpu *c, gva_t la)
 /* XSAVE and XSAVEOPT: the standard form. */
 static void xsave_standard(struct x86_cpu *c, const struct insn *i, bool opt)
 {
-	u64 rfbm, bv, used = in_use(c);
+	u64 rfbm, bv, used = fpu_in_use(c);
 	gva_t la;
 
 	check_xsave(c);
@@ -305,7 +305,7 @@ static void xsave_standard(struct x86_cpu *c, const struct insn *i, bool opt)
 /* XSAVEC and XSAVES (IA32_XSS is zero): the compacted form. */
 static void xsave_compact(struct x86_cpu *c, const struct insn *i)
 {
-	u64 rfbm, used = in_use(c), xcomp;
+	u64 rfbm, used = fpu_in_use(c), xcomp;
 	gva_t la;
 
 	check_xsave(c);
@@ -359,7 +359,7 @@ static bool header_bad(const struct x86_cpu *c, const struct xheader *h)
 }
 
 static void load_parts(struct x86_cpu *c, const struct insn *i, u64 rfbm,
-		       u64 bv, const u8 *legacy)
+		       u64 bv, const u8 *legacy, unsigned nxmm)
 {
 	if (rfbm & bv & XF_X87) {
 		x87_load_head(c, i, legacy);
@@ -368,19 +368,19 @@ static void load_parts(struct x86_cpu *c, const struct insn *i, u64 rfbm,
 		fpu_init(&c->fpu);
 	}
 	if (rfbm & bv & XF_SSE)
-		memcpy(c->fpu.xmm, legacy + XMM_OFF, 16 * xmm_count(c));
+		memcpy(c->fpu.xmm, legacy + XMM_OFF, 16 * nxmm);
 	else if (rfbm & XF_SSE)
-		memset(c->fpu.xmm, 0, 16 * xmm_count(c));
+		memset(c->fpu.xmm, 0, 16 * nxmm);
 }
 
 static void load_ext(struct x86_cpu *c, u64 rfbm, u64 bv, const u8 *ymmh,
-		     u32 pkru)
+		     u32 pkru, unsigned nxmm)
 {
 	if (rfbm & XF_AVX) {
 		if (bv & XF_AVX)
-			memcpy(c->fpu.ymmh, ymmh, 16 * xmm_count(c));
+			memcpy(c->fpu.ymmh, ymmh, 16 * nxmm);
 		else
-			memset(c->fpu.ymmh, 0, 16 * xmm_count(c));
+			memset(c->fpu.ymmh, 0, 16 * nxmm);
 	}
 	if (rfbm & XF_PKRU)
 		mmu_set_pkru(c, bv & XF_PKRU ? pkru : 0);
@@ -416,8 +416,8 @@ static void xrstor(struct x86_cpu *c, const struct insn *i, bool supervisor)
 	if (mxcsr_bad(c, mxcsr))
 		x86_raise_err(c, EXC_GP, 0);
 	mxcsr_load(c, mxcsr);
-	load_parts(c, i, rfbm, h.bv, legacy);
-	load_ext(c, rfbm, h.bv, ymmh, pkru);
+	load_parts(c, i, rfbm, h.bv, legacy, xmm_count(c));
+	load_ext(c, rfbm, h.bv, ymmh, pkru, xmm_count(c));
 }
 
 void fpu_xrstor(struct x86_cpu *c, const struct insn *i)
@@ -470,7 +470,7 @@ int fpu_set_kvm_fpu(struct x86_cpu *c, const struct kvm_fpu *in)
 void fpu_get_xsave(struct x86_cpu *c, void *buf, size_t len)
 {
 	u32 mask = fpu_mxcsr_mask(c);
-	u64 used = in_use(c) & (c->xcr0_allowed | XF_X87 | XF_SSE);
+	u64 used = fpu_in_use(c) & (c->xcr0_allowed | XF_X87 | XF_SSE);
 	unsigned off, n;
 	u8 *out = buf;
 
@@ -499,7 +499,6 @@ int fpu_set_xsave(struct x86_cpu *c, const void *buf, size_t len)
 	u8 ymmh[256] = { 0 };
 	struct xheader h;
 	u32 pkru = 0;
-	u8 bits = c->code_bits;
 	unsigned off;
 
 	if (len < EXT_OFF)
@@ -513,10 +512,8 @@ int fpu_set_xsave(struct x86_cpu *c, const void *buf, size_t len)
 	off = comp_off(c, 9, 0);
 	if (h.bv & XF_PKRU && off >= EXT_OFF && off + sizeof(pkru) <= len)
 		memcpy(&pkru, in + off, sizeof(pkru));
-	c->code_bits = 64;             /* all sixteen registers */
-	load_parts(c, NULL, all, h.bv, in);
-	load_ext(c, all, h.bv, ymmh, pkru);
-	c->code_bits = bits;
+	load_parts(c, NULL, all, h.bv, in, 16);
+	load_ext(c, all, h.bv, ymmh, pkru, 16);
 	mxcsr_load(c, h.bv & (XF_SSE | XF_AVX) ? image_mxcsr(in) : MXCSR_INIT);
 	return 0;
 }
