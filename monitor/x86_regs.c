@@ -214,12 +214,15 @@ static u64 u64_at(const void *p, size_t off)
 	return v;
 }
 
-static void put_x87(struct strbuf *out, const struct kvm_fpu *f)
+/* The kernel's KVM_GET_FPU leaves MXCSR out; XSAVE has it. */
+static void put_x87(struct strbuf *out, const struct x86_regs *r)
 {
+	const struct kvm_fpu *f = &r->fpu;
 	unsigned top = f->fsw >> 11 & 7;
+	u32 mxcsr = f->mxcsr ? f->mxcsr : r->xsave.region[6];
 
 	strbuf_addf(out, "FCW=%04x FSW=%04x [ST=%u] FTW=%02x MXCSR=%08x\n",
-		    f->fcw, f->fsw, top, f->ftwx, f->mxcsr);
+		    f->fcw, f->fsw, top, f->ftwx, mxcsr);
 	for (unsigned i = 0; i < 8; i++) {
 		const u8 *st = f->fpr[(i - top) & 7];
 
@@ -316,7 +319,7 @@ void x86_print_regs(struct strbuf *out, const struct x86_regs *r,
 	put_state(out, r);
 	put_segments(out, r);
 	put_control(out, r);
-	put_x87(out, &r->fpu);
+	put_x87(out, r);
 	if ((xcr0 & (XCR0_AVX512 | XCR0_AVX)) == (XCR0_AVX512 | XCR0_AVX) &&
 	    o->opmask)
 		put_zmm(out, r, o, wide ? 32 : 8);

@@ -83,6 +83,17 @@ static const struct region_ops fake_ops = {
 	.read = fake_read, .write = fake_write, .min_size = 1, .max_size = 8,
 };
 
+static int fake_ioctl(int fd, unsigned long request, void *arg)
+{
+	(void)fd, (void)request, (void)arg;
+	return -ENOTTY;
+}
+
+static const struct kvm_provider fake_provider = {
+	.abi = KVM_PROVIDER_ABI, .size = sizeof(struct kvm_provider),
+	.name = "tcg", .ioctl = fake_ioctl,
+};
+
 static inline void fake_init(struct fake *f)
 {
 	memset(f, 0, sizeof(*f));
@@ -96,7 +107,8 @@ static inline void fake_init(struct fake *f)
 	f->config.ram_bytes = FAKE_RAM;
 	f->vm.config = &f->config;
 	f->vm.arch = &f->arch;
-	f->vm.kvm.fd = -1;
+	f->vm.provider = &fake_provider;
+	f->vm.kvm = (struct kvm_vm){ .ops = &fake_provider, .fd = -1 };
 	f->vm.gmem = gmem_create();
 	f->vm.pio = bus_create("io", 0x10000);
 	f->vm.mmio = bus_create("memory", 1ull << 52);

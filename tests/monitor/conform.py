@@ -1,0 +1,321 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Replay recorded sessions of a real QEMU monitor against mote.
+
+Usage: conform.py [--mote PATH] [--accel NAME] [--tap] [--show N] [GROUP...]
+
+Reads all.jsonl of ../shared/hmp/transcripts (or $MOTE_SHARED/hmp/...), starts
+mote with the nearest machine for each recorded one, types the same lines and
+sorts each answer into: same / same but for values / differs / not supported
+yet.  A difference is fine when reasons.txt beside this file says why.  With
+--tap, one test per command: it fails on a difference nobody explained.
+"""
+import argparse
+import collections
+import json
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROMPT = b"(qemu) "
+DEFAULT_GROUPS = ["01-parser", "02-expressions", "03-help", "04-registers",
+                  "05-paging", "06-memdump", "07-disas", "43-misc"]
+KEPT_OPTIONS = {"-m": 1, "-smp": 1, "-name": 1, "-uuid": 1, "-S": 0}
+SAME, VALUES, DIFFERS, NOT_YET = ("same", "values", "differs", "not yet")
+
+
+def skip(why):
+    print("1..0 # SKIP " + why)
+    sys.exit(0)
+
+
+class Reasons:
+    """reasons.txt: GROUP-regex <TAB> COMMAND-regex <TAB> why."""
+
+    def __init__(self, path):
+        self.rows = []
+        for line in open(path):
+            line = line.rstrip("\n")
+            if not line or line.startswith("#"):
+                continue
+            group, command, why = re.split(r"\t+", line, maxsplit=2)
+            self.rows.append((re.compile(group), re.compile(command), why))
+
+    def find(self, group, command):
+        for g, c, why in self.rows:
+            if g.fullmatch(group) and c.fullmatch(command.strip()):
+                return why
+        return None
+
+
+def build_guests(shared, work):
+    """The small kernels the recorded sessions ran; False without -m32."""
+    src = os.path.join(shared, "hmp", "guest")
+    for mode in range(7):
+        obj = os.path.join(work, "k.o")
+        elf = os.path.join(work, "guest%d.elf" % mode)
+        cc = [os.environ.get("CC", "gcc"), "-m32", "-c", "-DMODE=%d" % mode,
+              "-o", obj, os.path.join(src, "k.S")]
+        ld = ["ld", "-m", "elf_i386", "-T", os.path.join(src, "k.ld"),
+              "-o", elf, obj]
+        for cmd in (cc, ld):
+            if subprocess.run(cmd, stderr=subprocess.DEVNULL).returncode:
+                return False
+    return True
+
+
+def mote_args(cmdline, accel):
+    """The nearest machine to a recorded QEMU command line."""
+    words = shlex.split(cmdline)[1:]
+    out = ["-accel", accel, "-display", "none", "-nodefaults"]
+    kernel = "guest0.elf"
+    i = 0
+    while i < len(words):
+        w = words[i]
+        if w == "-kernel":
+            kernel = words[i + 1]
+        elif w == "-chardev" and re.match(r"(null|ringbuf)\b", words[i + 1]):
+            out += words[i:i + 2]
+        elif w in KEPT_OPTIONS:
+            out += words[i:i + 1 + KEPT_OPTIONS[w]]
+        i += 1
+    return out + ["-kernel", kernel]
+
+
+class Machine:
+    def __init__(self, mote, args, cwd):
+        self.path = os.path.join(cwd, "mon.sock")
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+        self.log = open(os.path.join(cwd, "mote.log"), "w+")
+        self.proc = subprocess.Popen(
+            [mote] + args + ["-monitor", "unix:mon.sock,server=on,wait=off"],
+            cwd=cwd, stdin=subprocess.DEVNULL, stdout=self.log,
+            stderr=self.log)
+        self.sock = None
+
+    def connect(self):
+        end = time.time() + 10
+        while time.time() < end and self.proc.poll() is None:
+            try:
+                self.sock = socket.socket(socket.AF_UNIX)
+                self.sock.connect(self.path)
+                self.sock.settimeout(30)
+                self.read_prompt()
+                return True
+            except OSError:
+                time.sleep(0.02)
+        return False
+
+    def read_prompt(self):
+        data = b""
+        while not (data == PROMPT or data.endswith(b"\n" + PROMPT) or
+                   data.endswith(b"Password: ")):
+            chunk = self.sock.recv(1 << 16)
+            if not chunk:
+                return data, True
+            data += chunk
+        return data, False
+
+    def ask(self, line):
+        """The answer, LF ended, without echo and prompt; and EOF."""
+        self.sock.sendall(line.encode("utf-8", "surrogateescape") + b"\n")
+        data, eof = self.read_prompt()
+        echo, _, rest = data.partition(b"\r\n")
+        if rest.endswith(PROMPT):
+            rest = rest[:-len(PROMPT)]
+        text = rest.decode("utf-8", "replace").replace("\r\n", "\n")
+        return text, eof
+
+    def settle(self):
+        """A recorded guest ran to its final halt before it was stopped."""
+        for _ in range(100):
+            text, eof = self.ask("info registers")
+            if eof or "HLT=1" in text:
+                return
+            time.sleep(0.05)
+
+    def close(self):
+        if self.sock:
+            self.sock.close()
+        if self.proc.poll() is None:
+            self.proc.terminate()
+            try:
+                self.proc.wait(5)
+            except subprocess.TimeoutExpired:
+                self.proc.kill()
+                self.proc.wait()
+        self.log.seek(0)
+        text = self.log.read()
+        self.log.close()
+        return text
+
+
+def shape(text):
+    """The answer with every number made N: what is left is layout."""
+    text = re.sub(r"0x[0-9a-fA-F]+", "N", text)
+    text = re.sub(r"\b[0-9a-f]{4,16}\b", "N", text)
+    text = re.sub(r"\[[-DOSZAPC]{7}\]", "F", text)
+    text = re.sub(r"\[[-CREWA]{3}\]", "T", text)
+    return re.sub(r"\d+", "N", text)
+
+
+def classify(want, got):
+    if "not supported yet" in got:
+        return NOT_YET
+    if want == got:
+        return SAME
+    return VALUES if shape(want) == shape(got) else DIFFERS
+
+
+def command_name(line):
+    words = re.split(r"[\s/]+", line.strip())
+    if not words or not words[0]:
+        return "(empty)"
+    if words[0] == "info" and len(words) > 1:
+        return "info " + words[1]
+    return {"p": "print", "s": "stop", "c": "cont", "q": "quit",
+            "?": "help"}.get(words[0], words[0])
+
+
+class Run:
+    def __init__(self, options, reasons, work):
+        self.options, self.reasons, self.work = options, reasons, work
+        self.counts = collections.defaultdict(collections.Counter)
+        self.explained = collections.Counter()
+        self.unexplained = []
+        self.problems = []
+
+    def take(self, group, row, got):
+        kind = classify(row["out"], got)
+        name = command_name(row["cmd"])
+        self.counts[name][kind] += 1
+        if kind not in (DIFFERS, VALUES):
+            return
+        why = self.reasons.find(group, row["cmd"])
+        if why:
+            self.explained[why] += 1
+            self.counts[name]["explained " + kind] += 1
+        elif kind == DIFFERS:
+            self.unexplained.append((group, row["cmd"], row["out"], got))
+
+    def machine(self, group, rows):
+        args = mote_args(rows[0]["cmdline"], self.options.accel)
+        m = Machine(self.options.mote, args, self.work)
+        if not m.connect():
+            self.problems.append("%s: mote %s: %s" % (
+                group, " ".join(args), m.close().strip()))
+            return
+        try:
+            if "-kernel" in rows[0]["cmdline"] and "-S" not in args:
+                m.settle()
+            for row in rows:
+                got, eof = m.ask(row["cmd"])
+                self.take(group, row, got)
+                if eof:
+                    break
+        except OSError as e:
+            self.problems.append("%s: %s: %s" % (group, row["cmd"], e))
+        log = m.close()
+        if "AddressSanitizer" in log or "assert" in log.lower():
+            self.problems.append("%s: %s" % (group, log))
+
+
+def load(path, groups):
+    machines = collections.OrderedDict()
+    for line in open(path, encoding="utf-8"):
+        row = json.loads(line)
+        if groups and row["group"] not in groups:
+            continue
+        if row.get("stable") is False and row["group"] != "04-registers":
+            pass
+        machines.setdefault((row["group"], row["vm"], row["cmdline"]),
+                            []).append(row)
+    return machines
+
+
+def report(run):
+    print("%-28s %6s %6s %8s %8s" % ("command", SAME, VALUES, DIFFERS,
+                                     NOT_YET))
+    for name in sorted(run.counts):
+        c = run.counts[name]
+        print("%-28s %6d %6d %8d %8d" % (name, c[SAME], c[VALUES],
+                                         c[DIFFERS], c[NOT_YET]))
+    total = sum(run.counts.values(), collections.Counter())
+    print("%-28s %6d %6d %8d %8d" % ("total", total[SAME], total[VALUES],
+                                     total[DIFFERS], total[NOT_YET]))
+    print("\nWhy some differ:")
+    for why, n in run.explained.most_common():
+        print("  %4d  %s" % (n, why))
+    print("\n%d differ and nobody said why" % len(run.unexplained))
+    for group, cmd, want, got in run.unexplained[:run.options.show]:
+        print("--- %s: %s\nwant:\n%s\ngot:\n%s" % (group, cmd, want, got))
+    for p in run.problems:
+        print("problem: " + p)
+
+
+def report_tap(run):
+    names = sorted(run.counts)
+    bad = collections.defaultdict(list)
+    for group, cmd, want, got in run.unexplained:
+        bad[command_name(cmd)].append((group, cmd, want, got))
+    print("1..%d" % (len(names) + 1))
+    for i, name in enumerate(names, 1):
+        c = run.counts[name]
+        note = "%d same, %d but for values, %d differ as explained, " \
+            "%d not supported yet" % (c[SAME], c[VALUES],
+                                      c["explained " + DIFFERS], c[NOT_YET])
+        print("%sok %d - %s: %s" % ("not " if bad[name] else "", i, name,
+                                    note))
+        for group, cmd, want, got in bad[name][:3]:
+            print("# %s: %s" % (group, cmd))
+            print("#  want " + json.dumps(want)[:400])
+            print("#  got  " + json.dumps(got)[:400])
+    print("%sok %d - every machine ran" % ("not " if run.problems else "",
+                                           len(names) + 1))
+    for p in run.problems:
+        print("# " + p.replace("\n", "\n# "))
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--mote", default=os.path.join(os.environ.get("O", "build"),
+                                                  "mote"))
+    p.add_argument("--accel", default=os.environ.get("MOTE_ACCEL", "tcg"))
+    p.add_argument("--tap", action="store_true")
+    p.add_argument("--all", action="store_true", help="every group")
+    p.add_argument("--show", type=int, default=10)
+    p.add_argument("groups", nargs="*")
+    options = p.parse_args()
+    options.mote = os.path.abspath(options.mote)
+
+    shared = os.environ.get("MOTE_SHARED",
+                            os.path.join(HERE, "..", "..", "..", "shared"))
+    path = os.path.join(shared, "hmp", "transcripts", "all.jsonl")
+    if not os.path.exists(path):
+        skip("no recorded sessions at %s; set MOTE_SHARED" % path)
+    if not os.path.exists(options.mote):
+        skip("%s is not built" % options.mote)
+    work = tempfile.mkdtemp(prefix="mote-conform-")
+    try:
+        if not build_guests(shared, work):
+            skip("no compiler for 32-bit code (gcc -m32)")
+        run = Run(options, Reasons(os.path.join(HERE, "reasons.txt")), work)
+        groups = options.groups or ([] if options.all else DEFAULT_GROUPS)
+        for (group, _vm, _cmdline), rows in load(path, groups).items():
+            run.machine(group, rows)
+        report_tap(run) if options.tap else report(run)
+        sys.exit(1 if not options.tap and run.problems else 0)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
