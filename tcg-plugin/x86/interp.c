@@ -7,6 +7,7 @@
  * Never:    looks for interrupts; that is exec.c's, between blocks.
  */
 #include "tcg-plugin/x86/interp.h"
+#include "tcg-plugin/x86/jit.h"
 
 /* --- checks behind insn_checked ------------------------------------------- */
 
@@ -25,12 +26,21 @@ static void check_simd(struct x86_cpu *c, u32 attr)
 		x86_raise(c, EXC_NM);
 }
 
+/* The guest's FP state must be in *c, not in the host's registers. */
+static bool wants_fpu(const struct insn_row *r)
+{
+	return (r->attr & (A_FPU | A_MMX | A_SSE)) ||
+	       (r->feat >= FEAT_XSAVE && r->feat <= FEAT_XSAVES);
+}
+
 void insn_checked(struct x86_cpu *c, const struct insn *i)
 {
 	u32 attr = i->row->attr;
 
 	if (UNLIKELY(!has_feat(c, i->row->feat)))
 		x86_raise(c, EXC_UD);
+	if (wants_fpu(i->row))
+		jit_fpu_save(c);
 	if (attr & (A_FPU | A_MMX | A_SSE)) {
 		if (UNLIKELY((c->cr0 & (CR0_EM | CR0_TS)) ||
 			     !(c->cr4 & CR4_OSFXSR)))

@@ -73,7 +73,9 @@ static bool refused(const struct insn *i)
 		return true;
 	switch (r->map) {
 	case M1:
-		return i->byte == 0x8c;              /* mov r/m, sreg     */
+		/* mov r/m, sreg; pop r/m; push r/m: jit_flow.c's, or nobody's */
+		return i->byte == 0x8c || i->byte == 0x8f ||
+		       (i->byte == 0xff && (i->modrm >> 3 & 7) == 6);
 	case M0F:
 		switch (i->byte) {
 		case 0x00: case 0x01:                /* sldt, sgdt, smsw  */
@@ -157,6 +159,27 @@ static struct host_op host_op_of(const struct insn *i, unsigned imm_rule)
 	return op;
 }
 
+/* A native fault in the instruction itself (divide, #XM) must find its site. */
+static bool may_fault(const struct insn *i)
+{
+	const struct insn_row *r = i->row;
+	const struct shape *s = &shapes[r->form];
+
+	if (r->attr & (A_XM | A_FPU | A_MMX))
+		return true;
+	if (s->reg == O_MMX || s->rm == O_MMX)
+		return true;           /* a pending x87 exception */
+	return r->map == M1 && (i->byte == 0xf6 || i->byte == 0xf7) &&
+	       (i->modrm >> 3 & 7) >= 6;
+}
+
+static void site_here(struct tr *t)
+{
+	u32 site = tr_site(t);
+
+	t->j->site[site].pc = (u32)(t->e.p - t->j->buf.rw);
+}
+
 /*
  * Operands under AH..BH: no REX prefix may appear, so guest CL/CH/ECX are used
  * as host rcx itself, loaded before and stored after; memory is addressed by
@@ -184,6 +207,8 @@ static bool plain_high8(struct tr *t, const struct insn *i,
 	} else if (reg_cx || rm_cx) {
 		emit_mov(&t->e, H_CX, H_13);
 	}
+	if (!mem && may_fault(i))
+		site_here(t);
 	emit_modrm(&t->e, op, i->reg & 7, rm);
 	if (!mem && (reg_cx || rm_cx))
 		emit_mov(&t->e, H_13, H_CX);
@@ -275,17 +300,6 @@ static bool plain_mem(struct tr *t, const struct insn *i,
 		emit_store(&t->e, reg, rm_gs(gs_reg(i->reg)));
 	tr_lookup_done(t, first);
 	return true;
-}
-
-/* A native fault in the instruction itself (divide, #XM) must find its site. */
-static bool may_fault(const struct insn *i)
-{
-	const struct insn_row *r = i->row;
-
-	if (r->attr & (A_XM | A_FPU | A_MMX))
-		return true;
-	return r->map == M1 && (i->byte == 0xf6 || i->byte == 0xf7) &&
-	       (i->modrm >> 3 & 7) >= 6;
 }
 
 /* --- forms without ModRM ---------------------------------------------------------- */
@@ -394,7 +408,11 @@ static bool tr_no_modrm(struct tr *t, const struct insn *i)
 		}
 		if (i->row->map == M0F && i->byte == 0x77 &&
 		    (i->row->attr & A_MMX)) {
-			tr_raw(t, i, IMM_NONE);        /* emms */
+			u32 first = t->j->nsite;       /* emms */
+
+			site_here(t);
+			tr_raw(t, i, IMM_NONE);
+			tr_lookup_done(t, first);
 			return true;
 		}
 		return false;
@@ -458,9 +476,7 @@ static bool tr_x87(struct tr *t, const struct insn *i)
 	bool store;
 
 	if (!(i->flags & I_MEM)) {
-		u32 site = tr_site(t);
-
-		t->j->site[site].pc = (u32)(t->e.p - t->j->buf.rw);
+		site_here(t);
 		e8(&t->e, i->byte);
 		e8(&t->e, i->modrm);
 		tr_lookup_done(t, first);
@@ -493,7 +509,7 @@ static bool tr_shaped(struct tr *t, const struct insn *i)
 	if (i->flags & I_MEM)
 		return plain_mem(t, i, s, &op);
 	if (may_fault(i))
-		t->j->site[tr_site(t)].pc = (u32)(t->e.p - t->j->buf.rw);
+		site_here(t);
 	plain_reg(t, i, s, &op);
 	tr_lookup_done(t, first);
 	return true;

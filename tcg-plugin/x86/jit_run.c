@@ -99,6 +99,26 @@ void jit_destroy(struct x86_cpu *c)
 	c->jit = NULL;
 }
 
+/* --- sites ------------------------------------------------------------------------ */
+
+/* Which site does this host address belong to?  JIT_NONE: none. */
+static u32 site_of_pc(const struct jit *j, u32 pc)
+{
+	u32 lo = 0, hi = j->nsite;
+
+	while (lo < hi) {              /* sites are in code order by `next` */
+		u32 mid = (lo + hi) / 2;
+
+		if (j->site[mid].next <= pc)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == j->nsite || pc < j->site[lo].pc)
+		return JIT_NONE;
+	return lo;
+}
+
 /* --- floating point ---------------------------------------------------------------- */
 
 static void fpu_load(struct x86_cpu *c)
@@ -111,6 +131,24 @@ static void fpu_load(struct x86_cpu *c)
 	c->jr.fpu_away = 0;
 }
 
+/* The host noted where it ran the last x87 instruction; the guest must see its
+ * own address, and never the host's.  The operand's address is not kept. */
+static void fpu_pointers(struct x86_cpu *c)
+{
+	struct jit *j = c->jit;
+	u64 at = c->fpu.fip;
+	const struct jit_site *s;
+	u32 site = JIT_NONE;
+
+	c->fpu.fdp = 0;
+	if (!code_buf_holds(&j->buf, (void *)(uintptr_t)at))
+		return;
+	site = site_of_pc(j, (u32)(at - (u64)(uintptr_t)j->buf.rx));
+	s = site == JIT_NONE ? NULL : &j->site[site];
+	c->fpu.fip = s ? s->rip : 0;
+	c->fpu.fop = s ? (u16)((s->insn->byte & 7) << 8 | s->insn->modrm) : 0;
+}
+
 void jit_fpu_save(struct x86_cpu *c)
 {
 	static const u32 mxcsr = 0x1f80;
@@ -119,7 +157,7 @@ void jit_fpu_save(struct x86_cpu *c)
 		return;
 	asm volatile("xsave64 %0\n\tfninit\n\tldmxcsr %1"
 		     : "+m"(c->fpu) : "m"(mxcsr), "a"(7), "d"(0));
-	c->fpu.fip = c->fpu.fdp = c->fpu.fop = 0;  /* they are the host's */
+	fpu_pointers(c);
 	c->jr.fpu_away = 1;
 }
 
@@ -206,24 +244,6 @@ u32 jit_c_fault(struct x86_cpu *c, u32 site, u64 reason)
 {
 	c->jit->st.faults++;
 	return jit_c_interp(c, site, reason);
-}
-
-/* Which site does this host address belong to?  JIT_NONE: none. */
-static u32 site_of_pc(const struct jit *j, u32 pc)
-{
-	u32 lo = 0, hi = j->nsite;
-
-	while (lo < hi) {              /* sites are in code order by `next` */
-		u32 mid = (lo + hi) / 2;
-
-		if (j->site[mid].next <= pc)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo == j->nsite || pc < j->site[lo].pc)
-		return JIT_NONE;
-	return lo;
 }
 
 bool jit_host_fault(struct x86_cpu *c, u64 pc, u64 *new_pc, u64 *r15)

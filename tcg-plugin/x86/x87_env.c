@@ -10,6 +10,7 @@
  * FCS and FDS are not kept: they are stored as zero, as on CPUs with CPUID
  * (7, 0) EBX bit 13.
  */
+#include "tcg-plugin/x86/jit.h"
 #include "tcg-plugin/x86/fpu_priv.h"
 #include "tcg-plugin/x86/handlers.h"
 
@@ -17,6 +18,7 @@
 void op_fwait(struct x86_cpu *c, const struct insn *i)
 {
 	(void)i;
+	jit_fpu_save(c);
 	if ((c->cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS))
 		x86_raise(c, EXC_NM);
 	fpu_wait(c);
