@@ -100,19 +100,28 @@ static void write_cr8(struct x86_cpu *c, u64 v)
 		lapic_set_cr8(c->lapic, v);
 }
 
+/* A register that does not exist is #UD before privilege is looked at. */
+static void check_cr(struct x86_cpu *c, unsigned n)
+{
+	if (n != 0 && n != 2 && n != 3 && n != 4 && n != 8)
+		x86_raise(c, EXC_UD);
+	if (c->cpl)
+		gp0(c);
+}
+
 /* --- MOV CR ----------------------------------------------------------------------------- */
 
 void op_mov_rc(struct x86_cpu *c, const struct insn *i)
 {
 	u64 v;
 
+	check_cr(c, i->reg);
 	switch (i->reg) {
 	case 0:  v = c->cr0; break;
 	case 2:  v = c->cr2; break;
 	case 3:  v = c->cr3; break;
 	case 4:  v = c->cr4; break;
-	case 8:  v = read_cr8(c); break;
-	default: x86_raise(c, EXC_UD);
+	default: v = read_cr8(c); break;
 	}
 	set_reg(c, i->rm, i->opsize, v);
 }
@@ -121,13 +130,13 @@ void op_mov_cr(struct x86_cpu *c, const struct insn *i)
 {
 	u64 v = get_reg(c, i->rm, i->opsize);
 
+	check_cr(c, i->reg);
 	switch (i->reg) {
 	case 0:  write_cr0(c, v); break;
 	case 2:  c->cr2 = v; break;
 	case 3:  write_cr3(c, v); break;
 	case 4:  write_cr4(c, v); break;
-	case 8:  write_cr8(c, v); break;
-	default: x86_raise(c, EXC_UD);
+	default: write_cr8(c, v); break;
 	}
 	x86_next(c, i);
 }
@@ -165,6 +174,8 @@ static unsigned debug_reg(struct x86_cpu *c, const struct insn *i)
 
 	if (n > 7 || ((n == 4 || n == 5) && (c->cr4 & CR4_DE)))
 		x86_raise(c, EXC_UD);
+	if (c->cpl)
+		gp0(c);
 	if (c->dr[7] & BIT(13))
 		x86_raise_db(c, BIT(13), true);
 	return n == 4 || n == 5 ? n + 2 : n;

@@ -46,8 +46,16 @@ void op_std(struct x86_cpu *c, const struct insn *i)
 
 /* --- AC --------------------------------------------------------------------------- */
 
+/* CPL 3: #UD, not #GP. */
+static void check_smap(struct x86_cpu *c)
+{
+	if (c->cpl)
+		x86_raise(c, EXC_UD);
+}
+
 void op_clac(struct x86_cpu *c, const struct insn *i)
 {
+	check_smap(c);
 	c->rflags &= ~(u64)FL_AC;
 	x86_update_mode(c);
 	x86_next(c, i);
@@ -55,6 +63,7 @@ void op_clac(struct x86_cpu *c, const struct insn *i)
 
 void op_stac(struct x86_cpu *c, const struct insn *i)
 {
+	check_smap(c);
 	c->rflags |= FL_AC;
 	x86_update_mode(c);
 	x86_next(c, i);

@@ -116,6 +116,20 @@ H(xchg_ao32) { if (i->rm) xchg_r32(c, i); }
 H(xchg_ao64) { if (i->rm) xchg_r64(c, i); }
 insn_fn *const v_xchg_ao[12] = { THREE(xchg_ao) };
 
+/* F3 90; with REX.B it is an XCHG like any other. */
+static void pause_or(struct x86_cpu *c, const struct insn *i, insn_fn *xchg)
+{
+	if (i->rm)
+		xchg(c, i);
+	else
+		__builtin_ia32_pause();
+}
+
+H(pause16) { pause_or(c, i, xchg_r16); }
+H(pause32) { pause_or(c, i, xchg_r32); }
+H(pause64) { pause_or(c, i, xchg_r64); }
+insn_fn *const v_pause[12] = { THREE(pause) };
+
 /* --- BSWAP, MOVBE --------------------------------------------------------------------- */
 
 /* 16 bits: undefined; AMD and Intel store zero. */
@@ -195,11 +209,4 @@ void op_nop(struct x86_cpu *c, const struct insn *i)
 {
 	(void)c;
 	(void)i;
-}
-
-void op_pause(struct x86_cpu *c, const struct insn *i)
-{
-	(void)c;
-	(void)i;
-	__builtin_ia32_pause();
 }
