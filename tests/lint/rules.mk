@@ -1,0 +1,4 @@
+# make lint: the include ladder, sizes, openings, exit(), globals, headers.
+# Objects are built first: the check of globals reads them.
+lint: headers $(OBJS) $(TCG_OBJS) $(O)/vmm/main.o ## the rules of STYLE.md a program can check
+	$(Q)python3 tests/lint/lint.py $(O)
