@@ -9,7 +9,7 @@
 
 #define ROW(m, p, b, x, n, fo, sz, at, fe, f)  insn_fn f;
 #define VROW(m, p, b, x, n, fo, sz, at, fe, v) extern insn_fn *const v[12];
-#include "tcg-plugin/x86/all_insns.h"
+#include "tcg-plugin/x86/all_insns.def"
 #undef ROW
 #undef VROW
 

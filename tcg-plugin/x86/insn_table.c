@@ -20,7 +20,7 @@ static const struct insn_row rows[] = {
 	{ .map = m, .pfx = p, .byte = b, .ext = x, .op = __COUNTER__,     \
 	  .form = fo, .size = sz, .feat = fe, .attr = at, .var = v,       \
 	  .name = #n },
-#include "tcg-plugin/x86/all_insns.h"
+#include "tcg-plugin/x86/all_insns.def"
 #undef ROW
 #undef VROW
 };
