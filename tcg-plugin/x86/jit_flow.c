@@ -29,10 +29,11 @@ static void goto_link(struct tr *t, u64 target)
 	j->nlink++;
 }
 
-/* r14 holds the target. */
-static void goto_r14(struct tr *t)
+/* r14 holds the target; `undo`: what to add to rsp if it is no address. */
+static void goto_r14(struct tr *t, s32 undo)
 {
 	struct emit *e = &t->e;
+	u32 site = tr_site(t);
 	s32 neg = (s32)offsetof(struct x86_cpu, jump[t->mode].neg);
 	s32 code = (s32)offsetof(struct x86_cpu, jump[t->mode].code);
 	u8 *hit, *miss;
@@ -45,7 +46,9 @@ static void goto_r14(struct tr *t)
 	miss = emit_jmp_fwd(e);
 	emit_here8(e, hit);
 	emit_jmp_reg(e, H_15);
-	tr_cold(t, miss, NULL, JIT_NONE, JIT_NONE, t->j->leave);
+	t->j->site[site].undo = undo;
+	tr_lookup_done(t, site);
+	tr_cold(t, miss, NULL, site | JIT_JUMP, JIT_NONE, t->j->leave);
 }
 
 void tr_goto(struct tr *t, u64 target)
@@ -55,7 +58,7 @@ void tr_goto(struct tr *t, u64 target)
 		return;
 	}
 	emit_mov_imm(&t->e, H_14, target);
-	goto_r14(t);
+	goto_r14(t, 0);
 }
 
 /* --- stack -------------------------------------------------------------------- */
@@ -175,7 +178,7 @@ static bool flow_ret(struct tr *t, const struct insn *i)
 	emit_load(&t->e, H_14, tr_host());
 	emit_lea(&t->e, H_SP, rm_mem(H_SP, H_NONE, 0, drop));
 	tr_lookup_done(t, first);
-	goto_r14(t);
+	goto_r14(t, -drop);
 	return true;
 }
 
@@ -204,7 +207,7 @@ static bool flow_indirect(struct tr *t, const struct insn *i, bool call)
 		emit_load(&t->e, H_14, GS(jr.tmp));
 	}
 	tr_lookup_done(t, first);
-	goto_r14(t);
+	goto_r14(t, call ? 8 : 0);
 	return true;
 }
 

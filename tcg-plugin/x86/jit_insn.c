@@ -204,7 +204,7 @@ static bool plain_high8(struct tr *t, const struct insn *i,
 			  mem_size(i));
 		emit_lea(&t->e, H_CX, tr_host());
 		rm = rm_mem(H_CX, H_NONE, 0, 0);
-	} else if (reg_cx || rm_cx) {
+	} else if (reg_cx || rm_cx || s->cl) {
 		emit_mov(&t->e, H_CX, H_13);
 	}
 	if (!mem && may_fault(i))
@@ -239,12 +239,31 @@ static u8 reg_operand(struct tr *t, const struct insn *i,
 	return tr_get(t, i->reg, H_CX);
 }
 
+/* Both operands are the same guest register, and it lives in memory. */
+static bool plain_same_slot(struct tr *t, const struct insn *i,
+			    const struct shape *s, const struct host_op *op)
+{
+	u8 h;
+
+	if (s->reg != O_GPR || s->rm != O_GPR || i->reg != i->rm ||
+	    jit_home[i->rm] != HOME_SLOT)
+		return false;
+	h = tr_get(t, i->rm, H_14);
+	if (s->cl)
+		emit_mov32(&t->e, H_CX, H_13);
+	emit_modrm(&t->e, op, h, rm_reg(h));
+	tr_put(t, i->rm, h);
+	return true;
+}
+
 static void plain_reg(struct tr *t, const struct insn *i,
 		      const struct shape *s, const struct host_op *op)
 {
 	bool put_reg, put_rm = false;
 	u8 rm, reg;
 
+	if (plain_same_slot(t, i, s, op))
+		return;
 	if (s->rm == O_GPR) {
 		put_rm = jit_home[i->rm] == HOME_SLOT;
 		rm = tr_get(t, i->rm, H_14);

@@ -37,6 +37,7 @@ enum {
 	JIT_COLD_MAX   = 192,          /* out-of-line pieces per block     */
 	JIT_INSN_ROOM  = 640,          /* bytes one instruction may take   */
 	JIT_NONE       = ~0u,
+	JIT_JUMP       = 1u << 30,     /* leave: with the jump's site     */
 };
 
 /* Where each guest register lives; HOME_SLOT: in memory, c->r[]. */
@@ -54,6 +55,8 @@ struct jit_site {
 	u8  kind, size, mode;          /* the look-up's                   */
 	bool end;                      /* do not come back: leave         */
 	u32 block;                     /* it belongs to                   */
+	s32 undo;                      /* indirect jump: add to rsp when the
+					  target turns out not canonical  */
 };
 
 /* A direct jump out of a block. */

@@ -18,6 +18,7 @@
 
 #include "tcg-plugin/provider_priv.h"
 #include "tcg-plugin/x86/interp.h"
+#include "tcg-plugin/x86/walk.h"
 
 /* Sanitizers' C uses vector registers, which hold guest state here. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -220,6 +221,21 @@ u32 jit_c_fpu(struct x86_cpu *c, u32 site, u64 unused)
 	return resume(c, c->jit->site[site].hit);
 }
 
+/* Exceptions that come before the page's: misaligned operands, and x87 errors
+ * still pending.  The interpreter keeps the order. */
+static bool fault_first(const struct jit_site *s, u64 la)
+{
+	u32 attr = s->insn->row->attr;
+	u16 fsw;
+
+	if ((attr & A_ALIGN) && la % 16)
+		return true;
+	if (!(attr & (A_FPU | A_MMX)))
+		return false;
+	asm volatile("fnstsw %0" : "=m"(fsw));
+	return fsw & 0x80;
+}
+
 u32 jit_c_slow(struct x86_cpu *c, u32 site, u64 la)
 {
 	const struct jit_site *s = &c->jit->site[site];
@@ -228,7 +244,7 @@ u32 jit_c_slow(struct x86_cpu *c, u32 site, u64 la)
 
 	flags_out(c);
 	c->rip = s->rip;
-	if (la % PAGE_SIZE + s->size <= PAGE_SIZE)
+	if (la % PAGE_SIZE + s->size <= PAGE_SIZE && !fault_first(s, la))
 		host = s->kind == TLB_WRITE ? mem_rmw_ptr(c, la, s->size)
 					    : mem_span(c, la, false, &one);
 	if (!host)
@@ -368,12 +384,28 @@ static u32 enter(struct x86_cpu *c, const struct jit_block *jb)
 	return r;
 }
 
+/* An indirect jump the jump cache did not know. */
+static void jump_to(struct x86_cpu *c, const struct jit_site *s)
+{
+	if (!x86_canonical(c, c->jr.r14)) {
+		c->r[RSP] += (u64)(s64)s->undo;
+		c->rip = s->rip;
+		x86_raise_err(c, EXC_GP, 0);
+	}
+	c->rip = c->jr.r14;
+}
+
 /* Where control left the translated code: sets rip.  False: C decides. */
 static bool next_rip(struct x86_cpu *c, u32 r)
 {
 	if (r == JIT_STOP)
 		return false;
-	c->rip = r == JIT_NONE ? c->jr.r14 : c->jit->link[r].target;
+	if (r == JIT_NONE)
+		c->rip = c->jr.r14;
+	else if (r & JIT_JUMP)
+		jump_to(c, &c->jit->site[r & ~JIT_JUMP]);
+	else
+		c->rip = c->jit->link[r].target;
 	return !jit_must_stop(c);
 }
 
@@ -395,11 +427,12 @@ static void run(struct x86_cpu *c, struct block *b)
 		jb = block_for(c, b);
 		if (!jb || flushes != j->st.flushes)
 			continue;
-		if (r != JIT_NONE)
+		if (r != JIT_NONE && !(r & JIT_JUMP)) {
 			jit_link_to(j, r, jb);
-		else
+		} else {
 			jump_fill(c, c->rip, jb->code);
-		j->st.jump_misses += r == JIT_NONE;
+			j->st.jump_misses++;
+		}
 	}
 }
 
