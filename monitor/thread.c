@@ -447,6 +447,8 @@ static int mon_create(struct monitors *s, const char *id, const char *text,
 		return err_set(e, -ENOMEM, "%m");
 	}
 	readline_init(m->rl, &rl_ops, m, text ? text : "(qemu) ");
+	if (!chardev_is_mux(c))
+		chardev_set_loop(c, s->loop);
 	rc = chardev_attach(c, &m->fe, &fe_ops, m, e);
 	if (rc < 0)
 		mon_destroy(m);
