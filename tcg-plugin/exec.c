@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "tcg-plugin/events.h"
+#include "tcg-plugin/x86/jit.h"
 #include "tcg-plugin/x86/mmio.h"
 #include "tcg-plugin/x86/sys.h"
 #include "vmm/base/log.h"
@@ -75,10 +76,6 @@ static enum verdict exception(struct tcg_vcpu *v)
 	       (unsigned long long)c->cr2);
 	if (c->exc.delivering || !(c->guest_debug & KVM_GUESTDBG_ENABLE))
 		return GO_ON;
-	if (c->exc.vec == EXC_BP && (c->guest_debug & KVM_GUESTDBG_USE_SW_BP)) {
-		c->exc.pending = false;
-		return exit_debug(v, EXC_BP, 0);
-	}
 	if (c->exc.vec == EXC_DB && (c->guest_debug & db)) {
 		c->exc.pending = false;
 		return exit_debug(v, EXC_DB, c->exc.payload);
@@ -116,11 +113,18 @@ static enum verdict after_leave(struct tcg_vcpu *v)
 		c->run->exit_reason = KVM_EXIT_SHUTDOWN;
 		return STOP;
 	case LEAVE_DEBUG:
-		return exit_debug(v, EXC_DB, 0);
+		return exit_debug(v, c->exc.vec, 0);   /* an INT3         */
 	case LEAVE_INTERNAL:
 		break;
 	}
 	return exit_internal(v);
+}
+
+/* The monitor's switch; a debugger's breakpoints need a look at every rip. */
+static void one_insn_update(struct tcg_vcpu *v)
+{
+	v->cpu.one_insn = atomic_load(&v->vm->one_insn) ||
+			  (v->cpu.guest_debug & KVM_GUESTDBG_USE_HW_BP);
 }
 
 /* --- between blocks ------------------------------------------------------- */
@@ -132,7 +136,7 @@ static void requests(struct tcg_vcpu *v)
 	struct x86_cpu *c = &v->cpu;
 	u32 req = atomic_load(&c->request);
 
-	c->one_insn = atomic_load(&v->vm->one_insn);
+	one_insn_update(v);
 	/* Flush first, acknowledge by clearing the bit. */
 	if (req & REQ_TLB)
 		mmu_flush(c);
@@ -172,12 +176,14 @@ static enum verdict between(struct tcg_vcpu *v)
 		return GO_ON;
 	}
 	tcg_deliver(v);
-	if (c->run->request_interrupt_window && !c->lapic &&
-	    tcg_irq_window(v)) {
-		c->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
-		return STOP;
+	if (!c->run->request_interrupt_window || c->lapic)
+		return GO_ON;
+	if (!tcg_irq_window(v)) {
+		c->irq_blocked = true; /* look again when IF opens        */
+		return GO_ON;
 	}
-	return GO_ON;
+	c->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+	return STOP;
 }
 
 /* --- running -------------------------------------------------------------- */
@@ -271,13 +277,14 @@ int tcg_vcpu_run(struct tcg_vcpu *v)
 	distrust_code(v);
 	if (atomic_exchange(&v->clock_stale, 0))
 		tcg_clock_update(c);
-	c->one_insn = atomic_load(&v->vm->one_insn);
+	one_insn_update(v);
 	c->leave = LEAVE_NONE;
 	run->exit_reason = KVM_EXIT_UNKNOWN;
 
 	tcg_fault_current(v);
 	tcg_enter(v);
 	r = run_loop(v);
+	jit_fpu_save(c);
 	tcg_leave(v);
 	tcg_fault_current(NULL);
 

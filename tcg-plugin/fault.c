@@ -8,14 +8,16 @@
  * Talks to: the vCPU's unwind buffer.
  * Never:    swallows a fault of the plugin's own.
  */
-#include <pthread.h>
 #include <signal.h>
+#include <ucontext.h>
 
 #include "tcg-plugin/provider_priv.h"
+#include "tcg-plugin/x86/jit.h"
 
-static struct sigaction old_segv, old_bus;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct sigaction old_segv, old_bus, old_fpe;
+static struct lock install_lock = LOCK_INIT("tcg fault");
 static __thread struct tcg_vcpu *current;
+static __thread bool passing_on;       /* whoever was before us chains to us */
 
 static bool in_a_slot(struct tcg_vm *vm, const void *at)
 {
@@ -30,13 +32,32 @@ static bool in_a_slot(struct tcg_vm *vm, const void *at)
 static void pass_on(const struct sigaction *old, int sig, siginfo_t *info,
 		    void *context)
 {
-	if (old->sa_flags & SA_SIGINFO) {
-		old->sa_sigaction(sig, info, context);
-	} else if (old->sa_handler == SIG_DFL || old->sa_handler == SIG_IGN) {
+	bool plain = !(old->sa_flags & SA_SIGINFO);
+
+	if (passing_on || (plain && (old->sa_handler == SIG_DFL ||
+				     old->sa_handler == SIG_IGN))) {
 		signal(sig, SIG_DFL);  /* the instruction faults again    */
-	} else {
-		old->sa_handler(sig);
+		return;
 	}
+	passing_on = true;
+	if (plain)
+		old->sa_handler(sig);
+	else
+		old->sa_sigaction(sig, info, context);
+	passing_on = false;
+}
+
+/* Re-emitted guest code did it: #DE, #XM, #MF, a misaligned operand. */
+static bool in_translated(struct tcg_vcpu *v, void *context)
+{
+	greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
+	u64 pc, r15;
+
+	if (!jit_host_fault(&v->cpu, (u64)g[REG_RIP], &pc, &r15))
+		return false;
+	g[REG_RIP] = (greg_t)pc;
+	g[REG_R15] = (greg_t)r15;
+	return true;
 }
 
 static void on_fault(int sig, siginfo_t *info, void *context)
@@ -49,24 +70,34 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 		v->cpu.leave = LEAVE_INTERNAL;
 		siglongjmp(v->cpu.unwind, 1);
 	}
-	pass_on(sig == SIGSEGV ? &old_segv : &old_bus, sig, info, context);
+	if (v && in_translated(v, context))
+		return;
+	pass_on(sig == SIGSEGV ? &old_segv : sig == SIGBUS ? &old_bus : &old_fpe,
+		sig, info, context);
 }
 
-static void install(void)
+static void install(int sig, struct sigaction *old)
 {
 	struct sigaction sa = {
 		.sa_sigaction = on_fault,
 		.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK,
-	};
+	}, now;
 
 	sigemptyset(&sa.sa_mask);
-	sigaction(SIGSEGV, &sa, &old_segv);
-	sigaction(SIGBUS, &sa, &old_bus);
+	if (sigaction(sig, NULL, &now) < 0 ||
+	    ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_fault))
+		return;
+	sigaction(sig, &sa, old);
 }
 
+/* With each VM: somebody may have put a handler over ours. */
 void tcg_fault_init(void)
 {
-	pthread_once(&once, install);
+	SCOPED_LOCK(&install_lock);
+
+	install(SIGSEGV, &old_segv);
+	install(SIGBUS, &old_bus);
+	install(SIGFPE, &old_fpe);
 }
 
 void tcg_fault_current(struct tcg_vcpu *v)

@@ -191,8 +191,9 @@ struct block *tcg_block_here(struct tcg_vcpu *v)
 	return block_at(v, &host, &cross);
 }
 
-/* One block, or one lone instruction, from rip. */
-static void run_from_rip(struct tcg_vcpu *v)
+/* One block, or one lone instruction, from rip.  false: nothing was run yet,
+ * something had to be done first. */
+static bool run_from_rip(struct tcg_vcpu *v, bool jit)
 {
 	struct x86_cpu *c = &v->cpu;
 	bool cross = false;
@@ -202,18 +203,19 @@ static void run_from_rip(struct tcg_vcpu *v)
 	if (__builtin_expect(!b, 0)) {
 		if (cross)
 			run_lone(v, host);
-		return;
+		return cross;
 	}
 	if (__builtin_expect(near_limit(c, b), 0)) {
 		run_lone(v, host);
-		return;
+		return true;
 	}
 	v->running = b;
 	c->n_block++;
-	if (jit_usable(c))
+	if (jit && jit_usable(c))
 		jit_run(c, b);
 	else
 		x86_run_block(c, block_insns(b), b->count);
+	return true;
 }
 
 void tcg_run_blocks(struct tcg_vcpu *v)
@@ -221,7 +223,7 @@ void tcg_run_blocks(struct tcg_vcpu *v)
 	struct x86_cpu *c = &v->cpu;
 
 	do {
-		run_from_rip(v);
+		run_from_rip(v, true);
 	} while (!atomic_load_explicit(&c->request, memory_order_relaxed) &&
 		 !(c->irq_blocked && (c->rflags & FL_IF)));
 	v->running = NULL;
@@ -229,6 +231,7 @@ void tcg_run_blocks(struct tcg_vcpu *v)
 
 void tcg_run_one(struct tcg_vcpu *v)
 {
-	run_from_rip(v);
+	while (!run_from_rip(v, false))
+		;
 	v->running = NULL;
 }
