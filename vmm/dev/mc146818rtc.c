@@ -16,7 +16,7 @@
  */
 #include "vmm/dev/mc146818rtc.h"
 
-#include <string.h>
+#include <errno.h>
 #include <time.h>
 
 #include "vmm/core/clock.h"
@@ -36,6 +36,7 @@ enum { D_VRT = BIT(7), ALARM_ANY = 0xc0, HOUR_PM = 0x80 };
 #define NS     1000000000ll
 #define UIP_NS 244141ll                /* 8 cycles of 32768 Hz */
 #define DAY    86400ll
+#define LIMIT  7200000000ll            /* seconds either side of 1970 */
 
 struct mc146818rtc {
 	struct device dev;
@@ -127,7 +128,8 @@ static void time_from_registers(struct mc146818rtc *r)
 
 	tm.tm_year = (int)decode(r, r->cmos[YEAR]) + (int)r->base_year +
 		     (int)decode(r, r->cmos[CENTURY]) * 100 - 1900;
-	t = timegm(&tm) * NS;
+	t = timegm(&tm);
+	t = MAX(MIN(t, LIMIT), -LIMIT) * NS;   /* what fits ns, with room */
 	r->offset += t - was;
 	r->seen = t;
 }
@@ -461,9 +463,15 @@ static int rtc_post_load(struct device *d, unsigned version, struct err *e)
 {
 	struct mc146818rtc *r = to_rtc(d);
 
+	s64 now;
+
 	(void)version;
-	(void)e;
 	SCOPED_LOCK(&d->lock);
+	if (__builtin_add_overflow(clock_wall_ns(d->env->clock),
+				   (s64)r->offset, &now) ||
+	    now > LIMIT * NS || now < -LIMIT * NS)
+		return err_set(e, -EINVAL, "mc146818rtc: the state's time is "
+			       "out of range");
 	r->index &= 0x7f;
 	refresh(r);
 	return 0;
