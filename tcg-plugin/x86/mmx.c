@@ -142,7 +142,8 @@ void mmx_pextrw(struct x86_cpu *c, const struct insn *i)
 	c->r[i->reg] = (u16)(v >> ((unsigned)i->imm & 3) * 16);
 }
 
-/* MASKMOVQ, MASKMOVDQU: bytes whose mask has its top bit, to DS:rDI. */
+/* MASKMOVQ, MASKMOVDQU: bytes whose mask has its top bit, to DS:rDI.  The host
+ * checks the whole operand, whatever the mask. */
 void fpu_mask_store(struct x86_cpu *c, const struct insn *i, const u8 *data,
 		    const u8 *mask, unsigned n)
 {
@@ -150,10 +151,7 @@ void fpu_mask_store(struct x86_cpu *c, const struct insn *i, const u8 *data,
 	u64 cut = i->addrsize == 8 ? ~0ull : i->addrsize == 4 ? 0xffffffff
 							       : 0xffff;
 
-	for (unsigned k = 0; k < n; k++)
-		if (mask[k] & 0x80)
-			mem_probe(c, x86_lin(c, seg, (c->r[RDI] + k) & cut, 1,
-					     true), 1, true);
+	mem_probe(c, x86_lin(c, seg, c->r[RDI] & cut, n, true), n, true);
 	for (unsigned k = 0; k < n; k++)
 		if (mask[k] & 0x80)
 			st8(c, x86_lin(c, seg, (c->r[RDI] + k) & cut, 1, true),

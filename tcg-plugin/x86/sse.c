@@ -51,8 +51,8 @@ static v128 fp_run(struct x86_cpu *c, host_vv_fn *op, v128 a, v128 b)
 	if (__builtin_expect(!(c->fpu.mxcsr & MXCSR_UM), 0)) {
 		/* Unmasked, underflow is any tiny result, even an exact one
 		 * (and FZ is ignored); flushing to zero reports just that.
-		 * (PE stays that of the denormal result, which is inexact
-		 * more often than the one with an unbounded exponent.) */
+		 * PE stays that of the masked result, here and for overflow;
+		 * hardware looks at the one with an unbounded exponent. */
 		host_mxcsr_load((c->fpu.mxcsr & ~(MXCSR_EXC | MXCSR_FZ)) |
 				MXCSR_MASKS);
 		op(a, b);

@@ -133,6 +133,17 @@ static u32 undefined_flags(const struct insn_row *r)
 	return 0;
 }
 
+/* Does r read a flag that an earlier instruction left undefined? */
+static bool reads_undefined(const struct insn_row *r, u32 undef)
+{
+	static const u32 bit[6] = { FL_CF, FL_PF, FL_AF, FL_ZF, FL_SF, FL_OF };
+
+	for (unsigned n = 0; n < 6; n++)
+		if ((undef & bit[n]) && (r->attr >> (R_SHIFT + n) & 1))
+			return true;
+	return false;
+}
+
 /* --- values ------------------------------------------------------------------ */
 
 static u64 gen_value(u64 *s)
@@ -500,15 +511,21 @@ static void poke(struct enc *e, u64 la, u64 v, unsigned n)
 		memcpy(p, &v, n);
 }
 
-static u64 ea_of(const struct insn_case *k, const struct insn *i)
+/* Address of the memory operand, as long as no earlier instruction of the
+ * case changes its registers. */
+static u64 ea_of(const struct enc *e, const struct insn *i)
 {
+	const struct insn_case *k = e->k;
 	u64 a = (u64)i->disp;
 
+	if (i->flags & I_RIPREL)
+		a += CODE_AT + (u64)(e->p - k->code);
 	if (i->base < 16)
 		a += k->in.r[i->base];
 	if (i->index < 16)
 		a += k->in.r[i->index] << i->scale;
-	return i->addrsize == 8 ? a : (u32)a;
+	a = i->addrsize == 8 ? a : (u32)a;
+	return i->seg == GS && k->bits == 64 ? a + GS_BASE : a;
 }
 
 static void tune_branch(struct enc *e, const struct insn *i)
@@ -531,7 +548,7 @@ static void tune_branch(struct enc *e, const struct insn *i)
 		poke(e, reg[RSP], code_addr(e), n);
 	if (r->map == M1 && r->byte == 0xff && (r->ext == 2 || r->ext == 4)) {
 		if (i->flags & I_MEM)
-			poke(e, ea_of(e->k, i) + (i->seg == GS ? GS_BASE : 0),
+			poke(e, ea_of(e, i),
 			     code_addr(e), n);
 		else
 			reg[i->rm] = code_addr(e);
@@ -564,7 +581,7 @@ static void tune_div(struct enc *e, const struct insn *i)
 
 static void tune_xrstor(struct enc *e, const struct insn *i)
 {
-	u64 at = ea_of(e->k, i), zero[8] = { 0 };
+	u64 at = ea_of(e, i), zero[8] = { 0 };
 	struct fx_state fx = e->k->in.fx;
 	u8 *p = mem_at(e, at, 1024);
 
@@ -581,6 +598,17 @@ static void tune_xrstor(struct enc *e, const struct insn *i)
 	memcpy(p + 512, zero, 64);
 }
 
+static void skip_mem(struct enc *e, const struct insn *i, unsigned off,
+		     unsigned len)
+{
+	struct insn_case *k = e->k;
+
+	if (k->skips == ARRAY_LEN(k->skip))
+		return;
+	k->skip[k->skips].at = (u32)(ea_of(e, i) + off - DATA_AT);
+	k->skip[k->skips++].len = len;
+}
+
 static void tune(struct enc *e, const struct insn *i)
 {
 	const struct insn_row *r = i->row;
@@ -593,8 +621,8 @@ static void tune(struct enc *e, const struct insn *i)
 	if (is(r, "div") || is(r, "idiv"))
 		tune_div(e, i);
 	if (is(r, "popf"))
-		poke(e, reg[RSP], 0x202 | (rnd(e->s) & (FL_ARITH | FL_DF |
-							 FL_ID)), 8);
+		/* no ID: sigreturn would not take it back */
+		poke(e, reg[RSP], 0x202 | (rnd(e->s) & (FL_ARITH | FL_DF)), 8);
 	if (is(r, "xlat"))
 		reg[RBX] = DATA_AT + below(e->s, DATA_LEN - 256);
 	if (is(r, "maskmovq") || is(r, "maskmovdqu"))
@@ -614,13 +642,13 @@ static void tune(struct enc *e, const struct insn *i)
 		memcpy(e->p + i->len - i->addrsize, &at, i->addrsize);
 	}
 	if (r->byte == 0xb1 && r->map == M0F && chance(e->s, 50)) {
-		const u8 *m = i->flags & I_MEM ? mem_at(e, ea_of(e->k, i), 8)
+		const u8 *m = i->flags & I_MEM ? mem_at(e, ea_of(e, i), 8)
 					       : (u8 *)&reg[i->rm];
 		if (m)
 			memcpy(&reg[RAX], m, 8);
 	}
 	if (is(r, "cmpxchg8b") && chance(e->s, 50)) {
-		u8 *m = mem_at(e, ea_of(e->k, i), 16);
+		u8 *m = mem_at(e, ea_of(e, i), 16);
 		unsigned half = i->opsize == 8 ? 8 : 4;
 
 		if (m) {
@@ -631,15 +659,20 @@ static void tune(struct enc *e, const struct insn *i)
 	if (!strncmp(r->name, "xrstor", 6) || is(r, "fxrstor"))
 		tune_xrstor(e, i);
 	if (!strncmp(r->name, "xsave", 5)) {
-		u64 at = ea_of(e->k, i), zero = 0;
-
 		reg[RAX] = below(e->s, 16);
 		reg[RDX] = 0;
-		poke(e, at + 512, zero, 8);
+		poke(e, ea_of(e, i) + 512, 0, 8);
 		/* XSTATE_BV: what counts as in use is the CPU's choice */
-		e->k->skip_at = (u32)(at + 512 - DATA_AT);
-		e->k->skip_len = 8;
+		skip_mem(e, i, 512, 8);
 	}
+	/* FCS to FDS: selectors are not kept */
+	if (is(r, "fnstenv") || is(r, "fnsave")) {
+		bool wide = i->flags & I_REXW || !(i->flags & I_66);
+
+		skip_mem(e, i, wide ? 16 : 8, wide ? 10 : 6);
+	}
+	if (is(r, "fxsave") || !strncmp(r->name, "xsave", 5))
+		skip_mem(e, i, 12, 10);
 }
 
 /* 16-bit SHLD and SHRD by more than 16, 16-bit BSWAP: results undefined. */
@@ -658,13 +691,13 @@ static bool excluded_row(const struct insn *i)
 }
 
 /* One instruction; false: this draw is no good. */
-static bool gen_insn(struct enc *e, bool last)
+static bool gen_insn(struct enc *e)
 {
 	const struct insn_row *r = e->r;
 	struct insn i;
 	unsigned len;
 
-	if (r->attr & (e->k->bits == 64 ? A_NO64 : A_ONLY64) && !last)
+	if (r->attr & (e->k->bits == 64 ? A_NO64 : A_ONLY64))
 		return false;
 	memset(e->p, 0xcc, 24);
 	put_prefixes(e);
@@ -673,7 +706,8 @@ static bool gen_insn(struct enc *e, bool last)
 	put_rnd(e, 8);
 	memset(e->p + e->n, 0xcc, 8);
 	len = insn_decode(&i, e->p, 15, e->k->bits);
-	if (!len || excluded_row(&i) || is_undefined(&i) || len > e->n)
+	if (!len || excluded_row(&i) || is_undefined(&i) || len > e->n ||
+	    reads_undefined(i.row, e->k->undef))
 		return false;
 	/* microcode touches these operands in an order of its own */
 	if (i.row->size == S_NONE || is(i.row, "maskmovq") ||
@@ -692,9 +726,12 @@ static bool gen_insn(struct enc *e, bool last)
 	return true;
 }
 
+/* Rows that stand alone: they may leave the case, or parts of what they store
+ * are not compared and must be found from the initial registers. */
 static bool ends(const struct insn_row *r)
 {
-	return r->attr & (A_END | A_REP);
+	return r->attr & (A_END | A_REP) ||
+	       (r->attr & A_STORE && r->size == S_NONE);
 }
 
 bool gen_case(struct insn_case *k, u64 seed, unsigned bits,
@@ -720,7 +757,7 @@ bool gen_case(struct insn_case *k, u64 seed, unsigned bits,
 		e.r = j == 0 ? first : nth_row(below(s, rows));
 		if (j && ends(e.r))
 			continue;
-		if (gen_insn(&e, true))
+		if (gen_insn(&e))
 			j++;
 		else
 			memset(e.p, 0xcc, 24);

@@ -44,7 +44,8 @@ struct insn_case {
 	u32 len, ninsn;
 	u32 row[MAX_INSNS];
 	u32 undef;                     /* flags not to compare            */
-	u32 skip_at, skip_len;         /* bytes of mem not to compare     */
+	u32 skips;                     /* ranges of mem not to compare    */
+	struct { u32 at, len; } skip[8];
 	u32 skip_cr2;                  /* big operand: any of its pages   */
 	u8  code[MAX_BYTES];
 	struct insn_state in, out;     /* out: the host's                 */
