@@ -52,7 +52,7 @@ static void self_tests_pass(void **s)
 static void command_byte_reads_back(void **s)
 {
 	outb(0x64, 0x20);
-	EXPECT(false, 0x03);
+	EXPECT(false, 0x47);
 	outb(0x64, 0x60);
 	outb(0x60, 0x74);
 	outb(0x64, 0x20);
@@ -79,6 +79,10 @@ static void aux_loop_comes_back_as_mouse(void **s)
 
 static void keyboard_identifies_and_resets(void **s)
 {
+	outb(0x60, 0xf2);
+	EXPECT(false, 0xfa, 0xab, 0x41);       /* translated */
+	outb(0x64, 0x60);
+	outb(0x60, 0x03);
 	outb(0x60, 0xf2);
 	EXPECT(false, 0xfa, 0xab, 0x83);
 	outb(0x60, 0xff);

@@ -436,7 +436,8 @@ static void i8042_reset(struct device *d)
 	struct i8042 *k = to_i8042(d);
 
 	SCOPED_LOCK(&d->lock);
-	k->ctr = CTR_KBD_INT | CTR_AUX_INT;
+	/* As firmware leaves it: translating to set 1. */
+	k->ctr = CTR_KBD_INT | CTR_AUX_INT | CTR_SYS | CTR_XLATE;
 	k->outport = 0xcc | OUT_RESET | OUT_A20;
 	k->port92 = OUT_A20;
 	k->command = k->last_was_command = 0;
