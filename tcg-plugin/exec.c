@@ -259,8 +259,10 @@ static void distrust_code(struct tcg_vcpu *v)
 	struct x86_cpu *c = &v->cpu;
 
 	if (v->exit_reason == KVM_EXIT_INTR ||
-	    v->exit_reason == KVM_EXIT_DEBUG || !(c->cr0 & CR0_PG))
+	    v->exit_reason == KVM_EXIT_DEBUG || !(c->cr0 & CR0_PG)) {
 		tlb_flush_kind(&c->tlb, TLB_EXEC);
+		jit_jump_flush(c);
+	}
 }
 
 int tcg_vcpu_run(struct tcg_vcpu *v)

@@ -8,7 +8,9 @@
  * Talks to: the vCPU's unwind buffer.
  * Never:    swallows a fault of the plugin's own.
  */
+#include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 
 #include "tcg-plugin/provider_priv.h"
@@ -100,7 +102,49 @@ void tcg_fault_init(void)
 	install(SIGFPE, &old_fpe);
 }
 
+/* --- a stack for signals: translated code has the guest's in rsp ---------- */
+
+enum { ALT_STACK = 64 * 1024 };
+static pthread_once_t alt_once = PTHREAD_ONCE_INIT;
+static pthread_key_t alt_key;
+static __thread void *alt_stack;
+
+static void alt_free(void *p)
+{
+	stack_t off = { .ss_flags = SS_DISABLE };
+
+	sigaltstack(&off, NULL);
+	munmap(p, ALT_STACK);
+}
+
+static void alt_key_make(void)
+{
+	pthread_key_create(&alt_key, alt_free);
+}
+
+/* Once per thread, unless it has one already. */
+static void alt_take(void)
+{
+	stack_t s = { .ss_size = ALT_STACK }, now;
+
+	if (alt_stack || sigaltstack(NULL, &now) < 0)
+		return;
+	alt_stack = now.ss_sp;
+	if (!(now.ss_flags & SS_DISABLE))
+		return;
+	pthread_once(&alt_once, alt_key_make);
+	s.ss_sp = mmap(NULL, ALT_STACK, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (s.ss_sp == MAP_FAILED)
+		return;
+	alt_stack = s.ss_sp;
+	sigaltstack(&s, NULL);
+	pthread_setspecific(alt_key, s.ss_sp);
+}
+
 void tcg_fault_current(struct tcg_vcpu *v)
 {
+	if (v && v->cpu.jit)
+		alt_take();
 	current = v;
 }

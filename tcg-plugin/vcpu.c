@@ -15,6 +15,7 @@
 
 #include "tcg-plugin/fdtable.h"
 #include "tcg-plugin/provider_priv.h"
+#include "tcg-plugin/x86/jit.h"
 #include "tcg-plugin/x86/sys.h"
 
 /* --- life cycle ----------------------------------------------------------- */
@@ -78,6 +79,7 @@ void tcg_vcpu_destroy(struct tcg_vcpu *v)
 		munmap(v->run, TCG_RUN_PAGES * PAGE_SIZE);
 	if (v->cpu.lapic)
 		lapic_destroy(v->cpu.lapic);
+	jit_destroy(&v->cpu);
 	lock_fini(&v->lock);
 	munmap(v, sizeof(*v));
 }
@@ -107,6 +109,8 @@ int tcg_vcpu_create(struct tcg_vm *vm, unsigned id)
 		}
 	}
 	v->cpu.run = v->run;
+	if (jit_supported())
+		jit_create(&v->cpu);   /* else: the interpreter serves */
 	power_on(v);
 	rc = fdtable_add(v->fd, FD_VCPU, v);
 	if (rc < 0)

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "tcg-plugin/provider_priv.h"
+#include "tcg-plugin/x86/jit.h"
 #include "tcg-plugin/x86/mmio.h"
 #include "tcg-plugin/x86/sys.h"
 #include "tcg-plugin/x86/walk.h"
@@ -134,19 +135,36 @@ void mem_slow_read(struct x86_cpu *c, gva_t la, void *buf, unsigned n,
 
 /* --- writing -------------------------------------------------------------- */
 
+/* Blocks died: translated code on other vCPUs must not run on in them. */
+static void tell_others(struct x86_cpu *c)
+{
+	unsigned n = atomic_load(&c->vm->nvcpu);
+
+	for (unsigned id = 0; id < n; id++) {
+		struct tcg_vcpu *v = tcg_vm_vcpu(c->vm, id);
+
+		if (v && id != c->id && atomic_load(&v->inside))
+			atomic_fetch_or(&v->cpu.request, REQ_CODE);
+	}
+}
+
 /* Into a page that holds decoded code.  false: it no longer does. */
 static bool store_code(struct x86_cpu *c, u8 *host, const void *buf,
 		       unsigned n)
 {
 	const struct block *b = to_tcg_vcpu(c)->running;
 	bool held = c->rmw_locked, done;
+	u64 gen;
 
 	if (b && block_overlaps(b, host, n))
 		atomic_fetch_or(&c->request, REQ_CODE);
 	*(volatile u8 *)host;          /* fault here, holding no lock     */
 	if (!held)
 		mem_rmw_lock(c);
+	gen = atomic_load(&c->vm->code.gen);
 	done = code_write(&c->vm->code, host, buf, n);
+	if (gen != atomic_load(&c->vm->code.gen))
+		tell_others(c);
 	if (!held)
 		mem_rmw_unlock(c);
 	return done;
@@ -270,12 +288,14 @@ void mem_rmw_unlock(struct x86_cpu *c)
 void mmu_flush(struct x86_cpu *c)
 {
 	tlb_flush(&c->tlb);
+	jit_jump_flush(c);
 	c->n_tlb_flush++;
 }
 
 void mmu_invlpg(struct x86_cpu *c, gva_t la)
 {
 	tlb_flush_page(&c->tlb, la);
+	jit_jump_flush(c);
 }
 
 void mmu_set_pkru(struct x86_cpu *c, u32 v)
