@@ -34,6 +34,7 @@ static void put_times(struct readline *r, const char *z, unsigned times)
 static void forget_shown(struct readline *r)
 {
 	r->shown_len = r->shown_cursor = 0;
+	r->changed = true;
 }
 
 static void put_text(struct readline *r)
@@ -47,13 +48,15 @@ static void put_text(struct readline *r)
 /* Bring the terminal from what it shows to what the line is. */
 static void update(struct readline *r)
 {
-	if (r->len != r->shown_len || memcmp(r->line, r->shown, r->len)) {
+	if (r->changed &&
+	    (r->len != r->shown_len || memcmp(r->line, r->shown, r->len))) {
 		put_times(r, "\033[D", r->shown_cursor);
 		put_text(r);
 		put_str(r, "\033[K");
 		memcpy(r->shown, r->line, r->len);
 		r->shown_len = r->shown_cursor = r->len;
 	}
+	r->changed = false;
 	if (r->cursor > r->shown_cursor)
 		put_times(r, "\033[C", r->cursor - r->shown_cursor);
 	else
@@ -69,6 +72,7 @@ static void insert(struct readline *r, char c)
 		r->len - r->cursor);
 	r->line[r->cursor++] = c;
 	r->len++;
+	r->changed = true;
 }
 
 static void delete_range(struct readline *r, unsigned from, unsigned to)
@@ -76,6 +80,7 @@ static void delete_range(struct readline *r, unsigned from, unsigned to)
 	memmove(r->line + from, r->line + to, r->len - to);
 	r->len -= to - from;
 	r->cursor = from;
+	r->changed = true;
 }
 
 static void delete_right(struct readline *r)
@@ -118,6 +123,7 @@ static void set_line(struct readline *r, const char *text)
 {
 	r->len = r->cursor = strlen(text);
 	memcpy(r->line, text, r->len);
+	r->changed = true;
 }
 
 static void recall_older(struct readline *r)
@@ -381,6 +387,7 @@ void readline_fini(struct readline *r)
 void readline_restart(struct readline *r)
 {
 	r->len = r->cursor = 0;
+	r->changed = true;
 	r->state = RL_NORMAL;
 }
 

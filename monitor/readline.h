@@ -39,6 +39,7 @@ struct readline {
 	unsigned len, cursor;
 	char shown[READLINE_LINE_MAX + 1];     /* what the terminal has    */
 	unsigned shown_len, shown_cursor;
+	bool changed;                  /* line since it was shown          */
 	enum { RL_NORMAL, RL_ESC, RL_CSI, RL_SS3 } state;
 	unsigned param;                /* number inside ESC [ N ~          */
 

@@ -26,8 +26,9 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROMPT = b"(qemu) "
 DEFAULT_GROUPS = ["01-parser", "02-expressions", "03-help", "04-registers",
-                  "05-paging", "06-memdump", "07-disas", "43-misc"]
-KEPT_OPTIONS = {"-m": 1, "-smp": 1, "-name": 1, "-uuid": 1, "-S": 0}
+                  "05-paging", "06-memdump", "07-disas", "22-runctl", "43-misc"]
+KEPT_OPTIONS = {"-m": 1, "-smp": 1, "-name": 1, "-uuid": 1, "-S": 0,
+                "-no-shutdown": 0, "-no-reboot": 0, "-action": 1}
 SAME, VALUES, DIFFERS, NOT_YET = ("same", "values", "differs", "not yet")
 
 
@@ -37,7 +38,7 @@ def skip(why):
 
 
 class Reasons:
-    """reasons.txt: GROUP-regex <TAB> COMMAND-regex <TAB> why."""
+    """reasons.txt: GROUP/MACHINE-regex <TAB> COMMAND-regex <TAB> why."""
 
     def __init__(self, path):
         self.rows = []
@@ -132,11 +133,11 @@ class Machine:
         if rest.endswith(PROMPT):
             rest = rest[:-len(PROMPT)]
         text = rest.decode("utf-8", "replace").replace("\r\n", "\n")
-        return text, eof
+        return text + "<EOF>" if eof else text, eof
 
     def settle(self):
         """A recorded guest ran to its final halt before it was stopped."""
-        for _ in range(100):
+        for _ in range(40):
             text, eof = self.ask("info registers")
             if eof or "HLT=1" in text:
                 return
@@ -167,11 +168,24 @@ def shape(text):
     return re.sub(r"\d+", "N", text)
 
 
-def classify(want, got):
+def help_names(text):
+    """What help lists; parameters and sentences are each program's own."""
+    names = []
+    for line in text.split("\n"):
+        if line[:1] not in ("", "\t", "["):
+            words = line.split()
+            names.append(words[:2] if words[0] == "info" else words[0])
+    return names
+
+
+def classify(command, want, got):
     if "not supported yet" in got:
         return NOT_YET
     if want == got:
         return SAME
+    if re.match(r"(help|\?|info)(\s|$)", command.strip()) and \
+       " -- " in want and help_names(want) == help_names(got):
+        return VALUES
     return VALUES if shape(want) == shape(got) else DIFFERS
 
 
@@ -194,7 +208,8 @@ class Run:
         self.problems = []
 
     def take(self, group, row, got):
-        kind = classify(row["out"], got)
+        kind = classify(row["cmd"], row["out"], got)
+        group += "/" + row["vm"]
         name = command_name(row["cmd"])
         self.counts[name][kind] += 1
         if kind not in (DIFFERS, VALUES):
@@ -234,8 +249,6 @@ def load(path, groups):
         row = json.loads(line)
         if groups and row["group"] not in groups:
             continue
-        if row.get("stable") is False and row["group"] != "04-registers":
-            pass
         machines.setdefault((row["group"], row["vm"], row["cmdline"]),
                             []).append(row)
     return machines

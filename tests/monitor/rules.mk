@@ -1,0 +1,15 @@
+# The monitor: recorded QEMU sessions replayed, the reference page, counts.
+MON_TABLE := $(O)/tests/unit/test_mon_table
+
+CHECK_TESTS += tests/monitor/conform.t
+.PHONY: docs-ref monitor-status monitor-conform
+
+docs-ref: $(MON_TABLE) ## write docs/ref/*.md from the tables
+	@mkdir -p docs/ref
+	$(Q)$(MON_TABLE) doc > docs/ref/monitor.md
+
+monitor-status: $(MON_TABLE) ## how many monitor commands work
+	$(Q)$(MON_TABLE) status
+
+monitor-conform: all ## replay every recorded monitor session, report all
+	$(Q)python3 tests/monitor/conform.py --mote $(O)/mote --all $(ARGS)
