@@ -9,8 +9,17 @@ BOOT_PARTS := init inittab profile initramfs.sh
 $(BOOT_DIR)/initramfs.gz: $(BOOT_PARTS:%=tests/boot/%) $(BOOT_DIR)/busybox
 	$(Q)sh tests/boot/initramfs.sh $(BOOT_DIR) $@
 
+$(BOOT_DIR)/unpack: tests/boot/vmlinux.c | $(DEPS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -Wall -Wextra -o $@ $< -lz
+
+# The ELF kernel inside, for PVH; a compression we cannot undo is no error.
+$(BOOT_DIR)/vmlinux.tried: $(BOOT_DIR)/unpack $(BOOT_DIR)/vmlinuz
+	$(Q)$< $(BOOT_DIR)/vmlinuz $(BOOT_DIR)/vmlinux || rm -f $(BOOT_DIR)/vmlinux
+	@touch $@
+
 .PHONY: boot-files
-boot-files: $(BOOT_DIR)/vmlinuz $(BOOT_DIR)/initramfs.gz
+boot-files: $(BOOT_DIR)/vmlinuz $(BOOT_DIR)/initramfs.gz $(BOOT_DIR)/vmlinux.tried
 
 demo: all boot-files ## boot Debian's kernel to a shell on this terminal
 	@sh tests/boot/demo.sh $(O)/mote $(BOOT_DIR)

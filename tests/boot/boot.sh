@@ -1,0 +1,159 @@
+#!/bin/sh
+# TAP: a stock Debian kernel under the software CPU: to a shell with 1, 2 and
+# 4 CPUs, its messages against QEMU's, power off, reboot, panic, the power
+# button, PVH.
+#
+# O: the build folder.  BOOT_ACCEL: another -accel than tcg.
+set -u
+
+O=${O:-build}
+dir=${BOOT_DIR:-$O/boot}
+accel=${BOOT_ACCEL:-tcg}
+limit=${BOOT_LIMIT:-240}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+n=0
+
+ok() { n=$((n + 1)); echo "ok $n - $*"; }
+skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
+not_ok() {
+	n=$((n + 1))
+	echo "not ok $n - $1"
+	[ -f "$tmp/out" ] && tail -n 15 "$tmp/out" | tr -d '\r' | sed 's/^/# /'
+	[ -f "$tmp/err" ] && tail -n 5 "$tmp/err" | sed 's/^/# stderr: /'
+}
+
+# check NAME CONDITION...: ok when the command succeeds.
+check() {
+	name=$1
+	shift
+	if "$@"; then ok "$name"; else not_ok "$name"; fi
+}
+
+# guest MODE OPTIONS...: one boot; $tmp/out has the console, $rc the exit.
+guest() {
+	mode=$1
+	shift
+	rm -f "$tmp/out" "$tmp/err"
+	timeout "$limit" "$O/mote" -accel "$accel" -m 512 -nodefaults \
+		-display none -monitor none -serial "file:$tmp/out" \
+		-kernel "${kernel:-$dir/vmlinuz}" -initrd "$dir/initramfs.gz" \
+		-append "console=ttyS0 quiet panic=-1 cryptomgr.notests mote.test=$mode" \
+		"$@" </dev/null 2>"$tmp/err"
+	rc=$?
+}
+
+says() { grep -aq "$1" "$tmp/out"; }
+
+for cpus in 1 2 4; do
+	guest poweroff -smp $cpus
+	check "boots to a shell and powers off, $cpus CPUs" \
+		eval "says 'guest: CPUs $cpus' && [ $rc -eq 0 ]"
+done
+
+# --- messages ---
+# Level and text of warnings and worse, without times, addresses and numbers.
+messages() {
+	tr -d '\r' <"$1" | sed -n '/guest: dmesg begins/,/guest: dmesg ends/p' |
+		sed -nE 's/^<([0-4])>\[ *[0-9.]+\] /\1 /p' |
+		sed -E 's/0x[0-9a-f]+/N/g; s/[0-9]+/N/g' | sort -u
+}
+
+guest dmesg -smp 2 -no-reboot
+messages "$tmp/out" >"$tmp/ours"
+cp "$tmp/out" "$tmp/ours.dmesg" 2>/dev/null
+check "dmesg has no ACPI error or warning" \
+	eval "says 'dmesg ends' && ! grep -aE 'ACPI (BIOS )?(Error|Warning|Exception)|ACPI:.*(rror|arning)' '$tmp/out'"
+if command -v qemu-system-x86_64 >/dev/null 2>&1; then
+	timeout "$limit" qemu-system-x86_64 -M q35 -accel tcg -cpu max -m 512 \
+		-smp 2 -nodefaults -vga none -display none -monitor none \
+		-serial "file:$tmp/qemu" -no-reboot -kernel "$dir/vmlinuz" \
+		-initrd "$dir/initramfs.gz" \
+		-append "console=ttyS0 quiet panic=-1 cryptomgr.notests mote.test=dmesg" \
+		</dev/null >/dev/null 2>&1
+	messages "$tmp/qemu" >"$tmp/theirs"
+	comm -23 "$tmp/ours" "$tmp/theirs" >"$tmp/new"
+	sed 's/^/# only here: /' "$tmp/new"
+	check "dmesg warns of nothing that QEMU's does not" [ ! -s "$tmp/new" ]
+else
+	skip "dmesg warns of nothing that QEMU's does not" \
+		"qemu-system-x86_64 is not installed"
+fi
+
+# --- ends ---
+guest reboot -no-reboot
+check "reboot ends the process with -no-reboot" \
+	eval "says 'guest: rebooting' && [ $rc -eq 0 ]"
+
+# Wait until the console of a running guest says something $2 times.
+await() {
+	i=0
+	while [ "$(grep -ac "$1" "$tmp/out" 2>/dev/null || echo 0)" -lt "$2" ]; do
+		i=$((i + 1))
+		[ $i -gt $((limit * 5)) ] && return 1
+		kill -0 "$pid" 2>/dev/null || return 1
+		sleep 0.2
+	done
+}
+
+# As guest, in the background, with the monitor reading from $tmp/monitor.
+background() {
+	mode=$1
+	shift
+	rm -f "$tmp/out" "$tmp/err" "$tmp/monitor"
+	mkfifo "$tmp/monitor"
+	"$O/mote" -accel "$accel" -m 512 -nodefaults -display none \
+		-monitor stdio -serial "file:$tmp/out" \
+		-kernel "$dir/vmlinuz" -initrd "$dir/initramfs.gz" \
+		-append "console=ttyS0 quiet panic=-1 cryptomgr.notests mote.test=$mode" \
+		"$@" <"$tmp/monitor" >"$tmp/mon.out" 2>"$tmp/err" &
+	pid=$!
+	exec 3>"$tmp/monitor"
+}
+
+end_background() {
+	exec 3>&-
+	kill "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+}
+
+background reboot
+check "reboot boots again" await "guest: rebooting" 2
+end_background
+
+background button
+if await "waiting for the power button" 1; then
+	echo system_powerdown >&3
+	i=0
+	while kill -0 "$pid" 2>/dev/null && [ $i -lt 300 ]; do
+		sleep 0.2
+		i=$((i + 1))
+	done
+	check "system_powerdown is seen as the power button" \
+		says "guest: power button"
+else
+	not_ok "system_powerdown is seen as the power button"
+fi
+end_background
+
+guest panic -device pvpanic -action panic=exit-failure
+check "a panic with exit-failure ends the process with 1" \
+	eval "says 'guest: panicking' && [ $rc -eq 1 ]"
+guest panic -device pvpanic -action panic=shutdown
+check "a panic with shutdown ends the process with 0" \
+	eval "says 'guest: panicking' && [ $rc -eq 0 ]"
+guest panic -no-reboot
+check "a panic without pvpanic reboots, which ends with -no-reboot" \
+	eval "says 'guest: panicking' && [ $rc -eq 0 ]"
+
+if [ -f "$dir/vmlinux" ]; then
+	kernel=$dir/vmlinux
+	guest poweroff -smp 2
+	kernel=
+	check "the same kernel as an ELF file boots by its PVH note" \
+		eval "says 'guest: CPUs 2' && [ $rc -eq 0 ]"
+else
+	skip "the same kernel as an ELF file boots by its PVH note" \
+		"no vmlinux could be unpacked"
+fi
+echo "1..$n"
