@@ -83,6 +83,20 @@ static void gadget_unrealize(struct device *d)
 	strcat(trace, n ? "?" : "U");
 }
 
+/* What a guest can do to a PCI function on its way out. */
+static void stubborn_unrealize(struct device *d)
+{
+	struct region r = { .name = "again", .base = 0x5000, .len = 8,
+			    .ops = &regs, .dev = d };
+
+	assert_int_equal(bus_map(d->env->mmio, &r, NULL), 0);
+}
+
+static const struct device_class stubborn_class = {
+	.name = "stubborn", .size = sizeof(struct device),
+	.unrealize = stubborn_unrealize,
+};
+
 static const struct device_class gadget_class = {
 	.name = "gadget", .summary = "for tests", .size = sizeof(struct gadget),
 	.props = props, .regions = regions, .realize = gadget_realize,
@@ -240,6 +254,17 @@ static void a_failed_realize_leaves_nothing_mapped(void **state)
 	device_destroy(d);
 }
 
+static void nothing_of_a_device_stays_mapped(void **state)
+{
+	struct device *d = device_create(&stubborn_class, NULL, &env);
+	unsigned n;
+
+	assert_int_equal(device_realize(d, NULL), 0);
+	device_destroy(d);
+	bus_regions(env.mmio, &n);
+	assert_int_equal(n, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -250,6 +275,7 @@ int main(void)
 		TEST(regions_appear_at_realize_and_go_before_unrealize),
 		TEST(only_runtime_props_change_after_realize),
 		TEST(a_failed_realize_leaves_nothing_mapped),
+		TEST(nothing_of_a_device_stays_mapped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

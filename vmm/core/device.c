@@ -276,6 +276,16 @@ static void unmap_all(struct device *d)
 		bus_unmap_device(d->env->mmio, d);
 }
 
+/* Off the buses, and no vCPU in one of its callbacks any more. */
+static void take_off_buses(struct device *d)
+{
+	unmap_all(d);
+	if (d->env->pio)
+		bus_quiesce(d->env->pio);
+	if (d->env->mmio)
+		bus_quiesce(d->env->mmio);
+}
+
 /* A region placed by a property that is 0 is the class's own to map. */
 static int map_regions(struct device *d, struct err *e)
 {
@@ -346,18 +356,17 @@ static void free_props(struct device *d)
 	free(d->prop_text);
 }
 
-/* Off the buses first: then no vCPU can be in a callback of it. */
+/* Off the buses before unrealize, and once more after it: until that has
+ * taken a PCI function out of config space, a guest may map its BARs again. */
 void device_destroy(struct device *d)
 {
 	if (!d)
 		return;
-	unmap_all(d);
-	if (d->env->pio)
-		bus_quiesce(d->env->pio);
-	if (d->env->mmio)
-		bus_quiesce(d->env->mmio);
-	if (d->realized && d->class->unrealize)
+	take_off_buses(d);
+	if (d->realized && d->class->unrealize) {
 		d->class->unrealize(d);
+		take_off_buses(d);
+	}
 	list_remove(&d->node);
 	free_props(d);
 	lock_fini(&d->lock);
