@@ -83,6 +83,7 @@ static const struct bit {
 	{ 7, 0, ECX, 10, ROWS, FEAT_VPCLMUL },
 	{ 7, 0, ECX, 22, ROWS, FEAT_RDPID },
 	{ 7, 0, EDX, 4, SOFT, 0 },     /* FSRM                            */
+	{ 7, 0, EDX, 29, SOFT, 0 },    /* ARCH_CAPABILITIES               */
 	{ 0xd, 1, EAX, 0, ROWS, FEAT_XSAVEOPT },
 	{ 0xd, 1, EAX, 1, ROWS, FEAT_XSAVEC },
 	{ 0xd, 1, EAX, 2, HOST, 0 },   /* XGETBV with ECX = 1             */
@@ -102,6 +103,7 @@ static const struct bit {
 	{ 0x80000001, 0, EDX, 29, SOFT, 0 },   /* long mode               */
 	{ 0x80000007, 0, EDX, 8, SOFT, 0 },    /* invariant TSC           */
 	{ 0x80000008, 0, EBX, 2, HOST, 0 },    /* XSAVEERPTR              */
+	{ 0x80000008, 0, EBX, 26, SOFT, 0 },   /* SSB_NO                  */
 };
 
 /* AMD's leaf 0x80000001 EDX repeats these of leaf 1. */
@@ -239,6 +241,23 @@ static void add_basic(struct list *l)
 	add_xsave(l);
 }
 
+/*
+ * What guests do against speculation (retpolines, VERW on each return to user
+ * mode, RSB stuffing) is aimed at predictors that translated code does not
+ * drive as the guest believes: its returns are no host returns, its indirect
+ * branches compare before they jump.  Such sequences would cost and protect
+ * nothing, so the engine says that it needs none: automatic IBRS, no SRSO, no
+ * TSA here; the Intel side is MSR_ARCH_CAP.
+ */
+static void add_no_speculation(struct list *l)
+{
+	struct kvm_cpuid_entry2 *e = add(l, 0x80000021, 0, false);
+
+	/* LFENCE serialises, null selectors clear the base, AutoIBRS, SRSO_NO */
+	e->eax = BIT(2) | BIT(6) | BIT(8) | BIT(29);
+	e->ecx = BIT(1) | BIT(2);      /* TSA_SQ_NO, TSA_L1_NO            */
+}
+
 static void add_extended(struct list *l)
 {
 	struct kvm_cpuid_entry2 top, *e;
@@ -246,7 +265,7 @@ static void add_extended(struct list *l)
 
 	host(0x80000000, 0, &top);
 	e = add_host(l, 0x80000000, 0, false);
-	e->eax = MIN(top.eax, 0x8000001e);
+	e->eax = 0x80000021;
 	e = add_host(l, 0x80000001, 0, false);
 	if (top.ebx == 0x68747541)     /* "Auth"enticAMD                  */
 		amd = l->max > 1 ? l->e[1].edx & AMD_ALIAS : 0;
@@ -266,6 +285,7 @@ static void add_extended(struct list *l)
 		add_caches(l, 0x8000001d);
 	if (top.eax >= 0x8000001e)
 		add(l, 0x8000001e, 0, false);
+	add_no_speculation(l);
 }
 
 static void add_kvm(struct list *l)
@@ -439,6 +459,8 @@ void x86_cpuid_update(struct x86_cpu *c)
 		c->efer_allowed |= EFER_LME | EFER_LMA;
 	if (!c->ncpuid || x86_has(c, 0x80000001, 0, EDX, 20))
 		c->efer_allowed |= EFER_NXE;
+	if (x86_has(c, 0x80000021, 0, EAX, 8))
+		c->efer_allowed |= EFER_AUTOIBRS;
 	e = find(c, 0xd, 0);
 	c->xcr0_allowed = (e ? e->eax | (u64)e->edx << 32 : 3) & xcr0_offered();
 	/* Without KVM_SET_CPUID2 KVM's guests still run what the host can. */

@@ -36,6 +36,15 @@ enum {
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 #define MSR_TSC_AUX        0xc0000103u
 
+/*
+ * ARCH_CAPABILITIES: see add_no_speculation in cpuid.c.  RDCL_NO IBRS_ALL
+ * SKIP_L1DFL_VMENTRY SSB_NO MDS_NO PSCHANGE_MC_NO TAA_NO SBDR_SSDP_NO
+ * FBSDP_NO PSDP_NO BHI_NO PBRSB_NO GDS_NO RFDS_NO
+ */
+#define ARCH_CAP_NO (BIT(0) | BIT(1) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | \
+		     BIT(8) | BIT(13) | BIT(14) | BIT(15) | BIT(20) |       \
+		     BIT(24) | BIT(26) | BIT(27))
+
 /* Memory-type encodings a MTRR or PAT entry may hold. */
 #define VALID_MTRR(t) ((0x73u >> (t)) & 1)
 #define VALID_PAT(t)  ((0xf3u >> (t)) & 1)
@@ -375,7 +384,7 @@ static int get(struct x86_cpu *c, u32 msr, u64 *v, bool host)
 	case MSR_ARCH_CAP:
 		if (!host && !x86_has(c, 7, 0, 3, 29))
 			return -1;
-		*v = 0;
+		*v = ARCH_CAP_NO;
 		return 0;
 	case MSR_XSS:
 		if (!host && !x86_has(c, 0xd, 1, 0, 3))
@@ -471,6 +480,8 @@ static int set(struct x86_cpu *c, u32 msr, u64 v, bool host)
 		    !x86_has(c, 0x80000008, 0, 1, 12))
 			return -1;
 		return v & ~1ull ? -1 : 0;
+	case MSR_ARCH_CAP:
+		return host && !(v & ~(u64)ARCH_CAP_NO) ? 0 : -1;
 	case MSR_XSS:
 		if ((!host && !x86_has(c, 0xd, 1, 0, 3)) || v)
 			return -1;
@@ -564,7 +575,7 @@ int x86_msr_feature(u32 msr, u64 *v)
 {
 	switch (msr) {
 	case MSR_UCODE_REV: *v = 0x01000065; return 0;
-	case MSR_ARCH_CAP:  *v = 0; return 0;
+	case MSR_ARCH_CAP:  *v = ARCH_CAP_NO; return 0;
 	case 0xc0011029:    *v = 2; return 0;
 	default:            return -1;
 	}
