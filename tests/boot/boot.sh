@@ -88,7 +88,7 @@ check "reboot ends the process with -no-reboot" \
 # Wait until the console of a running guest says something $2 times.
 await() {
 	i=0
-	while [ "$(grep -ac "$1" "$tmp/out" 2>/dev/null || echo 0)" -lt "$2" ]; do
+	while [ "$(grep -ac "$1" "$tmp/out" 2>/dev/null || :)" -lt "$2" ]; do
 		i=$((i + 1))
 		[ $i -gt $((limit * 5)) ] && return 1
 		kill -0 "$pid" 2>/dev/null || return 1
@@ -102,6 +102,7 @@ background() {
 	shift
 	rm -f "$tmp/out" "$tmp/err" "$tmp/monitor"
 	mkfifo "$tmp/monitor"
+	: >"$tmp/out"
 	"$O/mote" -accel "$accel" -m 512 -nodefaults -display none \
 		-monitor stdio -serial "file:$tmp/out" \
 		-kernel "$dir/vmlinuz" -initrd "$dir/initramfs.gz" \
