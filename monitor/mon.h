@@ -165,6 +165,13 @@ void mon_complete(struct mon *m, const char *text);    /* complete.c */
 /* Print `items`' table, as `log` with nothing it knows does. */
 void mon_log_items(struct mon *m);
 
+/* What happened to the client, and after how many bytes it had sent. */
+enum { MON_MARKS = 16 };
+struct mon_mark {
+	u64 at;
+	enum chardev_event ev;
+};
+
 /* --- a monitor (mon.c, thread.c) ------------------------------------------- */
 
 struct mon {
@@ -182,9 +189,10 @@ struct mon {
 	struct chardev_fe fe;
 	struct lock in_lock;           /* guards in to poked               */
 	struct strbuf in;              /* bytes not looked at yet          */
-	unsigned in_generation;        /* of the client `in` is from       */
-	u32 events;                    /* BIT(chardev_event), to look at   */
-	bool client, focus_lost;       /* as the last event said           */
+	u64 in_start;                  /* of in, counted in bytes          */
+	struct mon_mark marks[MON_MARKS];      /* events among those bytes */
+	unsigned nmarks;
+	bool client;                   /* as the last event said           */
 	bool poked;                    /* a visit is posted                */
 
 	size_t out_pos;                /* of out, taken by the client      */

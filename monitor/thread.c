@@ -123,8 +123,9 @@ static void run_command(void *opaque)
 	mon_run_call(r->m, &r->call);
 }
 
-/* The call's strings move into the request; m is the main loop's until
- * request_back. */
+/* The call's strings move into the request.  It is posted at the end of the
+ * visit, when nothing on this thread looks at m any more: from then on m is
+ * the main loop's, until request_back. */
 void mon_go_to_main(struct mon *m, struct mon_call *call)
 {
 	struct request *r = calloc(1, sizeof(*r));
@@ -141,7 +142,6 @@ void mon_go_to_main(struct mon *m, struct mon_call *call)
 	memset(call->text, 0, sizeof(call->text));
 	m->busy = true;
 	m->request = r;
-	loop_post(m->mons->vm->loop, request_run, r);
 }
 
 static void request_back(void *opaque)
@@ -193,19 +193,33 @@ static void fe_read(void *opaque, const u8 *buf, size_t n)
 	poke(m);
 }
 
+/*
+ * Events keep their place among the bytes: what a client said before it left
+ * is still done.  One that comes and goes faster than the monitor looks loses
+ * its bytes.
+ */
+static void mark(struct mon *m, enum chardev_event ev)
+{
+	if (m->nmarks >= MON_MARKS - 1) {
+		m->in_start += m->in.len;
+		strbuf_reset(&m->in);
+		m->nmarks = 0;
+		m->marks[m->nmarks++] = (struct mon_mark){
+			m->in_start, CHARDEV_CLOSED };
+	}
+	m->marks[m->nmarks++] = (struct mon_mark){
+		m->in_start + m->in.len, ev };
+}
+
 static void fe_event(void *opaque, enum chardev_event ev)
 {
 	struct mon *m = opaque;
 
 	lock_take(&m->in_lock);
-	m->events |= BIT(ev);
-	if (ev == CHARDEV_OPENED || ev == CHARDEV_CLOSED) {
-		strbuf_reset(&m->in);
-		m->in_generation++;
+	if (ev != CHARDEV_BREAK && ev != CHARDEV_WRITABLE)
+		mark(m, ev);
+	if (ev == CHARDEV_OPENED || ev == CHARDEV_CLOSED)
 		m->client = ev == CHARDEV_OPENED;
-	}
-	if (ev == CHARDEV_MUX_IN || ev == CHARDEV_MUX_OUT)
-		m->focus_lost = ev == CHARDEV_MUX_OUT;
 	lock_drop(&m->in_lock);
 	poke(m);
 }
@@ -223,6 +237,12 @@ static size_t out_pending(const struct mon *m)
 	return m->out.len - m->out_pos;
 }
 
+static bool has_client(struct mon *m)
+{
+	SCOPED_LOCK(&m->in_lock);
+	return m->client;
+}
+
 static void flush(struct mon *m)
 {
 	if (m->unfocused)
@@ -232,7 +252,7 @@ static void flush(struct mon *m)
 	if (out_pending(m))
 		m->out_pos += chardev_write(&m->fe, m->out.buf + m->out_pos,
 					    out_pending(m));
-	if (out_pending(m))
+	if (out_pending(m) && has_client(m))
 		return;
 	m->out_pos = 0;
 	if (m->out.cap > OUT_KEEP)
@@ -284,23 +304,31 @@ static void focus(struct mon *m, bool lost)
 	}
 }
 
-static void look_at_events(struct mon *m)
+/* The next event, when every byte before it was looked at. */
+static bool take_mark(struct mon *m, enum chardev_event *ev)
 {
-	bool client, lost;
-	u32 events;
+	SCOPED_LOCK(&m->in_lock);
+	if (!m->nmarks || m->marks[0].at > m->in_start)
+		return false;
+	*ev = m->marks[0].ev;
+	m->nmarks--;
+	memmove(m->marks, m->marks + 1, m->nmarks * sizeof(m->marks[0]));
+	return true;
+}
 
-	lock_take(&m->in_lock);
-	events = m->events;
-	m->events = 0;
-	client = m->client;
-	lost = m->focus_lost;
-	lock_drop(&m->in_lock);
-	if (events & BIT(CHARDEV_CLOSED))
-		client_went(m);
-	if (events & (BIT(CHARDEV_MUX_IN) | BIT(CHARDEV_MUX_OUT)))
-		focus(m, lost);
-	if ((events & BIT(CHARDEV_OPENED)) && client)
+static bool look_at_event(struct mon *m)
+{
+	enum chardev_event ev;
+
+	if (!take_mark(m, &ev))
+		return false;
+	if (ev == CHARDEV_OPENED)
 		client_came(m);
+	else if (ev == CHARDEV_CLOSED)
+		client_went(m);
+	else
+		focus(m, ev == CHARDEV_MUX_OUT);
+	return true;
 }
 
 static bool may_read(struct mon *m)
@@ -309,23 +337,35 @@ static bool may_read(struct mon *m)
 	       out_pending(m) < OUT_HIGH && !m->mons->stopping;
 }
 
+/* Bytes up to the next event, at most `max`. */
+static size_t next_bytes(struct mon *m, u8 *buf, size_t max, u64 *start)
+{
+	size_t n;
+
+	SCOPED_LOCK(&m->in_lock);
+	n = MIN(m->in.len, max);
+	if (m->nmarks)
+		n = MIN(n, m->marks[0].at - m->in_start);
+	memcpy(buf, m->in.buf, n);
+	*start = m->in_start;
+	return n;
+}
+
 /* Look at some bytes; false: there were none or it must not go on. */
 static bool bite(struct mon *m)
 {
 	u8 buf[IN_BITE];
-	unsigned generation;
-	size_t n, used = 0;
+	size_t used = 0, n;
+	u64 start;
 
-	lock_take(&m->in_lock);
-	generation = m->in_generation;
-	n = MIN(m->in.len, sizeof(buf));
-	memcpy(buf, m->in.buf, n);
-	lock_drop(&m->in_lock);
+	n = next_bytes(m, buf, sizeof(buf), &start);
 	while (used < n && may_read(m))
 		readline_byte(m->rl, buf[used++]);
 	lock_take(&m->in_lock);
-	if (generation == m->in_generation)
+	if (start == m->in_start) {    /* else mark() threw them away */
 		strbuf_drop_front(&m->in, used);
+		m->in_start += used;
+	}
 	lock_drop(&m->in_lock);
 	if (used)
 		chardev_kick(&m->fe);
@@ -346,10 +386,9 @@ static void visit(void *opaque)
 		if (!m->mons->vm->quitting && !m->unfocused)
 			prompt(m);
 	}
-	look_at_events(m);
-	flush(m);
-	while (may_read(m) && bite(m))
+	do
 		flush(m);
+	while (!m->busy && (look_at_event(m) || (may_read(m) && bite(m))));
 }
 
 static void rl_put(void *opaque, const char *p, size_t n)
