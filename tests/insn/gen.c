@@ -350,7 +350,9 @@ static void put_prefixes(struct enc *e)
 		put(e, 0x67);
 	if (chance(e->s, 4) && e->k->bits == 64)
 		put(e, 0x65);
-	if (r->attr & A_LOCK ? chance(e->s, 25) : chance(e->s, 1))
+	/* LOCK MOV CR0 is CR8 on AMD */
+	if (r->form != F_RC && r->form != F_CR &&
+	    (r->attr & A_LOCK ? chance(e->s, 25) : chance(e->s, 1)))
 		put(e, 0xf0);
 	if (r->pfx == PF3 || r->pfx == PF2)
 		put(e, r->pfx == PF3 ? 0xf3 : 0xf2);
@@ -585,7 +587,7 @@ static void tune_xrstor(struct enc *e, const struct insn *i)
 	struct fx_state fx = e->k->in.fx;
 	u8 *p = mem_at(e, at, 1024);
 
-	e->k->in.r[RAX] = below(e->s, 16);
+	e->k->in.r[RAX] = below(e->s, 4);      /* AVX: not everywhere */
 	e->k->in.r[RDX] = 0;
 	if (!p || chance(e->s, 10))
 		return;
@@ -594,7 +596,7 @@ static void tune_xrstor(struct enc *e, const struct insn *i)
 	memcpy(p, &fx, sizeof(fx));
 	zero[0] = below(e->s, 4);
 	if (chance(e->s, 15) || is(i->row, "xrstors"))
-		zero[1] = 1ull << 63 | 7;
+		zero[1] = 1ull << 63 | 3;
 	memcpy(p + 512, zero, 64);
 }
 
@@ -659,7 +661,7 @@ static void tune(struct enc *e, const struct insn *i)
 	if (!strncmp(r->name, "xrstor", 6) || is(r, "fxrstor"))
 		tune_xrstor(e, i);
 	if (!strncmp(r->name, "xsave", 5)) {
-		reg[RAX] = below(e->s, 16);
+		reg[RAX] = below(e->s, 4);
 		reg[RDX] = 0;
 		poke(e, ea_of(e, i) + 512, 0, 8);
 		/* XSTATE_BV: what counts as in use is the CPU's choice */
@@ -672,7 +674,7 @@ static void tune(struct enc *e, const struct insn *i)
 		skip_mem(e, i, wide ? 16 : 8, wide ? 10 : 6);
 	}
 	if (is(r, "fxsave") || !strncmp(r->name, "xsave", 5))
-		skip_mem(e, i, 12, 10);
+		skip_mem(e, i, 12, 10), skip_mem(e, i, 28, 4);
 }
 
 /* 16-bit SHLD and SHRD by more than 16, 16-bit BSWAP: results undefined. */
@@ -720,6 +722,8 @@ static bool gen_insn(struct enc *e)
 	tune(e, &i);
 	insn_decode(&i, e->p, 15, e->k->bits);
 	memset(e->p + i.len, 0xcc, 24 - i.len);
+	if (is(i.row, "popa"))
+		e->k->loose_fault = 1;
 	e->k->undef |= undefined_flags(i.row);
 	e->k->row[e->k->ninsn++] = (u32)(r - insn_rows);
 	e->k->len += i.len;

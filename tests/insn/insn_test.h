@@ -44,6 +44,7 @@ struct insn_case {
 	u32 len, ninsn;
 	u32 row[MAX_INSNS];
 	u32 undef;                     /* flags not to compare            */
+	u32 loose_fault;               /* POPA: a fault may come half-way */
 	u32 skips;                     /* ranges of mem not to compare    */
 	struct { u32 at, len; } skip[8];
 	u32 skip_cr2;                  /* big operand: any of its pages   */
@@ -74,9 +75,9 @@ struct engine {
 	const char *name;
 	int  (*start)(void);           /* 0, or -1: not available         */
 	void (*run)(const struct insn_case *k, struct insn_state *out);
+	bool asked;                    /* only when named with -e         */
 };
-extern const struct engine engine_jit;
-extern const struct engine engine_interp, engine_provider;
+extern const struct engine engine_interp, engine_jit, engine_tcg, engine_kvm;
 
 /* engine_interp.c: one CPU on a flat address space, without an MMU. */
 struct x86_cpu *flat_cpu(void);

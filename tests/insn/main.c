@@ -15,7 +15,7 @@
 #include "tests/insn/insn_test.h"
 
 static const struct engine *const engines[] = {
-	&engine_interp, &engine_jit,
+	&engine_interp, &engine_jit, &engine_tcg, &engine_kvm,
 };
 
 struct run {
@@ -153,7 +153,8 @@ int main(int argc, char **argv)
 	if (!r.bad_rows || native_start() < 0)
 		return 1;
 	for (unsigned n = 0; n < ARRAY_LEN(engines); n++) {
-		if (r.engine && strcmp(r.engine, engines[n]->name))
+		if (r.engine ? strcmp(r.engine, engines[n]->name)
+			     : engines[n]->asked)
 			continue;
 		for (unsigned bits = 64; bits >= 32; bits -= 32)
 			if (!r.bits || r.bits == bits)

@@ -5,7 +5,7 @@ INSN_TEST := $(O)/tests/insn/insn-test
 N    ?= 1000000
 SEED ?= $(shell date +%s)
 
-$(INSN_TEST): $(INSN_OBJS) $(O)/libtcg.a $(BASE_OBJS)
+$(INSN_TEST): $(INSN_OBJS) $(O)/libtcg.a $(BASE_OBJS) | $(O)/mote-tcg.so
 	@$(if $(Q),echo "  LD      $@")
 	$(Q)$(CC) -o $@ $(INSN_OBJS) -Wl,-z,muldefs $(O)/libtcg.a $(BASE_OBJS) \
 	    $(MOTE_LDFLAGS) $(MOTE_LIBS)
