@@ -174,6 +174,7 @@ static void block_unhash(struct code_cache *cc, struct block *b)
 		atomic_store_explicit(at, atomic_load(&b->hash_next),
 				      memory_order_release);
 	atomic_store(&b->valid, 0);
+	atomic_store(&cc->dead[atomic_load(&cc->gen) % CODE_DEAD], b);
 	atomic_fetch_add(&cc->gen, 1);
 	cc->n_invalid++;
 	cc->n_blocks--;
@@ -271,7 +272,7 @@ void code_flush(struct code_cache *cc)
 	cc->used = 0;
 	cc->n_blocks = cc->n_pages = 0;
 	cc->n_flush++;
-	atomic_fetch_add(&cc->gen, 1);
+	atomic_fetch_add(&cc->gen, CODE_DEAD + 1);
 }
 
 /* --- entering it ---------------------------------------------------------- */

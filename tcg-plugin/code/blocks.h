@@ -50,7 +50,7 @@ struct code_page {
 	u8  copy[PAGE_SIZE];
 };
 
-enum { CODE_BLOCK_HASH = 1 << 16, CODE_PAGE_HASH = 1 << 12,
+enum { CODE_DEAD = 256, CODE_BLOCK_HASH = 1 << 16, CODE_PAGE_HASH = 1 << 12,
        CODE_WRITER_HASH = 1 << 18 };
 
 struct code_cache {
@@ -62,7 +62,10 @@ struct code_cache {
 	u8 *arena;
 	size_t size, used;
 	u64 n_blocks, n_pages, n_invalid, n_flush, n_stale;
-	_Atomic u64 gen;               /* bumped whenever a block dies    */
+	/* The last blocks that died, for translators: dead[gen % CODE_DEAD].  A
+	 * flush adds CODE_DEAD to gen: too many to look at one by one. */
+	_Atomic u64 gen;
+	struct block *_Atomic dead[CODE_DEAD];
 };
 
 int  code_cache_init(struct code_cache *cc, size_t arena_size);

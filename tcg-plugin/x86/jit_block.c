@@ -12,25 +12,32 @@
 
 #include "tcg-plugin/x86/handlers.h"
 
-static u32 hash_of(const struct block *b, u64 rip)
+/* By block alone: its aliases hang in one chain and die together. */
+static u32 hash_of(const struct block *b)
 {
-	u64 h = ((uintptr_t)b >> 4) * 0x9e3779b97f4a7c15ull ^
-		rip * 0xc2b2ae3d27d4eb4full;
+	u64 h = ((uintptr_t)b >> 4) * 0x9e3779b97f4a7c15ull;
 
 	return (u32)(h >> 40) & (JIT_HASH - 1);
 }
 
+struct jit_block *jit_block_next(struct jit *j, const struct jit_block *prev,
+				 const struct block *b)
+{
+	u32 k = prev ? prev->hash_next : j->hash[hash_of(b)];
+
+	for (; k != JIT_NONE; k = j->block[k].hash_next)
+		if (j->block[k].guest == b && !j->block[k].dead)
+			return &j->block[k];
+	return NULL;
+}
+
 struct jit_block *jit_block_find(struct jit *j, const struct block *b, u64 rip)
 {
-	u32 k = j->hash[hash_of(b, rip)];
+	struct jit_block *jb = jit_block_next(j, NULL, b);
 
-	for (; k != JIT_NONE; k = j->block[k].hash_next) {
-		struct jit_block *jb = &j->block[k];
-
-		if (jb->guest == b && jb->rip == rip && !jb->dead)
-			return jb;
-	}
-	return NULL;
+	while (jb && jb->rip != rip)
+		jb = jit_block_next(j, jb, b);
+	return jb;
 }
 
 /* --- translating ------------------------------------------------------------- */
@@ -123,7 +130,7 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
 	t.block = j->nblock;
 	t.ncold = 0;
 	jb = &j->block[t.block];
-	h = hash_of(b, c->rip);
+	h = hash_of(b);
 	*jb = (struct jit_block){ .guest = b, .rip = c->rip,
 		.code = j->buf.used, .links_in = JIT_NONE,
 		.hash_next = j->hash[h] };

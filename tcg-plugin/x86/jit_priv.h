@@ -88,6 +88,7 @@ struct jit {
 	u32 enter, leave, slow, interp, fault, fpu;
 	u64 code_gen, flush_gen;       /* the block cache's, last looked at */
 	struct jit_stats st;
+	u64 *fell;                     /* by row: left to the interpreter */
 };
 
 /* An out-of-line piece, emitted behind the block. */
@@ -172,6 +173,9 @@ struct jit_block *jit_block_find(struct jit *j, const struct block *b, u64 rip);
 struct jit_block *jit_translate(struct x86_cpu *c, struct block *b);
 void jit_link_to(struct jit *j, u32 link, struct jit_block *to);
 void jit_block_kill(struct jit *j, struct jit_block *b);
+/* Live translations of `b`, one after the other; prev NULL: the first. */
+struct jit_block *jit_block_next(struct jit *j, const struct jit_block *prev,
+				 const struct block *b);
 void jit_forget_all(struct x86_cpu *c);
 
 #endif

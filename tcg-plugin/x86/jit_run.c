@@ -68,6 +68,7 @@ int jit_create(struct x86_cpu *c)
 	j->link = map(JIT_MAX_LINKS * sizeof(*j->link));
 	j->block = map(JIT_MAX_BLOCKS * sizeof(*j->block));
 	j->hash = map(JIT_HASH * sizeof(*j->hash));
+	j->fell = calloc(insn_row_count, sizeof(*j->fell));
 	if (j->site && j->link && j->block && j->hash)
 		rc = code_buf_init(&j->buf, JIT_CODE_SIZE);
 	c->jit = j;
@@ -96,6 +97,7 @@ void jit_destroy(struct x86_cpu *c)
 	unmap(j->link, JIT_MAX_LINKS * sizeof(*j->link));
 	unmap(j->block, JIT_MAX_BLOCKS * sizeof(*j->block));
 	unmap(j->hash, JIT_HASH * sizeof(*j->hash));
+	free(j->fell);
 	free(j);
 	c->jit = NULL;
 }
@@ -194,6 +196,8 @@ static u32 interpret(struct x86_cpu *c, const struct jit_site *s)
 	bool fpu = !c->jr.fpu_away;    /* the block may count on it */
 
 	c->jit->st.slow_interp++;
+	if (c->jit->fell && s->insn->row - insn_rows < insn_row_count)
+		c->jit->fell[s->insn->row - insn_rows]++;
 	to_tcg_vcpu(c)->running = c->jit->block[s->block].guest;
 	x86_run_block(c, s->insn, 1);
 	if (s->end || c->rip != next || c->shadow || jit_must_stop(c))
@@ -315,6 +319,39 @@ void jit_jump_flush(struct x86_cpu *c)
 
 /* --- invalidation --------------------------------------------------------------------------- */
 
+static void kill_block(struct x86_cpu *c, struct jit_block *b)
+{
+	u64 code = (u64)(uintptr_t)c->jit->buf.rx + b->code;
+
+	for (unsigned m = 0; m < TLB_MODES; m++)
+		if (c->jump[m].code[(u16)b->rip] == code)
+			jump_clear(c, m, (u16)b->rip);
+	jit_block_kill(c->jit, b);
+}
+
+/* All translations of `b`. */
+static void kill_guest(struct x86_cpu *c, const struct block *b)
+{
+	struct jit_block *jb = jit_block_next(c->jit, NULL, b);
+
+	for (; jb; jb = jit_block_next(c->jit, jb, b))
+		kill_block(c, jb);
+}
+
+/* Every translation, when too many blocks died to know which. */
+static void sweep_all(struct x86_cpu *c)
+{
+	struct jit *j = c->jit;
+
+	for (u32 k = 0; k < j->nblock; k++) {
+		struct jit_block *b = &j->block[k];
+
+		if (!b->dead && !atomic_load_explicit(&b->guest->valid,
+						      memory_order_relaxed))
+			kill_block(c, b);
+	}
+}
+
 /* Drop translations of blocks that are no longer valid. */
 static void sweep(struct x86_cpu *c)
 {
@@ -324,20 +361,18 @@ static void sweep(struct x86_cpu *c)
 
 	if (j->code_gen == gen)
 		return;
-	j->code_gen = gen;
 	if (j->flush_gen != cc->n_flush) {     /* the bodies are gone */
 		j->flush_gen = cc->n_flush;
 		jit_forget_all(c);
-		return;
+	} else if (gen - j->code_gen > CODE_DEAD / 2) {
+		sweep_all(c);
+	} else {
+		for (u64 n = j->code_gen; n != gen; n++)
+			kill_guest(c, atomic_load(&cc->dead[n % CODE_DEAD]));
+		if (atomic_load(&cc->gen) - j->code_gen > CODE_DEAD)
+			sweep_all(c);          /* overtaken while reading */
 	}
-	for (u32 k = 0; k < j->nblock; k++) {
-		struct jit_block *b = &j->block[k];
-
-		if (!b->dead && !atomic_load_explicit(&b->guest->valid,
-						      memory_order_relaxed))
-			jit_block_kill(j, b);
-	}
-	jit_jump_flush(c);
+	j->code_gen = gen;
 }
 
 bool jit_must_stop(const struct x86_cpu *c)
