@@ -196,7 +196,7 @@ static u32 interpret(struct x86_cpu *c, const struct jit_site *s)
 	bool fpu = !c->jr.fpu_away;    /* the block may count on it */
 
 	c->jit->st.slow_interp++;
-	if (c->jit->fell && s->insn->row - insn_rows < insn_row_count)
+	if (c->jit->fell && (u64)(s->insn->row - insn_rows) < insn_row_count)
 		c->jit->fell[s->insn->row - insn_rows]++;
 	to_tcg_vcpu(c)->running = c->jit->block[s->block].guest;
 	x86_run_block(c, s->insn, 1);
