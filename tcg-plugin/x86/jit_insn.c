@@ -98,10 +98,11 @@ static bool refused(const struct insn *i)
 /* Hints: nothing to do, and no memory to touch. */
 static bool is_hint(const struct insn *i)
 {
-	if (i->row->map != M0F)        /* 90 is NOP, also where XCHG would
-					  zero-extend */
-		return i->row->map == M1 && i->byte == 0x90 &&
-		       (i->row->pfx == PF3 || i->rm == 0);
+	if (i->row->map == M1)         /* 90 is NOP or PAUSE, also where XCHG
+					  would zero-extend */
+		return i->byte == 0x90 && i->rm == 0;
+	if (i->row->map != M0F)
+		return false;
 	return i->byte == 0x0d || (i->byte >= 0x18 && i->byte <= 0x1f);
 }
 
