@@ -205,6 +205,7 @@ struct monitors {
 	struct vm *vm;
 	struct loop *loop;             /* NULL: no client, no thread       */
 	pthread_t thread;
+	bool started;                  /* the thread                       */
 	struct list list;              /* struct mon                       */
 	struct lock lock;              /* guards stopping and requests     */
 	pthread_cond_t done;

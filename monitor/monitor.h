@@ -2,9 +2,9 @@
 /*
  * The human monitor, as the rest of the VMM sees it.
  *
- * monitors_start makes one monitor per row of config->mons and the thread
- * they live on; the machine calls it once the VM is built, monitors_stop
- * before it is taken apart.  mon_run_line runs one command for somebody else
+ * monitors_create makes one monitor per row of config->mons, monitors_start
+ * the thread they live on; main calls the first once the VM is built, the
+ * second once it runs, monitors_stop before it is taken apart.  mon_run_line runs one command for somebody else
  * (human-monitor-command, gdb's qRcmd).
  *
  * Thread: start and stop on the main loop; mon_run_line from any thread that
@@ -18,7 +18,9 @@
 
 struct vm;
 
-/* 0, or -errno with a sentence; nothing is left behind on failure. [loop] */
+/* 0, or -errno with a sentence; nothing is left behind on failure.  start
+ * creates first where nobody has. [loop] */
+int  monitors_create(struct vm *vm, struct err *e);
 int  monitors_start(struct vm *vm, struct err *e);
 void monitors_stop(struct vm *vm);     /* never started is fine. [loop] */
 

@@ -389,6 +389,10 @@ static void visit(void *opaque)
 	do
 		flush(m);
 	while (!m->busy && (look_at_event(m) || (may_read(m) && bite(m))));
+	if (m->busy) {
+		flush(m);
+		loop_post(m->mons->vm->loop, request_run, m->request);
+	}
 }
 
 static void rl_put(void *opaque, const char *p, size_t n)
@@ -533,7 +537,7 @@ static void destroy_all(struct monitors *s)
 	free(s);
 }
 
-int monitors_start(struct vm *vm, struct err *e)
+int monitors_create(struct vm *vm, struct err *e)
 {
 	struct monitors *s = calloc(1, sizeof(*s));
 	int rc;
@@ -553,17 +557,33 @@ int monitors_start(struct vm *vm, struct err *e)
 	rc = create_all(s, e);
 	if (rc < 0)
 		goto fail;
-	rc = -pthread_create(&s->thread, NULL, monitor_thread, s);
-	if (rc < 0) {
-		err_set(e, rc, "monitor thread: %m");
-		goto fail;
-	}
 	vm->monitors = s;
 	return 0;
 
 fail:
 	destroy_all(s);
 	return rc;
+}
+
+int monitors_start(struct vm *vm, struct err *e)
+{
+	struct monitors *s;
+	int rc = vm->monitors ? 0 : monitors_create(vm, e);
+
+	if (rc < 0)
+		return rc;
+	s = vm->monitors;
+	if (!s->loop)
+		return 0;
+	rc = -pthread_create(&s->thread, NULL, monitor_thread, s);
+	if (rc < 0) {
+		err_set(e, rc, "monitor thread: %m");
+		vm->monitors = NULL;
+		destroy_all(s);
+		return rc;
+	}
+	s->started = true;
+	return 0;
 }
 
 static void orphan_commands(struct monitors *s)
@@ -588,7 +608,7 @@ void monitors_stop(struct vm *vm)
 	if (!s)
 		return;
 	vm->monitors = NULL;
-	if (s->loop) {
+	if (s->started) {
 		lock_take(&s->lock);
 		s->stopping = true;
 		pthread_cond_broadcast(&s->done);

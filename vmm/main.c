@@ -207,11 +207,13 @@ static int process_start(struct process *p, struct err *e)
 	rc = loop_watch(p->vm->loop, p->signal_fd, EPOLLIN, on_signal, p);
 	if (rc < 0)
 		return err_set(e, rc, "watch for signals: %m");
-	rc = monitors_start(p->vm, e);
-	if (!rc)
-		rc = daemon_ready(p, e);
+	rc = monitors_create(p->vm, e);
 	if (!rc && !p->config.start_paused)
 		rc = vm_start(p->vm, e);
+	if (!rc)                       /* their first answer: it runs */
+		rc = monitors_start(p->vm, e);
+	if (!rc)
+		rc = daemon_ready(p, e);
 	return rc;
 }
 
