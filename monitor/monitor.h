@@ -4,8 +4,8 @@
  *
  * monitors_create makes one monitor per row of config->mons, monitors_start
  * the thread they live on; main calls the first once the VM is built, the
- * second once it runs, monitors_stop before it is taken apart.  mon_run_line runs one command for somebody else
- * (human-monitor-command, gdb's qRcmd).
+ * second once it runs, monitors_stop before it is taken apart.  mon_run_line
+ * runs one command for somebody else (human-monitor-command, gdb's qRcmd).
  *
  * Thread: start and stop on the main loop; mon_run_line from any thread that
  * is not a vCPU's.
