@@ -147,7 +147,8 @@ static void do_tzcnt(struct x86_cpu *c, const struct insn *i, unsigned l, u64 v)
 	unsigned n = v ? (unsigned)__builtin_ctzll(v) : 8u << l;
 
 	set_reg(c, i->reg, 1u << l, n);
-	flags_merge(c, FL_ZF | FL_CF, (n ? 0 : FL_ZF) | (v ? 0 : FL_CF));
+	flags_merge(c, FL_ARITH & ~FL_OF,
+		    (n ? 0 : FL_ZF) | (v ? 0 : FL_CF));
 }
 
 static void do_lzcnt(struct x86_cpu *c, const struct insn *i, unsigned l, u64 v)
@@ -156,7 +157,8 @@ static void do_lzcnt(struct x86_cpu *c, const struct insn *i, unsigned l, u64 v)
 	unsigned n = v ? (unsigned)__builtin_clzll(v) - (64 - bits) : bits;
 
 	set_reg(c, i->reg, 1u << l, n);
-	flags_merge(c, FL_ZF | FL_CF, (n ? 0 : FL_ZF) | (v ? 0 : FL_CF));
+	flags_merge(c, FL_ARITH & ~FL_OF,
+		    (n ? 0 : FL_ZF) | (v ? 0 : FL_CF));
 }
 
 /* TZCNT and LZCNT are BSF and BSR where CPUID does not have them. */

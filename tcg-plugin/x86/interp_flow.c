@@ -36,11 +36,13 @@ void op_jmp_e(struct x86_cpu *c, const struct insn *i)
 	branch_to(c, get_rm(c, i, i->opsize), i->opsize);
 }
 
-/* The return address is stored before the jump is made; rSP after it. */
 static void call_to(struct x86_cpu *c, const struct insn *i, u64 target)
 {
 	u64 sp = get_sp(c);
 
+	/* a bad target faults before anything is pushed */
+	if (UNLIKELY(!is_canonical(target)))
+		x86_raise_err(c, EXC_GP, 0);
 	push_at(c, &sp, i->opsize, next_rip(c, i));
 	branch_to(c, target, i->opsize);
 	set_sp(c, sp);

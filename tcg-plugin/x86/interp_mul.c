@@ -55,6 +55,12 @@ static void do_imul(struct x86_cpu *c, unsigned size, u64 b)
 
 /* --- DIV, IDIV ------------------------------------------------------------------ */
 
+/* Undefined by the manual; CF and OF are kept, AF is set. */
+static inline void div_flags(struct x86_cpu *c)
+{
+	flags_merge(c, FL_PF | FL_AF | FL_ZF | FL_SF, FL_AF);
+}
+
 static u128 dividend(const struct x86_cpu *c, unsigned size)
 {
 	if (size == 1)
@@ -77,6 +83,7 @@ static void do_div(struct x86_cpu *c, unsigned size, u64 b)
 		r = (u64)(a % b);
 	}
 	put_wide(c, size, q, r);
+	div_flags(c);
 }
 
 static void do_idiv(struct x86_cpu *c, unsigned size, u64 b)
@@ -95,6 +102,7 @@ static void do_idiv(struct x86_cpu *c, unsigned size, u64 b)
 	if (q != sext((u64)q, size))
 		x86_raise(c, EXC_DE);
 	put_wide(c, size, (u64)q, (u64)(a % d));
+	div_flags(c);
 }
 
 #define WIDE(op, N, T, L)                                                      \
@@ -153,6 +161,8 @@ static void decimal_adjust(struct x86_cpu *c, int sign)
 	u64 fl = flags_sync(c);
 	u8 old = (u8)c->r[RAX], al = old;
 	bool cf = fl & FL_CF, af = (al & 15) > 9 || (fl & FL_AF), out = false;
+	bool of;
+	u8 adj;
 
 	if (af) {
 		out = cf || (sign > 0 ? al > 0xf9 : al < 6);
@@ -162,8 +172,11 @@ static void decimal_adjust(struct x86_cpu *c, int sign)
 		al = (u8)(al + sign * 0x60);
 		out = true;
 	}
+	adj = sign > 0 ? (u8)(al - old) : (u8)(old - al);
+	of = (old ^ al) & (sign > 0 ? ~(old ^ adj) : old ^ adj) & 0x80;
 	set_reg(c, RAX, 1, al);
-	cc_expl(c, 0, al, (out ? FL_CF : 0) | (af ? FL_AF : 0));
+	cc_expl(c, 0, al, (out ? FL_CF : 0) | (af ? FL_AF : 0) |
+		(of ? FL_OF : 0));
 }
 
 void op_daa(struct x86_cpu *c, const struct insn *i)
@@ -186,9 +199,9 @@ static void ascii_adjust(struct x86_cpu *c, int sign)
 
 	if (adj)
 		ax = (u16)(ax + sign * 0x106);
-	ax &= 0xff0f;
-	set_reg16(c, RAX, ax);
-	cc_expl(c, 0, ax & 0xff, adj ? FL_CF | FL_AF : 0);
+	set_reg16(c, RAX, ax & 0xff0f);
+	/* undefined: SF and ZF are those of the sum before the mask */
+	cc_expl(c, 1, ax, adj ? FL_CF | FL_AF : 0);
 }
 
 void op_aaa(struct x86_cpu *c, const struct insn *i)
@@ -215,10 +228,11 @@ void op_aam(struct x86_cpu *c, const struct insn *i)
 
 void op_aad(struct x86_cpu *c, const struct insn *i)
 {
-	u8 al = (u8)(c->r[RAX] + (c->r[RAX] >> 8 & 0xff) * (u8)i->imm);
+	u8 add = (u8)((c->r[RAX] >> 8 & 0xff) * (u8)i->imm);
+	u8 al = (u8)(c->r[RAX] + add);
 
 	set_al_ah(c, al, 0);
-	cc_expl(c, 0, al, 0);
+	cc_set(c, CC_ADD, 0, al, add);
 }
 
 void op_salc(struct x86_cpu *c, const struct insn *i)

@@ -28,6 +28,9 @@ static inline unsigned count_of(unsigned l, u64 n)
 	return n & (l == 3 ? 63 : 31);
 }
 
+/* AF is always set by a shift that shifts; OF as if the last step were the
+ * only one. */
+
 /* --- SHL SHR SAR -------------------------------------------------------------- */
 
 INLINE_ALU alu_shl(struct x86_cpu *c, unsigned l, u64 a, u64 b)
@@ -39,7 +42,7 @@ INLINE_ALU alu_shl(struct x86_cpu *c, unsigned l, u64 a, u64 b)
 		return a;
 	r = a << n;
 	cf = n <= bits ? a >> (bits - n) & 1 : 0;
-	cc_expl(c, l, r, cf | (msb(l, r) != cf ? FL_OF : 0));
+	cc_expl(c, l, r, FL_AF | cf | (msb(l, r) != cf ? FL_OF : 0));
 	return r;
 }
 
@@ -52,7 +55,8 @@ INLINE_ALU alu_shr(struct x86_cpu *c, unsigned l, u64 a, u64 b)
 		return a;
 	before = (a & mask_of(l)) >> (n - 1);
 	r = before >> 1;
-	cc_expl(c, l, r, (before & 1) | (msb(l, before) ? FL_OF : 0));
+	cc_expl(c, l, r, FL_AF | (before & 1) |
+		(msb(l, before) ? FL_OF : 0));
 	return r;
 }
 
@@ -64,7 +68,7 @@ INLINE_ALU alu_sar(struct x86_cpu *c, unsigned l, u64 a, u64 b)
 	if (!n)
 		return a;
 	v = (s64)(a << sh) >> sh >> (n - 1);
-	cc_expl(c, l, (u64)(v >> 1), v & 1);
+	cc_expl(c, l, (u64)(v >> 1), FL_AF | (v & 1));
 	return (u64)(v >> 1);
 }
 
@@ -185,7 +189,7 @@ static u64 shld(struct x86_cpu *c, unsigned l, u64 a, u64 b, unsigned n)
 		r = a << n | b >> (bits - n);
 		cf = a >> (bits - n) & 1;
 	}
-	cc_expl(c, l, r, cf | (msb(l, r) != msb(l, a) ? FL_OF : 0));
+	cc_expl(c, l, r, FL_AF | cf | (msb(l, r) != cf ? FL_OF : 0));
 	return r;
 }
 
@@ -203,7 +207,8 @@ static u64 shrd(struct x86_cpu *c, unsigned l, u64 a, u64 b, unsigned n)
 		r = a >> n | b << (bits - n);
 		cf = a >> (n - 1) & 1;
 	}
-	cc_expl(c, l, r, cf | (msb(l, r) != msb(l, a) ? FL_OF : 0));
+	cc_expl(c, l, r, FL_AF | cf |
+		(msb(l, r) != msb(l, r << 1) ? FL_OF : 0));
 	return r;
 }
 

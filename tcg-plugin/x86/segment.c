@@ -42,7 +42,7 @@ static void check_access(struct x86_cpu *c, unsigned seg, u64 off, unsigned n,
 		max = s->attr & SEG_DB ? 0xffffffff : 0xffff;
 		if (off <= s->limit || end > max)
 			bad_address(c, seg);
-	} else if (end > s->limit && s->limit != 0xffffffff) {
+	} else if (end > s->limit) {
 		bad_address(c, seg);
 	}
 }
