@@ -14,91 +14,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <linux/kvm.h>
-
-#include "vmm/kvm/provider.h"
-
-extern const struct kvm_provider mote_kvm_provider;
-
-enum { MEM = 1 << 20, CODE = 0x1000 };
-
-struct box {
-	int sys, vm, cpu;
-	u8 *mem;
-	struct kvm_run *run;
-	size_t run_size;
-};
-
-static int io(int fd, unsigned long req, void *arg)
-{
-	return mote_kvm_provider.ioctl(fd, req, arg);
-}
-
-static void box_vm(struct box *b, bool irqchip)
-{
-	struct kvm_userspace_memory_region r = { .memory_size = MEM };
-
-	*b = (struct box){ .cpu = -1 };
-	b->sys = mote_kvm_provider.open();
-	assert_true(b->sys >= 0);
-	b->vm = io(b->sys, KVM_CREATE_VM, NULL);
-	assert_true(b->vm >= 0);
-	b->mem = mmap(NULL, MEM, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	r.userspace_addr = (u64)(uintptr_t)b->mem;
-	assert_int_equal(io(b->vm, KVM_SET_USER_MEMORY_REGION, &r), 0);
-	if (irqchip)
-		assert_int_equal(io(b->vm, KVM_CREATE_IRQCHIP, NULL), 0);
-}
-
-/* One vCPU in real mode at CODE with flat segments of 64 KiB at 0. */
-static void box_cpu(struct box *b, const void *code, size_t n)
-{
-	struct kvm_sregs s;
-	struct kvm_regs r = { .rip = CODE, .rflags = 2, .rsp = 0x8000 };
-
-	memcpy(b->mem + CODE, code, n);
-	b->cpu = io(b->vm, KVM_CREATE_VCPU, NULL);
-	assert_true(b->cpu >= 0);
-	b->run_size = io(b->sys, KVM_GET_VCPU_MMAP_SIZE, NULL);
-	b->run = mmap(NULL, b->run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		      b->cpu, 0);
-	assert_ptr_not_equal(b->run, MAP_FAILED);
-	assert_int_equal(io(b->cpu, KVM_GET_SREGS, &s), 0);
-	s.cs.base = s.cs.selector = 0;
-	assert_int_equal(io(b->cpu, KVM_SET_SREGS, &s), 0);
-	assert_int_equal(io(b->cpu, KVM_SET_REGS, &r), 0);
-}
-
-static void box_close(struct box *b)
-{
-	if (b->run)
-		munmap(b->run, b->run_size);
-	if (b->cpu >= 0)
-		assert_int_equal(mote_kvm_provider.close(b->cpu), 0);
-	assert_int_equal(mote_kvm_provider.close(b->vm), 0);
-	assert_int_equal(mote_kvm_provider.close(b->sys), 0);
-	munmap(b->mem, MEM);
-}
-
-#define BOX(b, irqchip, ...)                             \
-	static const u8 code_bytes[] = { __VA_ARGS__ };  \
-	struct box b;                                    \
-	box_vm(&b, irqchip);                             \
-	box_cpu(&b, code_bytes, sizeof(code_bytes))
-
-static int run(struct box *b)
-{
-	return io(b->cpu, KVM_RUN, NULL);
-}
-
-static struct kvm_regs regs(struct box *b)
-{
-	struct kvm_regs r;
-
-	assert_int_equal(io(b->cpu, KVM_GET_REGS, &r), 0);
-	return r;
-}
+#include "tests/unit/tcg_box.h"
 
 /* --- the door ------------------------------------------------------------- */
 
@@ -117,17 +33,17 @@ static void api_version_is_twelve_and_unknown_requests_are_refused(void **state)
 
 	(void)state;
 	box_vm(&b, false);
-	assert_int_equal(io(b.sys, KVM_GET_API_VERSION, NULL), 12);
-	assert_int_equal(io(b.sys, KVM_CHECK_EXTENSION,
+	assert_int_equal(box_io(b.sys, KVM_GET_API_VERSION, NULL), 12);
+	assert_int_equal(box_io(b.sys, KVM_CHECK_EXTENSION,
 			    (void *)KVM_CAP_USER_MEMORY), 1);
-	assert_int_equal(io(b.sys, KVM_CHECK_EXTENSION, (void *)9999), 0);
-	assert_int_equal(io(b.sys, _IO(KVMIO, 0xfe), junk), -ENOTTY);
-	assert_int_equal(io(b.vm, _IO(KVMIO, 0xfe), junk), -ENOTTY);
-	assert_int_equal(io(b.vm, KVM_GET_API_VERSION, junk), -ENOTTY);
-	assert_int_equal(io(b.vm, KVM_SET_USER_MEMORY_REGION, NULL), -EFAULT);
-	assert_int_equal(io(b.sys, KVM_CREATE_VM, (void *)77), -EINVAL);
-	assert_int_equal(io(-1, KVM_GET_API_VERSION, NULL), -EBADF);
-	assert_int_equal(io(100000, KVM_GET_API_VERSION, NULL), -EBADF);
+	assert_int_equal(box_io(b.sys, KVM_CHECK_EXTENSION, (void *)9999), 0);
+	assert_int_equal(box_io(b.sys, _IO(KVMIO, 0xfe), junk), -ENOTTY);
+	assert_int_equal(box_io(b.vm, _IO(KVMIO, 0xfe), junk), -ENOTTY);
+	assert_int_equal(box_io(b.vm, KVM_GET_API_VERSION, junk), -ENOTTY);
+	assert_int_equal(box_io(b.vm, KVM_SET_USER_MEMORY_REGION, NULL), -EFAULT);
+	assert_int_equal(box_io(b.sys, KVM_CREATE_VM, (void *)77), -EINVAL);
+	assert_int_equal(box_io(-1, KVM_GET_API_VERSION, NULL), -EBADF);
+	assert_int_equal(box_io(100000, KVM_GET_API_VERSION, NULL), -EBADF);
 	assert_int_equal(mote_kvm_provider.close(123456), -EBADF);
 	box_close(&b);
 }
@@ -140,25 +56,25 @@ static void bad_memory_regions_are_refused_as_kvm_does(void **state)
 	(void)state;
 	box_vm(&b, false);
 	r.userspace_addr = (u64)(uintptr_t)b.mem;
-	assert_int_equal(io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), -EINVAL);
+	assert_int_equal(box_io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), -EINVAL);
 	r.memory_size = 4096;
-	assert_int_equal(io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), -EEXIST);
-	r.guest_phys_addr = MEM + 1;
-	assert_int_equal(io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), -EINVAL);
+	assert_int_equal(box_io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), -EEXIST);
+	r.guest_phys_addr = BOX_MEM + 1;
+	assert_int_equal(box_io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), -EINVAL);
 	r.guest_phys_addr = ~0xfffull;
 	r.memory_size = 8192;
-	assert_int_equal(io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), -EINVAL);
-	r.guest_phys_addr = MEM;
+	assert_int_equal(box_io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), -EINVAL);
+	r.guest_phys_addr = BOX_MEM;
 	r.memory_size = 4096;
 	r.flags = 64;
-	assert_int_equal(io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), -EINVAL);
+	assert_int_equal(box_io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), -EINVAL);
 	r.flags = 0;
 	r.slot = 100000;
-	assert_int_equal(io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), -EINVAL);
+	assert_int_equal(box_io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), -EINVAL);
 	r.slot = 1;
-	assert_int_equal(io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), 0);
+	assert_int_equal(box_io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), 0);
 	r.memory_size = 8192;
-	assert_int_equal(io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), -EINVAL);
+	assert_int_equal(box_io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), -EINVAL);
 	box_close(&b);
 }
 
@@ -168,13 +84,13 @@ static void a_vm_outlives_its_descriptor_while_a_vcpu_is_open(void **state)
 
 	(void)state;
 	assert_int_equal(mote_kvm_provider.close(b.vm), 0);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
 	munmap(b.run, b.run_size);
 	assert_int_equal(mote_kvm_provider.close(b.cpu), 0);
-	assert_int_equal(io(b.cpu, KVM_RUN, NULL), -EBADF);
+	assert_int_equal(box_io(b.cpu, KVM_RUN, NULL), -EBADF);
 	assert_int_equal(mote_kvm_provider.close(b.sys), 0);
-	munmap(b.mem, MEM);
+	munmap(b.mem, BOX_MEM);
 }
 
 static void vcpu_ids_are_unique_and_bounded(void **state)
@@ -182,9 +98,9 @@ static void vcpu_ids_are_unique_and_bounded(void **state)
 	BOX(b, false, 0xf4);
 
 	(void)state;
-	assert_int_equal(io(b.vm, KVM_CREATE_VCPU, NULL), -EEXIST);
-	assert_int_equal(io(b.vm, KVM_CREATE_VCPU, (void *)4096), -EINVAL);
-	assert_int_equal(io(b.vm, KVM_SET_BOOT_CPU_ID, NULL), -EBUSY);
+	assert_int_equal(box_io(b.vm, KVM_CREATE_VCPU, NULL), -EEXIST);
+	assert_int_equal(box_io(b.vm, KVM_CREATE_VCPU, (void *)4096), -EINVAL);
+	assert_int_equal(box_io(b.vm, KVM_SET_BOOT_CPU_ID, NULL), -EBUSY);
 	box_close(&b);
 }
 
@@ -197,21 +113,21 @@ static void out_and_in_leave_through_the_data_page(void **state)
 	u8 *data;
 
 	(void)state;
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_IO);
 	assert_int_equal(b.run->io.direction, KVM_EXIT_IO_OUT);
 	assert_int_equal(b.run->io.port, 0x10);
 	assert_int_equal(b.run->io.size, 1);
 	data = (u8 *)b.run + b.run->io.data_offset;
 	assert_int_equal(*data, 0x5a);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_IO);
 	assert_int_equal(b.run->io.direction, KVM_EXIT_IO_IN);
 	assert_int_equal(b.run->io.port, 0x11);
 	*data = 0xa7;
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
-	assert_int_equal(regs(&b).rax & 0xff, 0xa7);
+	assert_int_equal(box_regs(&b).rax & 0xff, 0xa7);
 	box_close(&b);
 }
 
@@ -225,16 +141,16 @@ static void rep_insb_asks_once_for_each_byte(void **state)
 	for (u8 i = 0; i < 3; ) {
 		u8 *data = (u8 *)b.run + 4096;
 
-		assert_int_equal(run(&b), 0);
+		assert_int_equal(box_run(&b), 0);
 		assert_int_equal(b.run->exit_reason, KVM_EXIT_IO);
 		assert_true(b.run->io.count >= 1);
 		for (u32 k = 0; k < b.run->io.count; k++)
 			data[k] = (u8)(0x40 + i++);
 	}
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
 	assert_memory_equal(b.mem + 0x2000, "\x40\x41\x42", 3);
-	assert_int_equal(regs(&b).rcx, 0);
+	assert_int_equal(box_regs(&b).rcx, 0);
 	box_close(&b);
 }
 
@@ -246,18 +162,18 @@ static void memory_outside_slots_is_mmio(void **state)
 	    0x66, 0xa3, 0x14, 0, 0xf4);
 
 	(void)state;
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_MMIO);
 	assert_int_equal(b.run->mmio.phys_addr, 0x100000);
 	assert_int_equal(b.run->mmio.len, 4);
 	assert_int_equal(b.run->mmio.is_write, 0);
 	memcpy(b.run->mmio.data, "\x78\x56\x34\x12", 4);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_MMIO);
 	assert_int_equal(b.run->mmio.is_write, 1);
 	assert_int_equal(b.run->mmio.phys_addr, 0x100004);
 	assert_memory_equal(b.run->mmio.data, "\x78\x56\x34\x12", 4);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
 	box_close(&b);
 }
@@ -269,14 +185,14 @@ static void a_read_modify_write_of_a_device_reads_once_and_writes_once(
 	BOX(b, false, 0xb8, 0xff, 0xff, 0x8e, 0xd8, 0xfe, 0x06, 0x10, 0, 0xf4);
 
 	(void)state;
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->mmio.is_write, 0);
 	b.run->mmio.data[0] = 0x7f;
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_MMIO);
 	assert_int_equal(b.run->mmio.is_write, 1);
 	assert_int_equal(b.run->mmio.data[0], 0x80);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
 	box_close(&b);
 }
@@ -287,19 +203,19 @@ static void writes_to_a_read_only_slot_are_mmio(void **state)
 	BOX(b, false, 0xb8, 0xff, 0xff, 0x8e, 0xd8, 0xa0, 0x10, 0, 0xa2, 0x10,
 	    0, 0xf4);
 	struct kvm_userspace_memory_region r = {
-		.slot = 5, .guest_phys_addr = MEM, .memory_size = 4096,
+		.slot = 5, .guest_phys_addr = BOX_MEM, .memory_size = 4096,
 		.flags = KVM_MEM_READONLY,
 	};
 
 	(void)state;
 	r.userspace_addr = (u64)(uintptr_t)b.mem + 0x9000;
 	b.mem[0x9000] = 0x33;
-	assert_int_equal(io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), 0);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_MMIO);
 	assert_int_equal(b.run->mmio.is_write, 1);
 	assert_int_equal(b.run->mmio.data[0], 0x33);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
 	box_close(&b);
 }
@@ -311,24 +227,24 @@ static void dirty_log_names_written_pages_and_clears(void **state)
 	/* 1: mov [0x3000],al; mov [0x7fff],ax; out 0x10,al; jmp 1b */
 	BOX(b, false, 0xa2, 0, 0x30, 0xa3, 0xff, 0x7f, 0xe6, 0x10, 0xeb, 0xf6);
 	struct kvm_userspace_memory_region r = {
-		.memory_size = MEM, .flags = KVM_MEM_LOG_DIRTY_PAGES,
+		.memory_size = BOX_MEM, .flags = KVM_MEM_LOG_DIRTY_PAGES,
 	};
 	u64 map[4];
 	struct kvm_dirty_log log = { .dirty_bitmap = map };
 
 	(void)state;
-	assert_int_equal(io(b.vm, KVM_GET_DIRTY_LOG, &log), -ENOENT);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_io(b.vm, KVM_GET_DIRTY_LOG, &log), -ENOENT);
+	assert_int_equal(box_run(&b), 0);
 	r.userspace_addr = (u64)(uintptr_t)b.mem;
-	assert_int_equal(io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), 0);
+	assert_int_equal(box_io(b.vm, KVM_SET_USER_MEMORY_REGION, &r), 0);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(run(&b), 0);
+		assert_int_equal(box_run(&b), 0);
 		memset(map, 0xff, sizeof(map));
-		assert_int_equal(io(b.vm, KVM_GET_DIRTY_LOG, &log), 0);
+		assert_int_equal(box_io(b.vm, KVM_GET_DIRTY_LOG, &log), 0);
 		assert_int_equal(map[0], 1u << 3 | 1u << 7 | 1u << 8);
 		assert_int_equal(map[1] | map[2] | map[3], 0);
 	}
-	assert_int_equal(io(b.vm, KVM_GET_DIRTY_LOG, &log), 0);
+	assert_int_equal(box_io(b.vm, KVM_GET_DIRTY_LOG, &log), 0);
 	assert_int_equal(map[0], 0);
 	box_close(&b);
 }
@@ -355,17 +271,17 @@ static void ioeventfd_takes_matching_writes_without_an_exit(void **state)
 
 	(void)state;
 	e.fd = eventfd(0, EFD_NONBLOCK);
-	assert_int_equal(io(b.vm, KVM_IOEVENTFD, &e), 0);
-	assert_int_equal(io(b.vm, KVM_IOEVENTFD, &e), -EEXIST);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_io(b.vm, KVM_IOEVENTFD, &e), 0);
+	assert_int_equal(box_io(b.vm, KVM_IOEVENTFD, &e), -EEXIST);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_IO);
 	assert_int_equal(((u8 *)b.run)[4096], 2);
 	assert_int_equal(drain(e.fd), 1);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
 	e.flags |= KVM_IOEVENTFD_FLAG_DEASSIGN;
-	assert_int_equal(io(b.vm, KVM_IOEVENTFD, &e), 0);
-	assert_int_equal(io(b.vm, KVM_IOEVENTFD, &e), -ENOENT);
+	assert_int_equal(box_io(b.vm, KVM_IOEVENTFD, &e), 0);
+	assert_int_equal(box_io(b.vm, KVM_IOEVENTFD, &e), -ENOENT);
 	close(e.fd);
 	box_close(&b);
 }
@@ -375,12 +291,12 @@ static void ioeventfd_of_length_zero_takes_any_mmio_write(void **state)
 	/* mov ax,0xffff; mov ds,ax; mov [0x10],al; mov [0x10],eax; hlt */
 	BOX(b, false, 0xb8, 0xff, 0xff, 0x8e, 0xd8, 0xa2, 0x10, 0, 0x66, 0xa3,
 	    0x10, 0, 0xf4);
-	struct kvm_ioeventfd e = { .addr = MEM };
+	struct kvm_ioeventfd e = { .addr = BOX_MEM };
 
 	(void)state;
 	e.fd = eventfd(0, EFD_NONBLOCK);
-	assert_int_equal(io(b.vm, KVM_IOEVENTFD, &e), 0);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_io(b.vm, KVM_IOEVENTFD, &e), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
 	assert_int_equal(drain(e.fd), 2);
 	close(e.fd);
@@ -402,15 +318,15 @@ static void irqfd_interrupts_a_halted_guest(void **state)
 	memcpy(b.mem + 0x1800, "\xe6\x81\xcf", 3);
 	memcpy(b.mem + 0x25 * 4, "\x00\x18\x00\x00", 4);
 	f.fd = eventfd(0, EFD_NONBLOCK);
-	assert_int_equal(io(b.vm, KVM_IRQFD, &f), 0);
+	assert_int_equal(box_io(b.vm, KVM_IRQFD, &f), 0);
 	assert_int_equal(write(f.fd, &one, 8), 8);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_IO);
 	assert_int_equal(b.run->io.port, 0x81);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->io.port, 0x80);
 	f.flags = KVM_IRQFD_FLAG_DEASSIGN;
-	assert_int_equal(io(b.vm, KVM_IRQFD, &f), 0);
+	assert_int_equal(box_io(b.vm, KVM_IRQFD, &f), 0);
 	close(f.fd);
 	box_close(&b);
 }
@@ -427,15 +343,15 @@ static void kvm_interrupt_waits_for_the_window(void **state)
 	memcpy(b.mem + 0x1800, "\xe6\x81\xcf", 3);
 	memcpy(b.mem + 0x40 * 4, "\x00\x18\x00\x00", 4);
 	b.run->request_interrupt_window = 1;
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_IRQ_WINDOW_OPEN);
-	assert_int_equal(regs(&b).rip, CODE + 3);
+	assert_int_equal(box_regs(&b).rip, BOX_CODE + 3);
 	b.run->request_interrupt_window = 0;
-	assert_int_equal(io(b.cpu, KVM_INTERRUPT, &i), 0);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_io(b.cpu, KVM_INTERRUPT, &i), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_IO);
 	assert_int_equal(b.run->io.port, 0x81);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
 	box_close(&b);
 }
@@ -446,7 +362,7 @@ static void triple_fault_is_a_shutdown(void **state)
 	BOX(b, false, 0x0f, 0x01, 0x1e, 0, 0x20, 0x0f, 0x0b);
 
 	(void)state;
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_SHUTDOWN);
 	box_close(&b);
 }
@@ -467,7 +383,7 @@ static void kick_ends_an_endless_loop(void **state)
 
 	(void)state;
 	pthread_create(&t, NULL, kick_later, &b.cpu);
-	assert_int_equal(run(&b), -EINTR);
+	assert_int_equal(box_run(&b), -EINTR);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_INTR);
 	pthread_join(t, NULL);
 	box_close(&b);
@@ -482,7 +398,7 @@ static void kick_ends_a_halt_that_burns_no_cpu(void **state)
 	(void)state;
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
 	pthread_create(&t, NULL, kick_later, &b.cpu);
-	assert_int_equal(run(&b), -EINTR);
+	assert_int_equal(box_run(&b), -EINTR);
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
 	pthread_join(t, NULL);
 	assert_true((after.tv_sec - before.tv_sec) * 1000000000ll +
@@ -496,11 +412,11 @@ static void immediate_exit_runs_nothing(void **state)
 
 	(void)state;
 	b.run->immediate_exit = 1;
-	assert_int_equal(run(&b), -EINTR);
-	assert_int_equal(regs(&b).rip, CODE);
+	assert_int_equal(box_run(&b), -EINTR);
+	assert_int_equal(box_regs(&b).rip, BOX_CODE);
 	b.run->immediate_exit = 0;
-	assert_int_equal(run(&b), 0);
-	assert_int_equal(regs(&b).rax, 1);
+	assert_int_equal(box_run(&b), 0);
+	assert_int_equal(box_regs(&b).rax, 1);
 	box_close(&b);
 }
 
@@ -515,18 +431,18 @@ static void single_step_exits_after_each_instruction(void **state)
 	};
 
 	(void)state;
-	assert_int_equal(io(b.cpu, KVM_SET_GUEST_DEBUG, &d), 0);
+	assert_int_equal(box_io(b.cpu, KVM_SET_GUEST_DEBUG, &d), 0);
 	for (u64 i = 1; i <= 2; i++) {
-		assert_int_equal(run(&b), 0);
+		assert_int_equal(box_run(&b), 0);
 		assert_int_equal(b.run->exit_reason, KVM_EXIT_DEBUG);
 		assert_int_equal(b.run->debug.arch.exception, 1);
-		assert_int_equal(b.run->debug.arch.pc, CODE + i);
+		assert_int_equal(b.run->debug.arch.pc, BOX_CODE + i);
 		assert_true(b.run->debug.arch.dr6 & 1 << 14);
-		assert_int_equal(regs(&b).rax, i);
+		assert_int_equal(box_regs(&b).rax, i);
 	}
 	d.control = 0;
-	assert_int_equal(io(b.cpu, KVM_SET_GUEST_DEBUG, &d), 0);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_io(b.cpu, KVM_SET_GUEST_DEBUG, &d), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
 	box_close(&b);
 }
@@ -539,15 +455,15 @@ static void software_breakpoint_exits_at_the_int3(void **state)
 	};
 
 	(void)state;
-	assert_int_equal(io(b.cpu, KVM_SET_GUEST_DEBUG, &d), 0);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_io(b.cpu, KVM_SET_GUEST_DEBUG, &d), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_DEBUG);
 	assert_int_equal(b.run->debug.arch.exception, 3);
-	assert_int_equal(b.run->debug.arch.pc, CODE + 1);
-	assert_int_equal(regs(&b).rip, CODE + 1);
+	assert_int_equal(b.run->debug.arch.pc, BOX_CODE + 1);
+	assert_int_equal(box_regs(&b).rip, BOX_CODE + 1);
 	/* the debugger takes it out again: found, although decoded already */
-	b.mem[CODE + 1] = 0x90;
-	assert_int_equal(run(&b), 0);
+	b.mem[BOX_CODE + 1] = 0x90;
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
 	box_close(&b);
 }
@@ -561,22 +477,22 @@ static void hardware_breakpoints_hit_code_and_data(void **state)
 	};
 
 	(void)state;
-	d.arch.debugreg[0] = CODE + 1;
+	d.arch.debugreg[0] = BOX_CODE + 1;
 	d.arch.debugreg[1] = 0x3000;
 	d.arch.debugreg[7] = 1 << 0 | 1 << 2 | 1 << 20;
-	assert_int_equal(io(b.cpu, KVM_SET_GUEST_DEBUG, &d), 0);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_io(b.cpu, KVM_SET_GUEST_DEBUG, &d), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_DEBUG);
-	assert_int_equal(b.run->debug.arch.pc, CODE + 1);
+	assert_int_equal(b.run->debug.arch.pc, BOX_CODE + 1);
 	assert_int_equal(b.run->debug.arch.dr6 & 15, 1);
 	d.arch.debugreg[7] = 1 << 2 | 1 << 20;
-	assert_int_equal(io(b.cpu, KVM_SET_GUEST_DEBUG, &d), 0);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_io(b.cpu, KVM_SET_GUEST_DEBUG, &d), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_DEBUG);
 	assert_int_equal(b.run->debug.arch.dr6 & 15, 2);
-	assert_int_equal(b.run->debug.arch.pc, CODE + 4);
+	assert_int_equal(b.run->debug.arch.pc, BOX_CODE + 4);
 	assert_int_equal(b.mem[0x3000], 1);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
 	box_close(&b);
 }
@@ -589,7 +505,7 @@ static void translate_without_paging_is_identity(void **state)
 	struct kvm_translation t = { .linear_address = 0x1234 };
 
 	(void)state;
-	assert_int_equal(io(b.cpu, KVM_TRANSLATE, &t), 0);
+	assert_int_equal(box_io(b.cpu, KVM_TRANSLATE, &t), 0);
 	assert_int_equal(t.valid, 1);
 	assert_int_equal(t.physical_address, 0x1234);
 	box_close(&b);
@@ -606,9 +522,9 @@ static void supported_cpuid_names_kvm_and_masks_what_is_missing(void **state)
 
 	(void)state;
 	box_vm(&b, false);
-	assert_int_equal(io(b.sys, KVM_GET_SUPPORTED_CPUID, &c), -E2BIG);
+	assert_int_equal(box_io(b.sys, KVM_GET_SUPPORTED_CPUID, &c), -E2BIG);
 	c.head.nent = 128;
-	assert_int_equal(io(b.sys, KVM_GET_SUPPORTED_CPUID, &c), 0);
+	assert_int_equal(box_io(b.sys, KVM_GET_SUPPORTED_CPUID, &c), 0);
 	for (u32 i = 0; i < c.head.nent; i++) {
 		if (c.e[i].function == 0x40000000)
 			kvm = c.e[i].ebx == 0x4b4d564b;
@@ -633,9 +549,9 @@ static void msrs_stop_at_the_first_unknown(void **state)
 	BOX(b, false, 0xf4);
 
 	(void)state;
-	assert_int_equal(io(b.cpu, KVM_SET_MSRS, &m), 1);
+	assert_int_equal(box_io(b.cpu, KVM_SET_MSRS, &m), 1);
 	m.e[0].data = 0;
-	assert_int_equal(io(b.cpu, KVM_GET_MSRS, &m), 1);
+	assert_int_equal(box_io(b.cpu, KVM_GET_MSRS, &m), 1);
 	assert_int_equal(m.e[0].data, 0x10);
 	box_close(&b);
 }
@@ -646,12 +562,12 @@ static void impossible_sregs_are_refused(void **state)
 	struct kvm_sregs s;
 
 	(void)state;
-	assert_int_equal(io(b.cpu, KVM_GET_SREGS, &s), 0);
+	assert_int_equal(box_io(b.cpu, KVM_GET_SREGS, &s), 0);
 	s.cr0 |= 0x80000000;           /* PG without PE                   */
-	assert_int_equal(io(b.cpu, KVM_SET_SREGS, &s), -EINVAL);
+	assert_int_equal(box_io(b.cpu, KVM_SET_SREGS, &s), -EINVAL);
 	s.cr0 |= 1;
 	s.efer = 0x500;                /* long mode without PAE           */
-	assert_int_equal(io(b.cpu, KVM_SET_SREGS, &s), -EINVAL);
+	assert_int_equal(box_io(b.cpu, KVM_SET_SREGS, &s), -EINVAL);
 	box_close(&b);
 }
 
@@ -662,18 +578,18 @@ static void fpu_and_xsave_agree(void **state)
 	struct kvm_xsave x;
 
 	(void)state;
-	assert_int_equal(io(b.cpu, KVM_GET_FPU, &f), 0);
+	assert_int_equal(box_io(b.cpu, KVM_GET_FPU, &f), 0);
 	f.xmm[3][5] = 0x77;
 	f.mxcsr = 0x1f80;
-	assert_int_equal(io(b.cpu, KVM_SET_FPU, &f), 0);
-	assert_int_equal(io(b.cpu, KVM_GET_XSAVE, &x), 0);
+	assert_int_equal(box_io(b.cpu, KVM_SET_FPU, &f), 0);
+	assert_int_equal(box_io(b.cpu, KVM_GET_XSAVE, &x), 0);
 	assert_int_equal(((u8 *)x.region)[160 + 3 * 16 + 5], 0x77);
 	((u8 *)x.region)[160 + 3 * 16 + 5] = 0x66;
-	assert_int_equal(io(b.cpu, KVM_SET_XSAVE, &x), 0);
-	assert_int_equal(io(b.cpu, KVM_GET_FPU, &f), 0);
+	assert_int_equal(box_io(b.cpu, KVM_SET_XSAVE, &x), 0);
+	assert_int_equal(box_io(b.cpu, KVM_GET_FPU, &f), 0);
 	assert_int_equal(f.xmm[3][5], 0x66);
 	x.region[128] = 0xffff0000;    /* XSTATE_BV: unknown components   */
-	assert_int_equal(io(b.cpu, KVM_SET_XSAVE, &x), -EINVAL);
+	assert_int_equal(box_io(b.cpu, KVM_SET_XSAVE, &x), -EINVAL);
 	box_close(&b);
 }
 
@@ -684,11 +600,11 @@ static void memory_that_vanished_ends_the_run_with_efault(void **state)
 
 	(void)state;
 	munmap(b.mem + 0x3000, 4096);
-	assert_int_equal(run(&b), -EFAULT);
+	assert_int_equal(box_run(&b), -EFAULT);
 	assert_ptr_equal(mmap(b.mem + 0x3000, 4096, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
 			 b.mem + 0x3000);
-	assert_int_equal(run(&b), 0);
+	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
 	box_close(&b);
 }
