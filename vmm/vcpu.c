@@ -267,13 +267,18 @@ static void vcpu_loop(struct vcpu *v)
 
 /* --- the thread --- */
 
-/* Only the kick gets through; the process's signals are the main thread's. */
-static void vcpu_signals(void)
+/*
+ * Only the kick gets through; the process's signals are the main thread's.
+ * A provider that can be kicked without gets none at all: it may be in
+ * translated code, where the stack pointer is the guest's.
+ */
+static void vcpu_signals(const struct vcpu *v)
 {
 	sigset_t set;
 
 	sigfillset(&set);
-	sigdelset(&set, KICK_SIGNAL);
+	if (!v->kvm.vm->ops->kick)
+		sigdelset(&set, KICK_SIGNAL);
 	pthread_sigmask(SIG_SETMASK, &set, NULL);
 }
 
@@ -282,7 +287,7 @@ static void *vcpu_thread(void *opaque)
 	struct vcpu *v = opaque;
 	char name[16];
 
-	vcpu_signals();
+	vcpu_signals(v);
 	snprintf(name, sizeof(name), "CPU %u/KVM", v->index);
 	pthread_setname_np(pthread_self(), name);
 	v->tid = gettid();
@@ -297,7 +302,8 @@ static void on_kick(int sig)
 
 int vcpu_start(struct vcpu *v, struct err *e)
 {
-	struct sigaction sa = { .sa_handler = on_kick };
+	struct sigaction sa = { .sa_handler = on_kick,
+				.sa_flags = SA_ONSTACK };
 	int rc;
 
 	SCOPED_LOCK(&v->lock);
@@ -359,7 +365,8 @@ static void vcpu_nudge(struct vcpu *v)
 	if (vcpu_is_current(v) || v->parked || !v->started)
 		return;
 	kvm_vcpu_kick(&v->kvm);
-	pthread_kill(v->thread, KICK_SIGNAL);
+	if (!v->kvm.vm->ops->kick)
+		pthread_kill(v->thread, KICK_SIGNAL);
 }
 
 void vcpu_destroy(struct vcpu *v)
