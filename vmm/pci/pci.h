@@ -180,6 +180,12 @@ static inline unsigned pci_intx_gsi(unsigned slot, unsigned pin)
 	return PCI_GSI_BASE + ((slot + pin) % PCI_GSIS);
 }
 
+/* --- pci_text.c --- */
+/* A class's `describe`: the lines info qtree adds for a PCI device. [loop] */
+void pci_dev_describe(struct device *d, struct strbuf *out);
+/* What info pci prints. [loop] */
+void pci_bus_describe(struct pci_bus *b, struct strbuf *out);
+
 /* --- pci_host.c --- */
 struct pci_bus *pci_host_bus(struct device *host);   /* of a "pci-host" */
 

@@ -232,6 +232,7 @@ const struct device_class mch_class = {
 	.realize   = bridge_realize,
 	.reset     = bridge_reset,
 	.unrealize = bridge_unrealize,
+	.describe  = pci_dev_describe,
 };
 
 static const struct pci_class lpc_pci = {
@@ -257,4 +258,5 @@ const struct device_class ich9_lpc_class = {
 	.realize   = bridge_realize,
 	.reset     = bridge_reset,
 	.unrealize = bridge_unrealize,
+	.describe  = pci_dev_describe,
 };
