@@ -1,6 +1,7 @@
 # make bench: measurements, each a table on stdout and in $(O)/bench/.
 
 BENCH      := $(O)/tests/bench
+BOOT_DIR   ?= $(O)/boot
 BENCH_N    ?= 20
 
 $(BENCH)/startup_guest.elf: tests/bench/startup_guest.S
@@ -19,3 +20,26 @@ bench-startup: all $(BENCH)/startup $(BENCH)/startup_floor $(BENCH)/startup_gues
 	    $(BENCH)/startup_guest.elf | tee $(O)/bench/startup.txt
 
 bench: bench-startup ## measure; tables in the build folder
+
+# --- guest programs beside QEMU's TCG ------------------------------------------
+LOADS ?=
+$(BENCH)/guestbench: tests/bench/guestbench.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -D_GNU_SOURCE -static -pthread \
+	    -o $@ $< -lm
+
+$(BENCH)/guests.gz: $(BENCH)/guestbench tests/bench/guestbench-init $(BOOT_DIR)/busybox
+	$(Q)rm -rf $(BENCH)/root && mkdir -p $(BENCH)/root/bin
+	$(Q)cp $(BOOT_DIR)/busybox $(BENCH)/guestbench $(BENCH)/root/bin/
+	$(Q)cp tests/bench/guestbench-init $(BENCH)/root/init
+	$(Q)chmod 755 $(BENCH)/root/init $(BENCH)/root/bin/*
+	$(Q)cd $(BENCH)/root && find . | cpio --quiet -o -H newc -R 0:0 | \
+	    gzip -1n >$(abspath $@)
+
+.PHONY: bench-guests
+bench-guests: all boot-files $(BENCH)/guests.gz
+	@mkdir -p $(O)/bench
+	$(Q)python3 tests/bench/guests.py $(O)/mote $(BOOT_DIR) \
+	    $(BENCH)/guests.gz $(BENCH)/guestbench $(O)/bench/guests.txt $(LOADS)
+
+bench: bench-guests
