@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: MIT
+/* Unit test: tcg-plugin/x86/walk.c and the slow paths of mmu.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+
+#include "tcg-plugin/provider_priv.h"
+#include "tcg-plugin/x86/sys.h"
+#include "tcg-plugin/x86/walk.h"
+
+enum { P = 1, W = 2, U = 4, A = 0x20, D = 0x40, PS = 0x80, RAM = 1 << 20,
+       T1 = 0x1000, T2 = 0x2000, T3 = 0x3000, T4 = 0x4000, T5 = 0x5000,
+       DATA = 0x9000 };
+#define NX (1ull << 63)
+
+static struct tcg_vm vm;
+static struct tcg_vcpu *vcpu;
+static u8 *ram;
+
+static void put(gpa_t at, u64 v)
+{
+	memcpy(ram + at, &v, sizeof(v));
+}
+
+static u64 get(gpa_t at)
+{
+	u64 v;
+
+	memcpy(&v, ram + at, sizeof(v));
+	return v;
+}
+
+static void *map(size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_ptr_not_equal(p, MAP_FAILED);
+	return p;
+}
+
+static int setup(void **state)
+{
+	struct kvm_userspace_memory_region r = { .memory_size = RAM };
+	struct mem_retired old;
+	struct x86_cpu *c;
+
+	(void)state;
+	memset(&vm, 0, sizeof(vm));
+	ram = map(RAM);
+	r.userspace_addr = (u64)(uintptr_t)ram;
+	assert_int_equal(mem_map_init(&vm.mem), 0);
+	assert_int_equal(mem_map_set(&vm.mem, &r, &old), 0);
+	mem_retired_free(&old);
+	assert_int_equal(code_cache_init(&vm.code, MiB), 0);
+	lock_init(&vm.rmw, "test");
+	vcpu = map(sizeof(*vcpu));
+	vcpu->vm = vcpu->cpu.vm = &vm;
+	c = &vcpu->cpu;
+	c->cr0 = CR0_PE | CR0_PG | CR0_WP;
+	c->cr4 = CR4_PAE;
+	c->efer = EFER_LME | EFER_LMA | EFER_NXE;
+	c->mode = MODE_LONG;
+	c->phys_mask = (1ull << 40) - 1;
+	c->has_1g = true;
+	c->cr3 = T1;
+	mmu_flush(c);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	code_cache_fini(&vm.code);
+	mem_map_fini(&vm.mem);
+	munmap(ram, RAM);
+	munmap(vcpu, sizeof(*vcpu));
+	return 0;
+}
+
+/* Map linear 0x8000000000 (slot 1 of the top) down to DATA by 4 KiB pages. */
+#define LA 0x8000000123ull
+
+static void map4k(u64 top, u64 leaf)
+{
+	put(T1 + 8, T2 | top);
+	put(T2, T3 | top);
+	put(T3, T4 | top);
+	put(T4, DATA | leaf);
+}
+
+static u32 walk(gva_t la, u32 access)
+{
+	struct walk w;
+	u32 bad = x86_walk(&vcpu->cpu, la, access, &w);
+
+	return bad ? bad & ~WALK_FAULT : 0x1000;
+}
+
+static u32 reach(gva_t la, u32 access, gpa_t *pa)
+{
+	struct walk w;
+	u32 bad = x86_walk(&vcpu->cpu, la, access, &w);
+
+	*pa = w.pa;
+	return bad;
+}
+
+/* --- shapes --------------------------------------------------------------- */
+
+static void four_levels_lead_to_a_4k_page(void **state)
+{
+	gpa_t pa;
+
+	(void)state;
+	map4k(P | W | U, P | W | U);
+	assert_int_equal(reach(LA, 0, &pa), 0);
+	assert_int_equal(pa, DATA + 0x123);
+}
+
+static void two_mebibyte_and_one_gibibyte_leaves(void **state)
+{
+	gpa_t pa;
+
+	(void)state;
+	put(T1 + 8, T2 | P | W);
+	put(T2, T3 | P | W);
+	put(T3, 0x40000000 | P | W | PS);
+	assert_int_equal(reach(0x8000012345, 0, &pa), 0);
+	assert_int_equal(pa, 0x40012345);
+	put(T2, 0x80000000 | P | W | PS);
+	assert_int_equal(reach(0x8012345678, 0, &pa), 0);
+	assert_int_equal(pa, 0x92345678);
+	vcpu->cpu.has_1g = false;
+	assert_int_equal(walk(0x8012345678, 0), PF_P | PF_RSVD);
+}
+
+static void five_levels_with_la57(void **state)
+{
+	gpa_t pa;
+
+	(void)state;
+	vcpu->cpu.cr4 |= CR4_LA57;
+	vcpu->cpu.cr3 = T5;
+	put(T5 + 3 * 8, T1 | P | W);
+	map4k(P | W, P | W);
+	assert_int_equal(reach(3ull << 48 | LA, 0, &pa), 0);
+	assert_int_equal(pa, DATA + 0x123);
+	assert_int_equal(walk(LA, 0), 0);
+}
+
+static void legacy_paging_with_4k_and_4m_pages(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+	gpa_t pa;
+
+	(void)state;
+	c->efer = 0;
+	c->mode = MODE_PROT;
+	c->cr4 = CR4_PSE;
+	*(u32 *)(ram + T1 + 4) = T2 | P | W | U;
+	*(u32 *)(ram + T2 + 2 * 4) = DATA | P | W | U;
+	assert_int_equal(reach(0x402fff, PF_W | PF_U, &pa), 0);
+	assert_int_equal(pa, DATA + 0xfff);
+	assert_int_equal(*(u32 *)(ram + T1 + 4), T2 | P | W | U | A);
+	assert_int_equal(*(u32 *)(ram + T2 + 8), DATA | P | W | U | A | D);
+	/* 4 MiB, physical bits 32-39 in bits 13-20 */
+	*(u32 *)(ram + T1 + 8) = 0x00c00000 | 5 << 13 | P | W | PS;
+	assert_int_equal(reach(0x812345, 0, &pa), 0);
+	assert_int_equal(pa, 0x500c12345);
+	*(u32 *)(ram + T1 + 8) |= BIT(21);
+	assert_int_equal(walk(0x812345, 0), PF_P | PF_RSVD);
+	c->cr4 = 0;                    /* PSE off: PS means nothing       */
+	*(u32 *)(ram + T1 + 8) = T2 | P | W | PS;
+	assert_int_equal(reach(0x802004, 0, &pa), 0);
+	assert_int_equal(pa, DATA + 4);
+}
+
+static void pae_has_four_pointers_at_the_top(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+	gpa_t pa;
+
+	(void)state;
+	c->efer = EFER_NXE;
+	c->mode = MODE_PROT;
+	c->cr3 = T1 + 0x20;
+	put(T1 + 0x20 + 3 * 8, T2 | P);
+	put(T2, T3 | P | W);
+	put(T3 + 8, DATA | P | W | NX);
+	assert_int_equal(reach(0xc0001010, PF_W, &pa), 0);
+	assert_int_equal(pa, DATA + 0x10);
+	assert_int_equal(get(T1 + 0x38), T2 | P);      /* no A bit there  */
+	assert_int_equal(walk(0xc0001010, PF_I), PF_P | PF_I);
+	assert_int_equal(walk(0x1010, 0), 0);
+}
+
+static void without_paging_linear_is_physical(void **state)
+{
+	gpa_t pa;
+
+	(void)state;
+	vcpu->cpu.cr0 = CR0_PE;
+	assert_int_equal(reach(0xfee01234, PF_W, &pa), 0);
+	assert_int_equal(pa, 0xfee01234);
+}
+
+/* --- rights --------------------------------------------------------------- */
+
+static void rights_are_those_of_all_levels_together(void **state)
+{
+	(void)state;
+	map4k(P | W | U, P);
+	assert_int_equal(walk(LA, PF_U), PF_P | PF_U);
+	map4k(P | U, P | W | U);
+	assert_int_equal(walk(LA, PF_U), 0x1000);
+	assert_int_equal(walk(LA, PF_U | PF_W), PF_P | PF_U | PF_W);
+	assert_int_equal(walk(LA, PF_W), PF_P | PF_W);
+	vcpu->cpu.cr0 &= ~(u64)CR0_WP;
+	assert_int_equal(walk(LA, PF_W), 0x1000);
+	assert_int_equal(walk(LA, PF_U | PF_W), PF_P | PF_U | PF_W);
+}
+
+static void nx_smep_and_smap(void **state)
+{
+	(void)state;
+	map4k(P | W | U, P | W | U | NX);
+	assert_int_equal(walk(LA, PF_I | PF_U), PF_P | PF_I | PF_U);
+	map4k(P | W | U, P | W | U);
+	assert_int_equal(walk(LA, PF_I), 0x1000);
+	vcpu->cpu.cr4 |= CR4_SMEP | CR4_SMAP;
+	assert_int_equal(walk(LA, PF_I), PF_P | PF_I);
+	assert_int_equal(walk(LA, PF_I | PF_U), 0x1000);
+	assert_int_equal(walk(LA, 0), PF_P);
+	assert_int_equal(walk(LA, PF_W), PF_P | PF_W);
+	assert_int_equal(walk(LA, WALK_AC), 0x1000);
+	assert_int_equal(walk(LA, PF_U), 0x1000);
+}
+
+static void the_i_bit_needs_nxe_or_smep(void **state)
+{
+	(void)state;
+	vcpu->cpu.efer &= ~(u64)EFER_NXE;
+	assert_int_equal(walk(LA, PF_I), 0);
+	vcpu->cpu.efer |= EFER_NXE;
+	assert_int_equal(walk(LA, PF_I), PF_I);
+}
+
+static void protection_keys(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+
+	(void)state;
+	map4k(P | W | U, P | W | U | 5ull << 59);
+	c->cr4 |= CR4_PKE;
+	c->pkru = 1u << 10;            /* key 5: access disabled          */
+	assert_int_equal(walk(LA, PF_U), PF_P | PF_U | PF_PK);
+	assert_int_equal(walk(LA, PF_I | PF_U), 0x1000);
+	c->pkru = 2u << 10;            /* write disabled                  */
+	assert_int_equal(walk(LA, PF_U), 0x1000);
+	assert_int_equal(walk(LA, PF_U | PF_W), PF_P | PF_U | PF_W | PF_PK);
+	assert_int_equal(walk(LA, PF_W), PF_P | PF_W | PF_PK);
+	c->cr0 &= ~(u64)CR0_WP;
+	assert_int_equal(walk(LA, PF_W), 0x1000);
+}
+
+static void reserved_bits_fault_at_every_level(void **state)
+{
+	(void)state;
+	map4k(P | W | U, P | W | U | 1ull << 45);
+	assert_int_equal(walk(LA, 0), PF_P | PF_RSVD);
+	map4k(P | W | U, P | W | U);
+	put(T1 + 8, T2 | P | W | U | PS);
+	assert_int_equal(walk(LA, PF_U), PF_P | PF_RSVD | PF_U);
+	map4k(P | W | U, P | W | U);
+	put(T3, 0x200000 | P | W | PS | 1 << 14);
+	assert_int_equal(walk(LA, 0), PF_P | PF_RSVD);
+	map4k(P | W | U, P | W | U | NX);
+	vcpu->cpu.efer &= ~(u64)EFER_NXE;
+	assert_int_equal(walk(LA, PF_W), PF_P | PF_RSVD | PF_W);
+}
+
+/* --- A and D -------------------------------------------------------------- */
+
+static void accessed_and_dirty_are_set_when_the_access_succeeds(void **state)
+{
+	(void)state;
+	map4k(P | W | U, P | U);
+	assert_int_equal(walk(LA, PF_W), PF_P | PF_W);
+	assert_int_equal(get(T4), DATA | P | U);       /* fault: untouched */
+	assert_int_equal(get(T1 + 8), T2 | P | W | U);
+	assert_int_equal(walk(LA, 0), 0x1000);
+	assert_int_equal(get(T1 + 8), T2 | P | W | U | A);
+	assert_int_equal(get(T4), DATA | P | U | A);
+	map4k(P | W | U, P | W | U);
+	assert_int_equal(walk(LA, PF_W), 0x1000);
+	assert_int_equal(get(T4), DATA | P | W | U | A | D);
+}
+
+static void a_debugger_s_look_leaves_no_trace(void **state)
+{
+	gpa_t pa;
+	u32 attr;
+
+	(void)state;
+	map4k(P | U, P | U);
+	assert_int_equal(mem_translate(&vcpu->cpu, LA, &pa, &attr), 0);
+	assert_int_equal(pa, DATA + 0x123);
+	assert_int_equal(attr, PF_U | PF_I);
+	assert_int_equal(get(T4), DATA | P | U);
+	assert_true(mem_translate(&vcpu->cpu, 1ull << 50, &pa, &attr) < 0);
+}
+
+static void tables_outside_ram_do_not_hurt(void **state)
+{
+	(void)state;
+	vcpu->cpu.cr3 = 0x7f00000000;
+	assert_int_equal(walk(LA, 0), PF_P | PF_RSVD);
+	vcpu->cpu.cr3 = T1;
+	put(T1 + 8, 0x3f00000000 | P | W | U);
+	assert_int_equal(walk(LA, 0), PF_P | PF_RSVD);
+}
+
+/* Random tables, random accesses: the walk ends, and never outside RAM. */
+static void random_tables_are_walked_safely(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+	u64 x = 88172645463325252ull;
+
+	(void)state;
+	for (unsigned i = 0; i < RAM / 8; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		put(i * 8, (x & 0x80000000000fffffull) | (x >> 60 ? P : 0));
+	}
+	for (unsigned i = 0; i < 200000; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		c->cr3 = x & 0xff000;
+		c->cr4 = (x >> 20 & 1 ? CR4_PAE : 0) |
+			 (x >> 21 & 1 ? CR4_PSE : 0) |
+			 (x >> 22 & 1 ? CR4_LA57 : 0);
+		c->efer = x >> 23 & 1 && c->cr4 & CR4_PAE
+			? EFER_LME | EFER_LMA | EFER_NXE : 0;
+		walk(x * 0x9e3779b97f4a7c15ull, x >> 24 & (PF_W | PF_U));
+	}
+}
+
+/* --- the soft TLB's filling ----------------------------------------------- */
+
+static void a_read_fills_reads_only_and_a_write_marks_the_page(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+	u32 v = 0;
+
+	(void)state;
+	map4k(P | W | U, P | W | U);
+	put(DATA + 0x123, 0x11223344);
+	mem_slow_read(c, LA, &v, 4, TLB_SUPER);
+	assert_int_equal(v, 0x11223344);
+	assert_non_null(tlb_lookup(&c->tlb, TLB_SUPER, TLB_READ, LA, 4));
+	assert_null(tlb_lookup(&c->tlb, TLB_SUPER, TLB_WRITE, LA, 4));
+	assert_int_equal(get(T4) & D, 0);
+	v = 0x55667788;
+	mem_slow_write(c, LA, &v, 4, TLB_SUPER);
+	assert_non_null(tlb_lookup(&c->tlb, TLB_SUPER, TLB_WRITE, LA, 4));
+	assert_int_equal(get(T4) & D, D);
+	assert_int_equal((u32)get(DATA + 0x123), 0x55667788);
+}
+
+static void a_fault_on_the_second_page_leaves_the_first_untouched(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+	u64 v = ~0ull;
+	bool faulted = false;
+
+	(void)state;
+	map4k(P | W | U, P | W | U);   /* the next page is not present    */
+	if (!sigsetjmp(c->unwind, 0))
+		mem_slow_write(c, 0x8000000ffc, &v, 8, TLB_SUPER);
+	else
+		faulted = true;
+	assert_true(faulted);
+	assert_int_equal(c->exc.vec, EXC_PF);
+	assert_int_equal(c->exc.err, PF_W);
+	assert_int_equal(get(DATA + 0xff8), 0);
+}
+
+static void a_code_page_gets_no_write_entry(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+	enum code_why why;
+	struct block *b;
+	u8 v = 0xcc;
+
+	(void)state;
+	map4k(P | W | U, P | W | U);
+	assert_null(code_begin(&vm.code, ram + DATA, 64, 64, &why));
+	code_page_protected(&vm.code, ram + DATA);
+	b = code_begin(&vm.code, ram + DATA, 64, 64, &why);
+	code_commit(&vm.code, b, 1, 16, 16);
+	mem_slow_write(c, 0x8000000800, &v, 1, TLB_SUPER);
+	assert_null(tlb_lookup(&c->tlb, TLB_SUPER, TLB_WRITE, LA, 1));
+	assert_null(mem_rmw_ptr(c, 0x8000000800, 1));
+	assert_int_equal(ram[DATA + 0x800], 0xcc);
+	assert_true(b->valid);
+	mem_slow_write(c, 0x8000000005, &v, 1, TLB_SUPER);
+	assert_false(b->valid);
+	mem_slow_write(c, 0x8000000005, &v, 1, TLB_SUPER);
+	assert_non_null(tlb_lookup(&c->tlb, TLB_SUPER, TLB_WRITE, LA, 1));
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(four_levels_lead_to_a_4k_page),
+		T(two_mebibyte_and_one_gibibyte_leaves),
+		T(five_levels_with_la57),
+		T(legacy_paging_with_4k_and_4m_pages),
+		T(pae_has_four_pointers_at_the_top),
+		T(without_paging_linear_is_physical),
+		T(rights_are_those_of_all_levels_together),
+		T(nx_smep_and_smap),
+		T(the_i_bit_needs_nxe_or_smep),
+		T(protection_keys),
+		T(reserved_bits_fault_at_every_level),
+		T(accessed_and_dirty_are_set_when_the_access_succeeds),
+		T(a_debugger_s_look_leaves_no_trace),
+		T(tables_outside_ram_do_not_hurt),
+		T(random_tables_are_walked_safely),
+		T(a_read_fills_reads_only_and_a_write_marks_the_page),
+		T(a_fault_on_the_second_page_leaves_the_first_untouched),
+		T(a_code_page_gets_no_write_entry),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
