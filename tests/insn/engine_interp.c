@@ -86,7 +86,7 @@ void *mem_span(struct x86_cpu *c, gva_t la, bool write, u64 *n)
 
 /* --- a CPU in 64-bit or compatibility user mode ------------------------------ */
 
-static void load_cpuid(struct x86_cpu *c)
+unsigned host_cpuid(struct kvm_cpuid_entry2 *e, unsigned max)
 {
 	static const u32 leaves[] = { 0, 1, 7, 0xd, 0x80000000, 0x80000001,
 				      0x80000007, 0x80000008 };
@@ -94,18 +94,22 @@ static void load_cpuid(struct x86_cpu *c)
 
 	for (unsigned k = 0; k < ARRAY_LEN(leaves); k++)
 		for (u32 sub = 0; sub < (leaves[k] == 0xd ? 10u : 1u); sub++) {
-			struct kvm_cpuid_entry2 *e = &c->cpuid[n];
-
-			if (!__get_cpuid_count(leaves[k], sub, &e->eax, &e->ebx,
-					       &e->ecx, &e->edx))
+			if (n == max || !__get_cpuid_count(leaves[k], sub,
+					&e[n].eax, &e[n].ebx, &e[n].ecx,
+					&e[n].edx))
 				continue;
-			e->function = leaves[k];
-			e->index = sub;
+			e[n].function = leaves[k];
+			e[n].index = sub;
 			if (leaves[k] == 7 || leaves[k] == 0xd)
-				e->flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
+				e[n].flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
 			n++;
 		}
-	c->ncpuid = n;
+	return n;
+}
+
+static void load_cpuid(struct x86_cpu *c)
+{
+	c->ncpuid = host_cpuid(c->cpuid, ARRAY_LEN(c->cpuid));
 	x86_cpuid_update(c);
 }
 

@@ -93,18 +93,17 @@ static void make_gates(void)
 
 /* --- set-up ------------------------------------------------------------------ */
 
+/* The host's features, as the native run sees them. */
 static int copy_cpuid(void)
 {
 	struct kvm_cpuid2 *id = calloc(1, sizeof(*id) +
-				       256 * sizeof(id->entries[0]));
+				       64 * sizeof(id->entries[0]));
 	int rc;
 
 	if (!id)
 		return -ENOMEM;
-	id->nent = 256;
-	rc = ask(v.sys, KVM_GET_SUPPORTED_CPUID, id);
-	if (rc >= 0)
-		rc = ask(v.cpu, KVM_SET_CPUID2, id);
+	id->nent = host_cpuid(id->entries, 64);
+	rc = ask(v.cpu, KVM_SET_CPUID2, id);
 	for (unsigned n = 0; n < id->nent; n++)
 		if (id->entries[n].function == 1)
 			v.xcr0 = id->entries[n].ecx >> 26 & 1;
@@ -218,8 +217,10 @@ static void set_sregs(const struct insn_case *k)
 		(v.xcr0 ? CR4_OSXSAVE : 0);
 	s.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
 	ask(v.cpu, KVM_SET_SREGS, &s);
-	if (v.xcr0)
+	if (v.xcr0 && ask(v.cpu, KVM_SET_XCRS, &x) < 0) {
+		x.xcrs[0].value = 3;
 		ask(v.cpu, KVM_SET_XCRS, &x);
+	}
 }
 
 static void set_regs(const struct insn_case *k)

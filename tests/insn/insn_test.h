@@ -79,7 +79,9 @@ struct engine {
 };
 extern const struct engine engine_interp, engine_jit, engine_tcg, engine_kvm;
 
-/* engine_interp.c: one CPU on a flat address space, without an MMU. */
+/* engine_interp.c: the host's CPUID leaves that matter; returns the count. */
+unsigned host_cpuid(struct kvm_cpuid_entry2 *e, unsigned max);
+/* One CPU on a flat address space, without an MMU. */
 struct x86_cpu *flat_cpu(void);
 int  flat_start(void);
 void flat_load(struct x86_cpu *c, const struct insn_case *k);
