@@ -27,8 +27,18 @@ static void put_str(struct readline *r, const char *z)
 
 static void put_times(struct readline *r, const char *z, unsigned times)
 {
-	while (times--)
-		put_str(r, z);
+	const size_t len = strlen(z);
+	char many[192];
+	size_t n = 0;
+
+	while (times--) {
+		memcpy(many + n, z, len);
+		n += len;
+		if (n + len > sizeof(many) || !times) {
+			put(r, many, n);
+			n = 0;
+		}
+	}
 }
 
 static void forget_shown(struct readline *r)
