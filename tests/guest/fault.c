@@ -66,12 +66,12 @@ static void build(void)
 extern void five_levels(u32 root);
 __asm__(".globl five_levels\nfive_levels:\n"
 	"push %rbx\n mov %edi, %ebx\n"
-	"pushq $0x38\n lea 1f(%rip), %rax\n push %rax\n lretq\n"
+	"pushq $0x08\n lea 1f(%rip), %rax\n push %rax\n lretq\n"
 	".code32\n1: mov %cr0, %eax\n and $0x7fffffff, %eax\n mov %eax, %cr0\n"
 	"mov %cr4, %eax\n or $0x1000, %eax\n mov %eax, %cr4\n"
 	"mov %ebx, %cr3\n"
 	"mov %cr0, %eax\n or $0x80000000, %eax\n mov %eax, %cr0\n"
-	"ljmp $8, $2f\n .code64\n2: pop %rbx\n ret\n");
+	"ljmp $0x10, $2f\n .code64\n2: pop %rbx\n ret\n");
 
 static void build(void)
 {
@@ -83,8 +83,6 @@ static void build(void)
 		say("no five-level paging here\n");
 		finish(0x20);
 	}
-	gdt[9] = descriptor(0, 0xfffff, 0x9b, 0xc);
-	gdt[7] = gdt[9];                       /* 0x38: behind a 16-byte TSS? */
 	top[0][0] = (ul)root | P | W | U;
 	root[window >> 39 & 511] = (ul)top[1] | P | W | U;
 	top[1][window >> 30 & 511] = (ul)directory | P | W | U;

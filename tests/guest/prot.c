@@ -103,9 +103,21 @@ static void int_80(ul v)
 	handlers[0x80] = 0;
 }
 
+/* What long mode and the hosts' emulators do not have. */
+static void bcd(void)
+{
+	u16 a = 0x0815, b = 0x0035, c = 0x0042;
+
+	__asm__ volatile("add $0x27, %%al; daa" : "+a"(a) :: "cc");
+	__asm__ volatile("add $0x39, %%al; aaa" : "+a"(b) :: "cc");
+	__asm__ volatile("sub $0x27, %%al; das" : "+a"(c) :: "cc");
+	say("daa %w aaa %w das %w\n", a, b, c);
+}
+
 void main(void)
 {
 	say("protected mode\n");
+	bcd();
 	report("divide by zero", try(divide, 0));
 	report("ud2", try(undefined, 0));
 	report("into", try(overflow, 0));

@@ -127,13 +127,14 @@ static void gdt_init(void)
 	const int wide = sizeof(ul) == 8;
 	const u32 code = wide ? 0xa : 0xc;
 
-	gdt[1] = descriptor(0, 0xfffff, 0x9b, code);
-	gdt[2] = descriptor(0, 0xfffff, 0x93, 0xc);
-	gdt[3] = descriptor(0, 0xfffff, 0xfb, 0xc);
-	gdt[4] = descriptor(0, 0xfffff, 0xf3, 0xc);
-	gdt[5] = descriptor(0, 0xfffff, 0xfb, 0xa);
-	gdt[6] = descriptor((u32)(ul)tss, sizeof(tss) - 1, 0x89, 0);
-	gdt[7] = 0;
+	gdt[SEL_CODE32 / 8] = descriptor(0, 0xfffff, 0x9b, 0xc);
+	gdt[SEL_KCODE / 8] = descriptor(0, 0xfffff, 0x9b, code);
+	gdt[SEL_KDATA / 8] = descriptor(0, 0xfffff, 0x93, 0xc);
+	gdt[SEL_UCODE32 / 8] = descriptor(0, 0xfffff, 0xfb, 0xc);
+	gdt[SEL_UDATA / 8] = descriptor(0, 0xfffff, 0xf3, 0xc);
+	gdt[SEL_UCODE / 8] = descriptor(0, 0xfffff, 0xfb, code);
+	gdt[SEL_TSS / 8] = descriptor((u32)(ul)tss, sizeof(tss) - 1, 0x89, 0);
+	gdt[SEL_TSS / 8 + 1] = 0;
 	load_gdt();
 	*(ul *)(tss + 4) = (ul)ring0_stack + sizeof(ring0_stack);
 	if (!wide)

@@ -17,9 +17,11 @@ typedef unsigned long long u64;
 typedef unsigned long      ul;         /* a register */
 
 enum {
-	SEL_KCODE = 0x08, SEL_KDATA = 0x10, SEL_UCODE32 = 0x18, SEL_UDATA = 0x20,
-	SEL_UCODE = sizeof(ul) == 8 ? 0x28 : 0x18, SEL_TSS = 0x30,
-	SEL_TEST = 0x40,               /* two free descriptors: 0x40, 0x48 */
+	/* Linux's layout: some hosts insist on it for system calls. */
+	SEL_CODE32 = 0x08, SEL_KCODE = 0x10, SEL_KDATA = 0x18,
+	SEL_UCODE32 = 0x20, SEL_UDATA = 0x28, SEL_UCODE = 0x30,
+	SEL_TSS = 0x40,                /* 16 bytes in long mode */
+	SEL_TEST = 0x50,               /* a free descriptor */
 };
 
 /* What the processor and the stubs pushed. */
@@ -42,7 +44,7 @@ extern void (*handlers[256])(struct frame *f);
 
 /* Run fn(arg): 0 it returned, 1 it trapped and `trap` says how. */
 int try(void (*fn)(ul), ul arg);
-/* The same in ring 3 on a stack of its own; fn may use int $0x80 to end. */
+/* The same in ring 3 on a stack of its own. */
 int user(void (*fn)(ul), ul arg);
 
 void putch(char c);

@@ -14,18 +14,21 @@ volatile ul ap_stack;
 static volatile u32 alive, go, finished, shared, calls[MAX + 1];
 static volatile u32 plain[MAX];
 
-/* Real mode at TRAMPOLINE:0, then protected mode with our GDT. */
+/* Real mode at TRAMPOLINE:0, then long mode with our tables. */
 __asm__(".code16\n.globl ap_code, ap_code_end\nap_code:\n"
 	"cli\n mov %cs, %ax\n mov %ax, %ds\n"
 	"lgdtl ap_gdtr - ap_code\n"
-	"mov %cr0, %eax\n or $1, %eax\n mov %eax, %cr0\n"
-	"ljmpl $8, $ap_start32\n"
+	"mov %cr4, %eax\n or $0x20, %eax\n mov %eax, %cr4\n"
+	"mov $pml4, %eax\n mov %eax, %cr3\n"
+	"mov $0xc0000080, %ecx\n rdmsr\n or $0x900, %eax\n wrmsr\n"
+	"mov %cr0, %eax\n or $0x80010001, %eax\n mov %eax, %cr0\n"
+	"ljmpl $0x10, $ap_start64\n"
 	".align 4\nap_gdtr: .word 95\n .long gdt\n"
 	"ap_code_end:\n"
-	".code32\nap_start32:\n"
-	"mov $0x10, %eax\n mov %eax, %ds\n mov %eax, %es\n mov %eax, %ss\n"
+	".code64\nap_start64:\n"
+	"mov $0x18, %eax\n mov %eax, %ds\n mov %eax, %es\n mov %eax, %ss\n"
 	"mov %eax, %fs\n mov %eax, %gs\n"
-	"mov ap_stack, %esp\n call ap_main\n 1: cli\n hlt\n jmp 1b\n");
+	"mov ap_stack, %rsp\n call ap_main\n 1: cli\n hlt\n jmp 1b\n");
 
 static void apic_write(u32 reg, u32 v) { mmio_write(LAPIC + reg, v); }
 static u32 apic_id(void) { return mmio_read(LAPIC + ID) >> 24; }
@@ -44,7 +47,7 @@ static void on_call(struct frame *f)
 	apic_write(EOI, 0);
 }
 
-struct pointer { u16 limit; u32 base; } __attribute__((packed));
+struct pointer { u16 limit; ul base; } __attribute__((packed));
 static struct pointer idtr;
 
 void ap_main(void);
@@ -69,31 +72,31 @@ void ap_main(void)
 		__asm__ volatile("sti; hlt");
 }
 
-/* How many processors there are: all get an INIT and a start-up IPI. */
 static void start(u32 id)
 {
 	u32 before = alive;
 
-	ap_stack = (ul)ap_stacks[id] + sizeof(ap_stacks[id]);
+	ap_stack = (ul)ap_stacks[id] + sizeof(ap_stacks[id]) - 8;
 	ipi(id, 0x4500);
 	ipi(id, 0x600 | TRAMPOLINE >> 12);
-	for (u32 i = 0; i < 2000000 && alive == before; i++)
+	while (alive == before)
 		__asm__ volatile("pause");
 	/* A second one must do nothing. */
 	ipi(id, 0x600 | TRAMPOLINE >> 12);
 }
 
+/* "cpus=N" on the command line. */
 static u32 count_cpus(void)
 {
-	u32 n = 1;
+	extern u32 multiboot_info;
+	const char *p = (const char *)(ul)((u32 *)(ul)multiboot_info)[4];
+	u32 n = 2;
 
-	for (u32 id = 1; id < MAX; id++) {
-		start(id);
-		if (alive != n)
-			break;
-		n++;
-	}
-	return n;
+	for (; *p; p++)
+		if (p[0] == 'c' && p[1] == 'p' && p[2] == 'u' && p[3] == 's' &&
+		    p[4] == '=')
+			n = p[5] - '0';
+	return n > MAX ? MAX : n;
 }
 
 void main(void)
@@ -107,7 +110,9 @@ void main(void)
 	handlers[0x70] = on_call;
 	apic_write(SVR, 0x1ff);
 	n = count_cpus();
-	say("processors: %d\n", (int)n);
+	for (u32 id = 1; id < n; id++)
+		start(id);
+	say("processors: %d\n", (int)alive + 1);
 	go = 1;
 	for (u32 i = 0; i < ROUNDS; i++)
 		__sync_fetch_and_add(&shared, 1);
