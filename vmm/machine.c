@@ -44,6 +44,22 @@ static void env_msi(void *opaque, u64 addr, u32 data)
 	kvm_vm_msi(&vm->kvm, addr, data);
 }
 
+static int env_ioeventfd(void *opaque, int efd, bool pio, u64 addr,
+			 unsigned len, bool assign)
+{
+	struct vm *vm = opaque;
+
+	return kvm_vm_ioeventfd(&vm->kvm, efd, pio, addr, len, false, 0,
+				assign);
+}
+
+static int env_irqfd(void *opaque, int efd, unsigned gsi, bool assign)
+{
+	struct vm *vm = opaque;
+
+	return kvm_vm_irqfd(&vm->kvm, efd, gsi, assign);
+}
+
 static void env_request(void *opaque, unsigned request, int code)
 {
 	vm_request(opaque, (enum vm_request)request, code);
@@ -71,6 +87,7 @@ static void fill_env(struct vm *vm)
 		.loop = vm->loop, .clock = &vm->clock,
 		.gsi = env_gsi,
 		.msi = { .send = env_msi, .opaque = vm },
+		.ioeventfd = env_ioeventfd, .irqfd = env_irqfd,
 		.request = env_request,
 		.find_chardev = env_find_chardev,
 		.find_backend = env_find_backend,

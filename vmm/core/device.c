@@ -175,6 +175,7 @@ static int set_value(struct device *d, const struct device_prop *p,
 	case PROP_CHARDEV:
 	case PROP_NETDEV:
 	case PROP_DRIVE:
+	case PROP_IOTHREAD:
 		return set_backend(d, p, value, e);
 	default:
 		return set_int(d, p, value, e);
@@ -218,6 +219,7 @@ int device_get_prop(struct device *d, const char *name, struct strbuf *out)
 	case PROP_CHARDEV:
 	case PROP_NETDEV:
 	case PROP_DRIVE:
+	case PROP_IOTHREAD:
 		text = d->prop_text[p - d->class->props];
 		strbuf_addstr(out, text ? text : "");
 		break;

@@ -34,6 +34,7 @@ enum prop_type {
 	PROP_STR,                      /* char *, owned by the device      */
 	PROP_CHARDEV,                  /* struct chardev *, by id          */
 	PROP_NETDEV, PROP_DRIVE,       /* void *, resolved by their rooms  */
+	PROP_IOTHREAD,                 /* struct iothread *, by id         */
 	PROP_ENUM,                     /* u32 index into enum_names        */
 };
 
@@ -77,6 +78,7 @@ struct device_class {
 	bool user_creatable;           /* -device may name it               */
 	bool hotplug;
 	const void *pci;               /* struct pci_class * for bus "PCI"  */
+	const void *virtio;            /* struct virtio_class *, or NULL    */
 
 	int  (*realize)(struct device *d, struct err *e);  /* [loop] NULL ok */
 	void (*reset)(struct device *d);       /* [loop] vCPUs parked       */
@@ -99,6 +101,13 @@ struct device_env {
 	struct pci_bus *pci;           /* root bus; NULL: none (yet)       */
 	struct irq_line (*gsi)(void *opaque, unsigned n); /* a GSI's wire   */
 	struct msi_sink msi;
+	/* A guest's write to `addr` signals `efd` instead of reaching the bus
+	 * (len 0: of any length), or no longer.  NULL: no such thing.  0 or
+	 * -errno. [vcpu, loop] */
+	int (*ioeventfd)(void *opaque, int efd, bool pio, u64 addr,
+			 unsigned len, bool assign);
+	/* `efd` raises that GSI; for back ends that signal by themselves. */
+	int (*irqfd)(void *opaque, int efd, unsigned gsi, bool assign);
 	/* Ask the VM to end or change; never blocks. [any] */
 	void (*request)(void *opaque, unsigned request, int code);
 	/* Find a back end by id, NULL if absent. [loop] */
