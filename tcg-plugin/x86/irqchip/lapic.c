@@ -433,15 +433,13 @@ static void do_eoi(struct lapic *l)
 		ioapic_eoi(l->ic, vec);
 }
 
+/* ICR and ICR2 are written by their own vCPU only: no lock on the way out. */
 static void do_icr(struct lapic *l, u32 icr)
 {
-	u32 dest;
+	u32 dest = *lapic_reg(l, APIC_ICR2);
 
-	lock_take(&l->lock);
 	icr &= ~BIT(12);               /* delivery status: always idle */
 	put(l, APIC_ICR, icr);
-	dest = *lapic_reg(l, APIC_ICR2);
-	lock_drop(&l->lock);
 	apic_send_icr(l, icr, lapic_x2(l) ? dest : dest >> 24);
 }
 
@@ -560,9 +558,7 @@ int lapic_rdmsr(struct lapic *l, u32 msr, u64 *val)
 
 static int x2_icr(struct lapic *l, u64 val)
 {
-	lock_take(&l->lock);
 	put(l, APIC_ICR2, val >> 32);
-	lock_drop(&l->lock);
 	do_icr(l, (u32)val);
 	return 0;
 }

@@ -54,9 +54,10 @@ void lapic_timer_start(struct lapic *l, u32 first_count)
 	u32 initial = *lapic_reg(l, APIC_TMICT);
 	s64 now;
 
-	lapic_timer_stop(l);
-	if (!initial || mode(l) == LVTT_TSCDEADLINE)
+	if (!initial || mode(l) == LVTT_TSCDEADLINE) {
+		lapic_timer_stop(l);
 		return;
+	}
 	if (!first_count || first_count > initial)
 		first_count = initial;
 	l->timer_period = (s64)initial * divisor(l);
@@ -102,15 +103,17 @@ void lapic_timer_set_deadline(struct lapic *l, u64 tsc)
 {
 	s64 ns;
 
-	lapic_timer_stop(l);
 	l->tsc_deadline = tsc;
-	if (!tsc)
-		return;
-	ns = tsc_distance(l, tsc);
-	if (ns > 0) {
-		arm(l, ic_now() + ns);
+	if (!tsc) {
+		lapic_timer_stop(l);
 		return;
 	}
+	ns = tsc_distance(l, tsc);
+	if (ns > 0) {
+		arm(l, ic_now() + ns);  /* moves it when it was armed */
+		return;
+	}
+	lapic_timer_stop(l);
 	l->tsc_deadline = 0;
 	deliver(l);
 }
