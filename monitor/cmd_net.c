@@ -49,7 +49,8 @@ const struct mon_cmd mon_net_cmds[] = {
 		.name    = "hostfwd_add",
 		.args    = "arg1:string arg2:string?",
 		.params  = "[netdev_id] "
-			   "[tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport",
+			   "[tcp|udp]:[hostaddr]:hostport-[guestaddr]:"
+			   "guestport",
 		.help    = "forward a host port to the guest",
 		.doc     = "Of user networking.",
 		.example = "hostfwd_add tcp::2222-:22",

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- output --- */
 
@@ -366,6 +367,7 @@ void monitors_init(struct monitors *s, struct vm *vm)
 	memset(s, 0, sizeof(*s));
 	s->vm = vm;
 	list_init(&s->list);
+	list_init(&s->fds);
 	lock_init(&s->lock, "monitors");
 	pthread_cond_init(&s->done, NULL);
 	s->fmt_kind = 'x';
@@ -374,6 +376,9 @@ void monitors_init(struct monitors *s, struct vm *vm)
 
 void monitors_fini(struct monitors *s)
 {
+	while (!list_empty(&s->fds))
+		close(mon_fd_take(s, list_entry(s->fds.next, struct mon_fd,
+						node)->name));
 	pthread_cond_destroy(&s->done);
 	lock_fini(&s->lock);
 }

@@ -35,7 +35,7 @@ enum {
 	MON_OUT_MAX    = 64 << 20,     /* bytes of one command's output    */
 };
 
-/* --- one row per command ------------------------------------------------- */
+/* --- one row per command --- */
 
 enum mon_when {
 	MON_ANYTIME = 0,               /* reads only; on the monitor thread */
@@ -98,7 +98,7 @@ const struct mon_cmd **mon_sorted(const struct mon_cmd *const *groups,
 /* run() of rows with `needs`. */
 void mon_not_yet(struct mon *m, const struct mon_arg *a);
 
-/* --- parsing (parse.c) ---------------------------------------------------- */
+/* --- parsing (parse.c) --- */
 
 struct mon_call {
 	const struct mon_cmd *cmd;
@@ -126,7 +126,7 @@ struct mon_decl {
 /* Read one and move on; false at the end. */
 bool mon_decl_next(const char **args, struct mon_decl *d);
 
-/* --- what a command may use ------------------------------------------------ */
+/* --- what a command may use --- */
 
 void mon_printf(struct mon *m, const char *fmt, ...) PRINTF(2, 3);
 void mon_puts(struct mon *m, const char *text);
@@ -172,7 +172,7 @@ struct mon_mark {
 	enum chardev_event ev;
 };
 
-/* --- a monitor (mon.c, thread.c) ------------------------------------------- */
+/* --- a monitor (mon.c, thread.c) --- */
 
 struct mon {
 	struct monitors *mons;
@@ -201,19 +201,29 @@ struct mon {
 	struct request *request;       /* while busy                       */
 };
 
+struct mon_fd {                        /* kept by getfd */
+	struct list node;
+	char *name;
+	int fd;
+};
+
 struct monitors {
 	struct vm *vm;
 	struct loop *loop;             /* NULL: no client, no thread       */
 	pthread_t thread;
 	bool started;                  /* the thread                       */
 	struct list list;              /* struct mon                       */
-	struct lock lock;              /* guards stopping and requests     */
+	struct list fds;               /* struct mon_fd                    */
+	struct lock lock;              /* guards fds, stopping, requests   */
 	pthread_cond_t done;
 	_Atomic bool stopping;
 	/* The sticky /fmt is one for all monitors. */
 	_Atomic char fmt_kind;
 	_Atomic int fmt_size;
 };
+
+/* A descriptor kept by getfd, the caller's from now on; -ENOENT. [any] */
+int  mon_fd_take(struct monitors *s, const char *name);
 
 void mon_init(struct mon *m, struct monitors *s);
 void mon_fini(struct mon *m);

@@ -250,8 +250,8 @@ static bool arg_int(struct parser *x, const struct mon_decl *d, unsigned i)
 		return false;
 	a->given = true;
 	if (strcmp(d->kind, "long") && strcmp(d->kind, "mib") && a->num >> 32) {
-		mon_printf(x->m, "'%s' has failed: integer is for 32-bit values\n",
-			   x->cmd->name);
+		mon_printf(x->m, "'%s' has failed: integer is for 32-bit "
+			   "values\n", x->cmd->name);
 		return false;
 	}
 	if (!strcmp(d->kind, "mib")) {

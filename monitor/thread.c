@@ -28,7 +28,7 @@ enum {
 	OUT_KEEP = 1 << 20,            /* a larger empty buffer is given up */
 };
 
-/* --- to the main loop and back ------------------------------------------- */
+/* --- to the main loop and back --- */
 
 /*
  * A request belongs to who holds it: the waiter until the main loop starts it
@@ -157,7 +157,7 @@ static void request_back(void *opaque)
 	visit(m);
 }
 
-/* --- the client's side, on the chardev's loop ------------------------------ */
+/* --- the client's side, on the chardev's loop --- */
 
 static void poke(struct mon *m)
 {
@@ -230,7 +230,7 @@ static const struct chardev_fe_ops fe_ops = {
 	.event    = fe_event,
 };
 
-/* --- the monitor's side, on its thread -------------------------------------- */
+/* --- the monitor's side, on its thread --- */
 
 static size_t out_pending(const struct mon *m)
 {
@@ -430,7 +430,7 @@ static const struct readline_ops rl_ops = {
 	.complete = rl_complete,
 };
 
-/* --- life --------------------------------------------------------------------- */
+/* --- life --- */
 
 static void mon_destroy(struct mon *m)
 {

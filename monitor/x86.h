@@ -33,7 +33,7 @@ struct x86_xsave_offsets {             /* 0: not there */
 void x86_print_regs(struct strbuf *out, const struct x86_regs *r,
 		    const struct x86_xsave_offsets *o);
 void x86_print_lapic(struct strbuf *out, unsigned cpu,
-		     const struct kvm_lapic_state *l);
+		     const struct kvm_lapic_state *l, bool x2apic);
 void x86_print_ioapic(struct strbuf *out, const struct kvm_ioapic_state *s);
 void x86_print_pic(struct strbuf *out, unsigned n,
 		   const struct kvm_pic_state *s);

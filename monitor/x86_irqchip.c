@@ -91,6 +91,18 @@ static void put_mask(struct strbuf *out, u32 mask, unsigned bits)
 		strbuf_addc(out, mask >> bits & 1 ? '1' : '0');
 }
 
+/* In x2APIC mode the whole of ICR2 is the target, by cluster if logical. */
+static void put_x2apic_target(struct strbuf *out, u32 dest, bool logical)
+{
+	if (!logical) {
+		strbuf_addf(out, " cpu %u", dest);
+	} else {
+		strbuf_addf(out, " cluster %u mask ", dest >> 16);
+		put_mask(out, dest & 0xffff, 16);
+	}
+	strbuf_addstr(out, " (X2APIC ID)");
+}
+
 static void put_icr_target(struct strbuf *out, const struct kvm_lapic_state *l,
 			   bool logical)
 {
@@ -109,7 +121,8 @@ static void put_icr_target(struct strbuf *out, const struct kvm_lapic_state *l,
 	}
 }
 
-static void put_icr(struct strbuf *out, const struct kvm_lapic_state *l)
+static void put_icr(struct strbuf *out, const struct kvm_lapic_state *l,
+		    bool x2apic)
 {
 	static const char *const shorthand[] = {
 		"no-shorthand", "self", "all-self", "all",
@@ -122,7 +135,9 @@ static void put_icr(struct strbuf *out, const struct kvm_lapic_state *l)
 		    v & BIT(15) ? "level" : "edge",
 		    v & BIT(14) ? "assert" : "de-assert", shorthand[to]);
 	strbuf_addf(out, "ICR2\t 0x%08x", apic_reg(l, APIC_ICR2));
-	if (!to)
+	if (!to && x2apic)
+		put_x2apic_target(out, apic_reg(l, APIC_ICR2), v & BIT(11));
+	else if (!to)
 		put_icr_target(out, l, v & BIT(11));
 	strbuf_addc(out, '\n');
 }
@@ -144,10 +159,11 @@ static void put_vectors(struct strbuf *out, const struct kvm_lapic_state *l,
 }
 
 void x86_print_lapic(struct strbuf *out, unsigned cpu,
-		     const struct kvm_lapic_state *l)
+		     const struct kvm_lapic_state *l, bool x2apic)
 {
 	u32 svr = apic_reg(l, APIC_SVR), dcr = apic_reg(l, APIC_TDCR);
-	u32 ldr = apic_reg(l, APIC_LDR) >> 24, dfr = apic_reg(l, APIC_DFR) >> 28;
+	u32 ldr = apic_reg(l, APIC_LDR) >> 24;
+	u32 dfr = apic_reg(l, APIC_DFR) >> 28;
 	unsigned shift = ((dcr & 3) | (dcr >> 1 & 4)) + 1;
 
 	strbuf_addf(out, "dumping local APIC state for CPU %-2u\n\n", cpu);
@@ -163,7 +179,7 @@ void x86_print_lapic(struct strbuf *out, unsigned cpu,
 	strbuf_addf(out, "SPIV\t 0x%08x APIC %s, focus=%s, spurious vec %u\n",
 		    svr, svr & BIT(8) ? "enabled" : "disabled",
 		    svr & BIT(9) ? "on" : "off", svr & 0xff);
-	put_icr(out, l);
+	put_icr(out, l, x2apic);
 	strbuf_addf(out, "ESR\t 0x%08x\n", apic_reg(l, APIC_ESR));
 	put_vectors(out, l, "ISR", APIC_ISR);
 	put_vectors(out, l, "IRR", APIC_IRR);
@@ -175,15 +191,21 @@ void x86_print_lapic(struct strbuf *out, unsigned cpu,
 	strbuf_addf(out, " PPR 0x%02x\n", apic_reg(l, APIC_PPR) & 0xff);
 }
 
+enum { APIC_BASE_X2APIC = BIT(10) };
+
 struct get_lapic {
 	struct kvm_lapic_state state;
+	bool x2apic;
 	int rc;
 };
 
 static void get_lapic(struct vcpu *v, void *opaque)
 {
 	struct get_lapic *g = opaque;
+	struct kvm_sregs s = { .apic_base = 0 };
 
+	kvm_vcpu_ioctl(&v->kvm, KVM_GET_SREGS, &s);
+	g->x2apic = s.apic_base & APIC_BASE_X2APIC;
 	g->rc = kvm_vcpu_ioctl(&v->kvm, KVM_GET_LAPIC, &g->state);
 }
 
@@ -205,7 +227,7 @@ void mon_x86_info_lapic(struct mon *m, const struct mon_arg *a)
 		mon_puts(m, "local apic state not available\n");
 		return;
 	}
-	x86_print_lapic(&out, v->index, &g.state);
+	x86_print_lapic(&out, v->index, &g.state, g.x2apic);
 	mon_write(m, out.buf, out.len);
 	strbuf_fini(&out);
 }

@@ -253,6 +253,42 @@ static void tab_completes_from_the_table_and_the_main_loop(void **state)
 	rig_stop(r);
 }
 
+static void send_fd(int sock, int fd, const char *text)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} c = { .head = { .cmsg_len = CMSG_LEN(sizeof(int)),
+			  .cmsg_level = SOL_SOCKET,
+			  .cmsg_type = SCM_RIGHTS } };
+	struct iovec v = { (void *)text, strlen(text) };
+	struct msghdr h = { .msg_iov = &v, .msg_iovlen = 1,
+			    .msg_control = &c,
+			    .msg_controllen = sizeof(c) };
+
+	memcpy(CMSG_DATA(&c.head), &fd, sizeof(fd));
+	assert_int_equal(sendmsg(sock, &h, 0), strlen(text));
+}
+
+static void a_descriptor_is_passed_kept_and_closed(void **state)
+{
+	struct rig *r = rig_start();
+	int fd = dial(r, 0), pipes[2];
+	char c;
+
+	assert_int_equal(pipe(pipes), 0);
+	hear(fd, "(qemu) ");
+	send_fd(fd, pipes[1], "getfd end\n");
+	assert_null(strstr(hear(fd, "\r\n(qemu) "), "Error"));
+	close(pipes[1]);
+	assert_null(strstr(ask(fd, "closefd end"), "Error"));
+	assert_int_equal(read(pipes[0], &c, 1), 0);    /* nobody has it */
+	assert_non_null(strstr(ask(fd, "closefd end"), "not found"));
+	close(pipes[0]);
+	close(fd);
+	rig_stop(r);
+}
+
 static void block_main(void *opaque)
 {
 	usleep(300000);
@@ -319,6 +355,7 @@ int main(void)
 		cmocka_unit_test(a_client_that_never_reads_stops_only_itself),
 		cmocka_unit_test(an_endless_line_is_cut_and_junk_ignored),
 		cmocka_unit_test(tab_completes_from_the_table_and_the_main_loop),
+		cmocka_unit_test(a_descriptor_is_passed_kept_and_closed),
 		cmocka_unit_test(it_stops_with_a_command_under_way),
 		cmocka_unit_test(a_stop_while_reading_a_device_is_noticed),
 		cmocka_unit_test(a_wrong_mon_is_refused_with_a_sentence),

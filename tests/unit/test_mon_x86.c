@@ -149,7 +149,7 @@ static void a_local_apic_after_reset(void **state)
 		set_reg(&l, off, 0x10000);
 	set_reg(&l, 0xf0, 0xff);
 	set_reg(&l, 0xe0, 0xffffffff);
-	x86_print_lapic(&out, 0, &l);
+	x86_print_lapic(&out, 0, &l, false);
 	assert_string_equal(out.buf,
 "dumping local APIC state for CPU 0 \n\n"
 "LVT0\t 0x00010000 active-hi edge  masked                      Fixed  (vec 0)\n"
@@ -181,7 +181,7 @@ static void a_local_apic_in_use(void **state)
 	set_reg(&l, 0x3e0, 0xb);
 	set_reg(&l, 0x110, BIT(1));    /* ISR 33 */
 	set_reg(&l, 0x190, BIT(1));    /* TMR 33 */
-	x86_print_lapic(&out, 1, &l);
+	x86_print_lapic(&out, 1, &l, false);
 	HAS(out.buf, "LVT0\t 0x00008700 active-hi level                      "
 	    "       ExtINT (vec 0)\n");
 	HAS(out.buf, "LVT1\t 0x00008400 active-hi level                      "
@@ -191,6 +191,12 @@ static void a_local_apic_in_use(void **state)
 	HAS(out.buf, "ICR\t 0x000c4610 physical edge assert all\n"
 	    "ICR2\t 0x00000000\n");
 	HAS(out.buf, "ISR\t 33(level) \n");
+	strbuf_reset(&out);
+	set_reg(&l, 0x300, 0x800);
+	set_reg(&l, 0x310, 0x20003);
+	x86_print_lapic(&out, 1, &l, true);
+	HAS(out.buf, "ICR2\t 0x00020003 cluster 2 mask 0000000000000011 "
+	    "(X2APIC ID)\n");
 	strbuf_fini(&out);
 }
 
