@@ -2,7 +2,7 @@
 /*
  * Engines behind KVM's API: the plugin's shared object, and the kernel.
  *
- * A VM of 64 KiB holds a kernel of gates only: every vector's stub is a HLT,
+ * A VM of 72 KiB holds a kernel of gates only: every vector's stub is a HLT,
  * so the case runs in ring 3 until INT3 or a fault and the vCPU then stops in
  * the stub, with the case's RIP, RFLAGS and error code on the kernel stack.
  */
@@ -23,8 +23,9 @@
 /* Guest-physical pages; the first eight are also at KERNEL linear. */
 enum { P_GDT = 0x0000, P_IDT = 0x1000, P_TSS = 0x2000, P_STACK = 0x3000,
        P_STUBS = 0x5000, P_CODE = 0x6000, P_DATA = 0x8000, P_PML4 = 0xa000,
-       P_PDPT = 0xb000, P_PD = 0xc000, P_PT = 0xd000, RAM_LEN = 0x10000 };
-#define KERNEL   0x10000000ull
+       P_PDPT = 0xb000, P_PD = 0xc000, P_PT = 0xd000, P_KPDPT = 0x10000,
+       P_KPD = 0x11000, RAM_LEN = 0x12000 };
+#define KERNEL   0xffffff8000000000ull     /* out of the cases' reach */
 #define STACK_AT (KERNEL + P_STACK + 0x1000)
 enum { PTE_P = 1, PTE_RW = 2, PTE_US = 4 };
 #define PTE_NX (1ull << 63)
@@ -54,13 +55,14 @@ static void put64(unsigned at, u64 val)
 static void map_pages(void)
 {
 	const u64 user = PTE_P | PTE_US, dir = PTE_P | PTE_RW | PTE_US;
-	static const u64 region[3] = { KERNEL, CODE_PAGE, DATA_AT };
 
 	put64(P_PML4, P_PDPT | dir);
-	put64(P_PDPT, P_PD | dir);     /* all three are below 1 GiB */
-	for (unsigned n = 0; n < 3; n++)
-		put64(P_PD + (unsigned)(region[n] >> 21 & 511) * 8,
-		      (P_PT + n * PAGE_SIZE) | dir);
+	put64(P_PML4 + 511 * 8, P_KPDPT | dir);
+	put64(P_PDPT, P_PD | dir);     /* code and data: below 1 GiB */
+	put64(P_KPDPT, P_KPD | dir);
+	put64(P_KPD, P_PT | dir);
+	put64(P_PD + (CODE_PAGE >> 21) * 8, (P_PT + 0x1000) | dir);
+	put64(P_PD + (DATA_AT >> 21) * 8, (P_PT + 0x2000) | dir);
 	for (unsigned n = 0; n < 6; n++)
 		put64(P_PT + n * 8, n * PAGE_SIZE | PTE_P | PTE_RW);
 	put64(P_PT + 0x1000, P_CODE | user);

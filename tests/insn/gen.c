@@ -677,12 +677,14 @@ static void tune(struct enc *e, const struct insn *i)
 		skip_mem(e, i, 12, 10), skip_mem(e, i, 28, 4);
 }
 
-/* 16-bit SHLD and SHRD by more than 16, 16-bit BSWAP: results undefined. */
+/* 16-bit SHLD and SHRD by more than 16, 16-bit BSWAP: results undefined.
+ * 16-bit MOVSXD: CPUs disagree on how much memory it reads. */
 static bool is_undefined(const struct insn *i)
 {
 	if (i->opsize != 2)
 		return false;
-	return is(i->row, "shld") || is(i->row, "shrd") || is(i->row, "bswap");
+	return is(i->row, "shld") || is(i->row, "shrd") ||
+	       is(i->row, "bswap") || is(i->row, "movsxd");
 }
 
 static bool excluded_row(const struct insn *i)
