@@ -386,13 +386,12 @@ void vcpu_destroy(struct vcpu *v)
 	free(v);
 }
 
+/* No kick: its thread waits, or will look before it runs. */
 void vcpu_resume(struct vcpu *v)
 {
 	SCOPED_LOCK(&v->lock);
-	if (!v->stop)
-		return;
 	v->stop = false;
-	vcpu_nudge(v);
+	pthread_cond_broadcast(&v->wake);
 }
 
 void vcpu_park_ask(struct vcpu *v)

@@ -56,19 +56,48 @@ static int choose_topology(struct x86_machine *m, struct err *e)
 	return 0;
 }
 
-static int choose_cpuid(struct x86_machine *m, struct err *e)
+static void *fetch_cpuid(void *opaque)
 {
-	struct strbuf missing = STRBUF_INIT;
+	struct x86_machine *m = opaque;
+
+	m->cpuid_rc = kvm_sys_ioctl(&m->vm->kvm, KVM_GET_SUPPORTED_CPUID,
+				    m->cpuid);
+	return NULL;
+}
+
+/*
+ * The question takes a quarter of a millisecond where the host is a guest
+ * itself, so a thread asks while the machine is put together.
+ */
+static int ask_cpuid(struct x86_machine *m, struct err *e)
+{
 	int rc;
 
 	m->cpuid = calloc(1, sizeof(*m->cpuid));
 	if (!m->cpuid)
 		abort();
 	m->cpuid->head.nent = CPUID_MAX - 16;  /* room for leaves we add */
-	rc = kvm_sys_ioctl(&m->vm->kvm, KVM_GET_SUPPORTED_CPUID, m->cpuid);
-	if (rc < 0)
-		return err_set(e, rc, "%s does not say which CPU it offers: %m",
-			       m->vm->provider->name);
+	rc = pthread_create(&m->cpuid_thread, NULL, fetch_cpuid, m);
+	m->cpuid_asked = !rc;
+	return rc ? err_set(e, -rc, "a thread for CPUID: %m") : 0;
+}
+
+static void await_cpuid(struct x86_machine *m)
+{
+	if (m->cpuid_asked)
+		pthread_join(m->cpuid_thread, NULL);
+	m->cpuid_asked = false;
+}
+
+static int choose_cpuid(struct x86_machine *m, struct err *e)
+{
+	struct strbuf missing = STRBUF_INIT;
+	int rc;
+
+	await_cpuid(m);
+	if (m->cpuid_rc < 0)
+		return err_set(e, m->cpuid_rc, "%s does not say which CPU it "
+			       "offers: %m", m->vm->provider->name);
 	rc = cpuid_apply_model(m->cpuid, m->vm->config->cpu, &missing, e);
 	if (rc == 0 && missing.len)
 		log_warn("-cpu: %s does not have %s", m->vm->provider->name,
@@ -83,12 +112,13 @@ static int create_irqchip(struct x86_machine *m, struct err *e)
 }
 
 static int (*const build_steps[])(struct x86_machine *m, struct err *e) = {
+	ask_cpuid,
 	open_kernel,
 	choose_topology,
-	choose_cpuid,
-	x86_memory_create,
+	x86_memory_create,             /* before irqchip: see kvm/irq.c */
 	create_irqchip,
 	x86_devices_create,
+	choose_cpuid,
 };
 
 static int build(struct vm *vm, struct err *e)
@@ -116,6 +146,7 @@ static void destroy(struct vm *vm)
 		return;
 	if (m->listener.fn)
 		vm_unlisten(vm, &m->listener);
+	await_cpuid(m);
 	x86_irqchip_fini(m);
 	boot_close(m->boot);
 	free(m->apic_ids);

@@ -9,6 +9,8 @@
 #ifndef MOTE_X86_MACHINE_H
 #define MOTE_X86_MACHINE_H
 
+#include <pthread.h>
+
 #include "arch/x86/acpi.h"
 #include "arch/x86/boot.h"
 #include "arch/x86/cpuid.h"
@@ -39,6 +41,9 @@ struct x86_machine {
 	u64 high_end;                          /* RAM ends; >= 4 GiB */
 	struct cpuid_topology topology;
 	struct cpuid_list *cpuid;              /* before topology    */
+	pthread_t cpuid_thread;                /* while cpuid_asked  */
+	bool cpuid_asked;
+	int cpuid_rc;
 	u32 *apic_ids;
 	struct irqchip_reset irqchip;
 	bool roms_told;

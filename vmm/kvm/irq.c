@@ -6,6 +6,9 @@
  * GSI n is PIC pin n and IOAPIC pin n, except that GSI 0 (the PIT) is IOAPIC
  * pin 2 and GSI 2 (the PIC cascade) is nothing, as on a PC.
  *
+ * Create it after the RAM slots: the kernel's PIT and PICs register on its
+ * I/O bus by a slow RCU grace period, which a slot added later waits for.
+ *
  * Room:     one function per way in.
  * Never:    keeps a line's level; the irqchip does.
  */
