@@ -16,35 +16,66 @@ static u64 empty(unsigned slot)
 	return slot == 0 || slot == TLB_SIZE - 1 ? TLB_NEVER : 0;
 }
 
-void tlb_fill(struct soft_tlb *t, unsigned mode, enum tlb_kind k, u64 la,
-	      void *host_page)
+enum { LOCAL, GLOBAL };
+
+static void fill(struct soft_tlb *t, unsigned mode, enum tlb_kind k, u64 la,
+		 void *host_page, unsigned which)
 {
+	struct tlb_list *l = &t->list[mode][k][which];
 	u64 page = la & ~(u64)(PAGE_SIZE - 1);
 	unsigned s = tlb_slot(la);
-	u32 *n = &t->nfilled[mode][k];
 
-	if (t->neg[mode][k][s] == empty(s)) {
-		if (*n < TLB_FILLED_MAX)
-			t->filled[mode][k][*n] = (u16)s;
-		if (*n <= TLB_FILLED_MAX)
-			++*n;
+	if (!(l->in[s / 64] >> s % 64 & 1)) {
+		l->in[s / 64] |= 1ull << s % 64;
+		if (l->n < TLB_FILLED_MAX)
+			l->slot[l->n] = (u16)s;
+		if (l->n <= TLB_FILLED_MAX)
+			l->n++;
 	}
 	t->neg[mode][k][s] = -page;
 	t->delta[mode][k][s] = (u64)(uintptr_t)host_page - page;
 }
 
+void tlb_fill(struct soft_tlb *t, unsigned mode, enum tlb_kind k, u64 la,
+	      void *host_page)
+{
+	fill(t, mode, k, la, host_page, LOCAL);
+}
+
+void tlb_fill_global(struct soft_tlb *t, unsigned mode, enum tlb_kind k,
+		     u64 la, void *host_page)
+{
+	fill(t, mode, k, la, host_page, GLOBAL);
+}
+
+/* Empty what the list names; false: it overflowed and names too little. */
+static bool empty_listed(u64 *neg, struct tlb_list *l)
+{
+	u32 n = l->n;
+
+	l->n = 0;
+	if (n > TLB_FILLED_MAX) {
+		memset(l->in, 0, sizeof(l->in));
+		return false;
+	}
+	while (n--) {
+		u16 s = l->slot[n];
+
+		neg[s] = empty(s);
+		l->in[s / 64] &= ~(1ull << s % 64);
+	}
+	return true;
+}
+
 static void flush_one(struct soft_tlb *t, unsigned m, unsigned k)
 {
 	u64 *neg = t->neg[m][k];
-	u32 n = t->nfilled[m][k];
+	bool all = empty_listed(neg, &t->list[m][k][LOCAL]);
 
-	if (n > TLB_FILLED_MAX)
+	all &= empty_listed(neg, &t->list[m][k][GLOBAL]);
+	if (!all)
 		memset(neg, 0, sizeof(t->neg[m][k]));
-	else
-		while (n--)
-			neg[t->filled[m][k][n]] = 0;
 	neg[0] = neg[TLB_SIZE - 1] = TLB_NEVER;
-	t->nfilled[m][k] = 0;
 }
 
 void tlb_flush(struct soft_tlb *t)
@@ -55,7 +86,19 @@ void tlb_flush(struct soft_tlb *t)
 	t->gen++;
 }
 
-/* The slot stays in filled[]: emptying it twice is harmless. */
+void tlb_flush_local(struct soft_tlb *t)
+{
+	for (unsigned m = 0; m < TLB_MODES; m++)
+		for (unsigned k = 0; k < TLB_KINDS; k++)
+			if (t->list[m][k][LOCAL].n > TLB_FILLED_MAX)
+				flush_one(t, m, k);
+			else
+				empty_listed(t->neg[m][k],
+					     &t->list[m][k][LOCAL]);
+	t->gen++;
+}
+
+/* The slot stays listed: emptying it twice is harmless. */
 void tlb_flush_page(struct soft_tlb *t, u64 la)
 {
 	u64 page = la & ~(u64)(PAGE_SIZE - 1);
@@ -83,20 +126,25 @@ static void protect_slot(struct soft_tlb *t, unsigned m, unsigned s, u64 lo,
 		*neg = empty(s);
 }
 
+static void protect_listed(struct soft_tlb *t, unsigned m, unsigned which,
+			   u64 lo, u64 len)
+{
+	const struct tlb_list *l = &t->list[m][TLB_WRITE][which];
+
+	if (l->n > TLB_FILLED_MAX)
+		for (unsigned s = 0; s < TLB_SIZE; s++)
+			protect_slot(t, m, s, lo, len);
+	else
+		for (u32 n = 0; n < l->n; n++)
+			protect_slot(t, m, l->slot[n], lo, len);
+}
+
 void tlb_protect(struct soft_tlb *t, const void *host, u64 len)
 {
 	u64 lo = (u64)(uintptr_t)host;
 
 	for (unsigned m = 0; m < TLB_MODES; m++) {
-		u32 n = t->nfilled[m][TLB_WRITE];
-
-		if (n > TLB_FILLED_MAX)
-			for (unsigned s = 0; s < TLB_SIZE; s++)
-				protect_slot(t, m, s, lo, len);
-		else
-			while (n--)
-				protect_slot(t, m,
-					     t->filled[m][TLB_WRITE][n], lo,
-					     len);
+		protect_listed(t, m, LOCAL, lo, len);
+		protect_listed(t, m, GLOBAL, lo, len);
 	}
 }

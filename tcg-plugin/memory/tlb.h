@@ -17,8 +17,10 @@
  *     are not under dirty logging that has not seen them yet, and whose PTE
  *     has its D bit set already.  Everything else takes the slow path.
  *  3. Only the owning vCPU thread touches its TLB; others set REQ_TLB.
- *  4. filled[] names every slot that is not empty, unless nfilled says that
- *     there were too many; so a flush costs what was filled.
+ *  4. Each slot that is not empty is listed as local or as global (or, after
+ *     one replaced the other, as both), unless a list overflowed; so a flush
+ *     costs what was filled, and a change of address space keeps what is
+ *     listed as global only.
  */
 #ifndef TCG_MEMORY_TLB_H
 #define TCG_MEMORY_TLB_H
@@ -32,12 +34,18 @@ enum { TLB_SUPER = 0, TLB_USER = 1, TLB_SUPER_AC = 2, TLB_MODES = 3 };
 enum { TLB_BITS = 16, TLB_SIZE = 1 << TLB_BITS, TLB_FILLED_MAX = 4096 };
 #define TLB_NEVER 0x5000ull
 
+/* Slots filled since the last flush; `in` says which are on the list. */
+struct tlb_list {
+	u32 n;                         /* > TLB_FILLED_MAX: overflowed      */
+	u16 slot[TLB_FILLED_MAX];
+	u64 in[TLB_SIZE / 64];
+};
+
 struct soft_tlb {
 	u64 neg[TLB_MODES][TLB_KINDS][TLB_SIZE];    /* -(page address)     */
 	u64 delta[TLB_MODES][TLB_KINDS][TLB_SIZE];  /* host - linear       */
 	u64 gen;                       /* bumped by every full flush        */
-	u32 nfilled[TLB_MODES][TLB_KINDS];
-	u16 filled[TLB_MODES][TLB_KINDS][TLB_FILLED_MAX];
+	struct tlb_list list[TLB_MODES][TLB_KINDS][2];  /* local, global   */
 };
 
 static inline unsigned tlb_slot(u64 la)
@@ -59,6 +67,11 @@ static inline void *tlb_lookup(struct soft_tlb *t, unsigned mode,
 
 void tlb_fill(struct soft_tlb *t, unsigned mode, enum tlb_kind k, u64 la,
 	      void *host_page);
+/* The same for a page that is in every address space. */
+void tlb_fill_global(struct soft_tlb *t, unsigned mode, enum tlb_kind k,
+		     u64 la, void *host_page);
+/* Another address space: everything but global pages. */
+void tlb_flush_local(struct soft_tlb *t);
 /* Also makes a zeroed struct ready. */
 void tlb_flush(struct soft_tlb *t);
 void tlb_flush_page(struct soft_tlb *t, u64 la);

@@ -235,6 +235,10 @@ struct x86_cpu {
 	bool has_1g;                   /* 1 GiB pages                     */
 	u64 feats;                     /* by enum insn_feat: x86_update_feats */
 
+	/* Which large pages have pieces in the TLB: hashed bit sets by 2 MiB
+	 * (4 MiB counts as two) and by 1 GiB; INVLPG must drop all pieces. */
+	u64 large_2m[64], large_1g[8];
+
 	/* --- statistics; this thread writes, others may read torn-free --- */
 	u64 n_insn, n_block, n_exception, n_interrupt, n_exit, n_tlb_miss,
 	    n_tlb_flush, n_halt;

@@ -63,7 +63,7 @@ static void write_cr3(struct x86_cpu *c, u64 v)
 		v = (u32)v;
 	}
 	c->cr3 = v;
-	mmu_flush(c);
+	mmu_new_space(c);
 }
 
 static void write_cr4(struct x86_cpu *c, u64 v)

@@ -27,11 +27,49 @@ struct part {
 	unsigned n;
 };
 
+/* --- large pages ---------------------------------------------------------- */
+
+static u64 *large_bit(u64 *set, unsigned words, u64 n, u64 *bit)
+{
+	*bit = 1ull << n % 64;
+	return &set[n / 64 % words];
+}
+
+static void note_large(struct x86_cpu *c, const struct walk *w, gva_t la)
+{
+	u64 bit, *word;
+
+	if (w->size >= GiB)
+		word = large_bit(c->large_1g, ARRAY_LEN(c->large_1g),
+				 la >> 30, &bit);
+	else
+		word = large_bit(c->large_2m, ARRAY_LEN(c->large_2m),
+				 la >> 21, &bit);
+	*word |= bit;
+}
+
+/* May a large page that holds `la` have pieces in the TLB?  4 MiB pages set the
+ * bit of the half they were used in, so ask for both. */
+static bool large_cached(struct x86_cpu *c, gva_t la)
+{
+	u64 bit, *word = large_bit(c->large_1g, ARRAY_LEN(c->large_1g),
+				   la >> 30, &bit);
+
+	if (*word & bit)
+		return true;
+	word = large_bit(c->large_2m, ARRAY_LEN(c->large_2m), la >> 21, &bit);
+	if (*word & bit)
+		return true;
+	word = large_bit(c->large_2m, ARRAY_LEN(c->large_2m),
+			 la >> 21 ^ 1, &bit);
+	return !(c->cr4 & CR4_PAE) && (*word & bit);
+}
+
 /* --- translating ---------------------------------------------------------- */
 
 /* Fill what this walk proved; page may be cached for `kind` accesses. */
-static void fill(struct x86_cpu *c, unsigned mode, enum tlb_kind kind,
-		 gva_t la, u8 *page)
+static void fill(struct x86_cpu *c, const struct walk *w, unsigned mode,
+		 enum tlb_kind kind, gva_t la, u8 *page)
 {
 	if (c->dr_armed && kind != TLB_EXEC &&
 	    x86_debug_page_watched(c, la, kind == TLB_WRITE))
@@ -43,7 +81,12 @@ static void fill(struct x86_cpu *c, unsigned mode, enum tlb_kind kind,
 		if (code_page_tracked(cc, page))
 			return;
 	}
-	tlb_fill(&c->tlb, mode, kind, la, page);
+	if (w->size > PAGE_SIZE)
+		note_large(c, w, la);
+	if (w->global && (c->cr4 & CR4_PGE))
+		tlb_fill_global(&c->tlb, mode, kind, la, page);
+	else
+		tlb_fill(&c->tlb, mode, kind, la, page);
 }
 
 static void check_canonical(struct x86_cpu *c, gva_t la)
@@ -78,7 +121,7 @@ static void translate(struct x86_cpu *c, struct part *p, unsigned mode,
 	p->host = s->host + (w.pa - s->gpa);
 	if (kind == TLB_WRITE)
 		mem_mark_dirty(s, w.pa);
-	fill(c, mode, kind, p->la,
+	fill(c, &w, mode, kind, p->la,
 	     p->host - (uintptr_t)p->host % PAGE_SIZE);
 }
 
@@ -289,11 +332,24 @@ void mmu_flush(struct x86_cpu *c)
 {
 	tlb_flush(&c->tlb);
 	jit_jump_flush(c);
+	memset(c->large_2m, 0, sizeof(c->large_2m));
+	memset(c->large_1g, 0, sizeof(c->large_1g));
+	c->n_tlb_flush++;
+}
+
+void mmu_new_space(struct x86_cpu *c)
+{
+	tlb_flush_local(&c->tlb);
+	jit_jump_flush(c);
 	c->n_tlb_flush++;
 }
 
 void mmu_invlpg(struct x86_cpu *c, gva_t la)
 {
+	if (large_cached(c, la)) {
+		mmu_flush(c);
+		return;
+	}
 	tlb_flush_page(&c->tlb, la);
 	jit_jump_flush(c);
 }

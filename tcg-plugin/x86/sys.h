@@ -39,7 +39,9 @@ void x86_tsc_first_look(void);
 u32  x86_host_tsc_khz(void);
 
 /* --- x86/mmu.c --- */
-void mmu_flush(struct x86_cpu *c);                  /* MOV CR, INVPCID all */
+void mmu_flush(struct x86_cpu *c);                  /* MOV CR0/4, INVPCID */
+void mmu_new_space(struct x86_cpu *c);              /* MOV CR3: all but
+							global pages     */
 void mmu_invlpg(struct x86_cpu *c, gva_t la);
 void mmu_set_pkru(struct x86_cpu *c, u32 v);
 

@@ -376,6 +376,28 @@ static void a_read_fills_reads_only_and_a_write_marks_the_page(void **state)
 	assert_int_equal((u32)get(DATA + 0x123), 0x55667788);
 }
 
+static void invlpg_drops_every_piece_of_a_large_page(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+	u32 v;
+
+	(void)state;
+	put(T1 + 8, T2 | P | W);
+	put(T2, T3 | P | W);
+	put(T3, 0 | P | W | PS);
+	put(T3 + 8, T4 | P | W);
+	put(T4, DATA | P | W);
+	mem_slow_read(c, 0x8000001000, &v, 4, TLB_SUPER);
+	mem_slow_read(c, 0x8000005000, &v, 4, TLB_SUPER);
+	mem_slow_read(c, 0x8000200000, &v, 4, TLB_SUPER);
+	mmu_invlpg(c, 0x8000201000);
+	assert_non_null(tlb_lookup(&c->tlb, TLB_SUPER, TLB_READ,
+				   0x8000005000, 4));
+	mmu_invlpg(c, 0x8000003000);
+	assert_null(tlb_lookup(&c->tlb, TLB_SUPER, TLB_READ, 0x8000001000, 4));
+	assert_null(tlb_lookup(&c->tlb, TLB_SUPER, TLB_READ, 0x8000005000, 4));
+}
+
 static void a_fault_on_the_second_page_leaves_the_first_untouched(void **state)
 {
 	struct x86_cpu *c = &vcpu->cpu;
@@ -439,6 +461,7 @@ int main(void)
 		T(tables_outside_ram_do_not_hurt),
 		T(random_tables_are_walked_safely),
 		T(a_read_fills_reads_only_and_a_write_marks_the_page),
+		T(invlpg_drops_every_piece_of_a_large_page),
 		T(a_fault_on_the_second_page_leaves_the_first_untouched),
 		T(a_code_page_gets_no_write_entry),
 	};

@@ -155,6 +155,31 @@ static void flush_forgets_everything_however_much_was_filled(void **state)
 	done(t);
 }
 
+static void a_new_address_space_keeps_global_pages_only(void **state)
+{
+	struct soft_tlb *t = fresh();
+	u64 apart = (u64)TLB_SIZE << PAGE_SHIFT;
+
+	(void)state;
+	tlb_fill(t, TLB_SUPER, TLB_READ, 0x3000, page);
+	tlb_fill_global(t, TLB_SUPER, TLB_READ, 0x4000, page);
+	tlb_fill_global(t, TLB_SUPER, TLB_READ, 0x5000, page);
+	tlb_fill(t, TLB_SUPER, TLB_READ, 0x5000 + apart, page);
+	tlb_flush_local(t);
+	assert_null(tlb_lookup(t, TLB_SUPER, TLB_READ, 0x3000, 1));
+	assert_non_null(tlb_lookup(t, TLB_SUPER, TLB_READ, 0x4000, 1));
+	assert_null(tlb_lookup(t, TLB_SUPER, TLB_READ, 0x5000 + apart, 1));
+	for (u64 p = 0; p < 2 * TLB_FILLED_MAX; p++)
+		tlb_fill(t, TLB_SUPER, TLB_READ, p << PAGE_SHIFT, page);
+	tlb_flush_local(t);
+	for (u64 p = 0; p < 2 * TLB_FILLED_MAX; p++)
+		assert_null(tlb_lookup(t, TLB_SUPER, TLB_READ,
+				       p << PAGE_SHIFT, 1));
+	tlb_flush(t);
+	assert_null(tlb_lookup(t, TLB_SUPER, TLB_READ, 0x4000, 1));
+	done(t);
+}
+
 static void flush_kind_leaves_the_other_kinds(void **state)
 {
 	struct soft_tlb *t = fresh();
@@ -198,6 +223,7 @@ int main(void)
 		cmocka_unit_test(flush_page_forgets_one_page_of_every_kind),
 		cmocka_unit_test(
 			flush_forgets_everything_however_much_was_filled),
+		cmocka_unit_test(a_new_address_space_keeps_global_pages_only),
 		cmocka_unit_test(flush_kind_leaves_the_other_kinds),
 		cmocka_unit_test(
 			protect_drops_write_entries_of_a_host_range_only),
