@@ -160,34 +160,81 @@ static void cmd_o(struct mon *m, const struct mon_arg *a)
 /* --- translation --- */
 
 /* The provider's chips are on no bus of ours, but no RAM either. */
-static void cmd_gpa2hva(struct mon *m, const struct mon_arg *a)
+static bool device_at(struct vm *vm, gpa_t at)
+{
+	unsigned n;
+	const struct region *r = bus_regions(vm->mmio, &n);
+
+	for (unsigned i = 0; i < n; i++)
+		if (at >= r[i].base && at - r[i].base < r[i].len)
+			return true;
+	return mon_x86_chip_at(vm, at);
+}
+
+/* The block behind an address; complains and returns NULL otherwise. */
+static const struct gmem_block *block_at(struct mon *m, gpa_t at, u8 **host)
 {
 	struct vm *vm = mon_vm(m);
-	const gpa_t at = a[0].num;
 	const struct gmem_block *b = gmem_find(vm->gmem, at);
-	const struct region *r;
-	unsigned n;
 
-	if (b) {
-		mon_printf(m, "Host virtual address for 0x%llx (%s) is %p\n",
-			   (long long)at, b->name,
-			   (void *)(b->host + (at - b->gpa)));
-		return;
-	}
-	r = bus_regions(vm->mmio, &n);
-	for (unsigned i = 0; i < n; i++) {
-		if (at >= r[i].base && at - r[i].base < r[i].len) {
-			mon_printf(m, "Memory at address 0x%llx is not RAM\n",
-				   (long long)at);
-			return;
-		}
-	}
-	if (mon_x86_chip_at(vm, at))
+	if (b)
+		*host = b->host + (at - b->gpa);
+	else if (device_at(vm, at))
 		mon_printf(m, "Memory at address 0x%llx is not RAM\n",
 			   (long long)at);
 	else
 		mon_printf(m, "No memory is mapped at address 0x%llx\n",
 			   (long long)at);
+	return b;
+}
+
+static void cmd_gpa2hva(struct mon *m, const struct mon_arg *a)
+{
+	const struct gmem_block *b;
+	u8 *host;
+
+	b = block_at(m, a[0].num, &host);
+	if (b)
+		mon_printf(m, "Host virtual address for 0x%llx (%s) is %p\n",
+			   (long long)a[0].num, b->name, (void *)host);
+}
+
+enum { PAGEMAP_ENTRY = 8 };
+#define PAGEMAP_PFN     (BIT64(55) - 1)
+#define PAGEMAP_PRESENT BIT64(63)
+
+/* The frame number of a page of ours, touched first; see proc(5). */
+static void cmd_gpa2hpa(struct mon *m, const struct mon_arg *a)
+{
+	const struct gmem_block *b;
+	u64 entry = 0;
+	ssize_t n = -1;
+	u8 *host;
+	int fd;
+
+	b = block_at(m, a[0].num, &host);
+	if (!b)
+		return;
+	fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		mon_printf(m, "Cannot open /proc/self/pagemap: %s\n",
+			   strerror(errno));
+		return;
+	}
+	*(volatile u8 *)host;
+	n = pread(fd, &entry, sizeof(entry),
+		  (off_t)((uintptr_t)host / PAGE_SIZE * PAGEMAP_ENTRY));
+	if (n != sizeof(entry))
+		mon_printf(m, "Cannot read pagemap: %s\n",
+			   n < 0 ? strerror(errno) : "it is too short");
+	else if (!(entry & PAGEMAP_PRESENT))
+		mon_puts(m, "Page not present\n");
+	else
+		mon_printf(m, "Host physical address for 0x%llx (%s) is "
+			   "0x%llx\n", (long long)a[0].num, b->name,
+			   (long long)((entry & PAGEMAP_PFN) * PAGE_SIZE |
+				       ((uintptr_t)host & (PAGE_SIZE - 1))));
+	close(fd);
 }
 
 static void cmd_gva2gpa(struct mon *m, const struct mon_arg *a)
@@ -380,8 +427,7 @@ const struct mon_cmd mon_mem_cmds[] = {
 		.doc     = "Needs the right to read /proc/self/pagemap.",
 		.example = "gpa2hpa 0x100000",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "reading /proc/self/pagemap",
+		.run     = cmd_gpa2hpa,
 	}, {
 		.name    = "gva2gpa",
 		.args    = "addr:long",

@@ -87,15 +87,32 @@ static void cmd_xen(struct mon *m, const struct mon_arg *a UNUSED)
 	mon_puts(m, "Error: Xen event channel emulation not enabled\n");
 }
 
+static const char *const watchdog_actions[] = {
+	[WATCHDOG_RESET]      = "reset",
+	[WATCHDOG_SHUTDOWN]   = "shutdown",
+	[WATCHDOG_POWEROFF]   = "poweroff",
+	[WATCHDOG_INJECT_NMI] = "inject-nmi",
+	[WATCHDOG_PAUSE]      = "pause",
+	[WATCHDOG_DEBUG]      = "debug",
+	[WATCHDOG_NONE]       = "none",
+	NULL
+};
+
+static void cmd_watchdog_action(struct mon *m, const struct mon_arg *a)
+{
+	for (unsigned i = 0; watchdog_actions[i]; i++) {
+		if (strcasecmp(watchdog_actions[i], a[0].str))
+			continue;
+		mon_vm(m)->config->on_watchdog = (enum action_watchdog)i;
+		return;
+	}
+	mon_printf(m, "Error: invalid parameter value: %s\n", a[0].str);
+}
+
 static void complete_watchdog(struct mon *m, unsigned n UNUSED,
 			      const char *typed)
 {
-	static const char *const actions[] = {
-		"debug", "inject-nmi", "none", "pause", "poweroff", "reset",
-		"shutdown", NULL
-	};
-
-	mon_offer_list(m, actions, typed);
+	mon_offer_list(m, watchdog_actions, typed);
 }
 
 const struct mon_cmd mon_run_cmds[] = {
@@ -205,9 +222,8 @@ const struct mon_cmd mon_run_cmds[] = {
 		.doc     = "Replaces what -action watchdog= chose.",
 		.example = "watchdog_action pause",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
+		.run     = cmd_watchdog_action,
 		.complete = complete_watchdog,
-		.needs   = "a watchdog device",
 	}, {
 		.name    = "one-insn-per-tb",
 		.args    = "option:string?",

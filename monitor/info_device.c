@@ -3,6 +3,24 @@
  * info: devices and objects.
  */
 #include "monitor/mon.h"
+#include "vmm/pci/pci.h"
+
+#include <string.h>
+
+static void info_pci(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	struct strbuf out = STRBUF_INIT;
+	struct list *p;
+
+	list_for_each(p, &mon_vm(m)->devices) {
+		struct device *d = list_entry(p, struct device, node);
+
+		if (!strcmp(d->class->name, "pci-host"))
+			pci_bus_describe(pci_host_bus(d), &out);
+	}
+	mon_write(m, out.buf, out.len);
+	strbuf_fini(&out);
+}
 
 const struct mon_cmd mon_info_device_cmds[] = {
 	{
@@ -10,11 +28,11 @@ const struct mon_cmd mon_info_device_cmds[] = {
 		.args    = "",
 		.params  = "",
 		.help    = "show PCI functions",
-		.doc     = "Show PCI functions.",
+		.doc     = "Every function: what it is, its interrupt, its "
+			   "bridges' windows and its BARs.",
 		.example = "info pci",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "listing PCI functions",
+		.when    = MON_MAIN,
+		.run     = info_pci,
 	}, {
 		.name    = "usb",
 		.args    = "",
