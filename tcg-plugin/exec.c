@@ -283,6 +283,7 @@ int tcg_vcpu_run(struct tcg_vcpu *v)
 	c->leave = LEAVE_NONE;
 	run->exit_reason = KVM_EXIT_UNKNOWN;
 
+	code_outside(&v->vm->code);
 	tcg_fault_current(v);
 	tcg_enter(v);
 	r = run_loop(v);

@@ -63,6 +63,7 @@ static void fired(struct irqfd_set *s, u64 id)
 			continue;
 		if (read(f->fd, &n, sizeof(n)) != sizeof(n))
 			return;
+		code_outside(&s->vm->code);
 		irqchip_line(tcg_irqchip(s->vm), f->gsi, 1);
 		if (f->resample < 0)
 			irqchip_line(tcg_irqchip(s->vm), f->gsi, 0);

@@ -28,6 +28,12 @@ void tcg_jump_flush(struct tcg_vcpu *v)
 	memset(v->jump, 0, sizeof(v->jump));
 }
 
+/* Where a lone instruction at that place would be kept, decoded. */
+static struct cross_insn *cross_slot(struct tcg_vcpu *v, u64 key)
+{
+	return &v->cross[(key ^ key >> 14) % TCG_CROSS_CACHE];
+}
+
 /* --- decoding a block ----------------------------------------------------- */
 
 /* Take write entries for this page away everywhere.  Leaves guest code
@@ -103,7 +109,7 @@ static struct block *block_make(struct tcg_vcpu *v, const u8 *host,
 static void run_bytes(struct tcg_vcpu *v, u64 key, const u8 *bytes,
 		      unsigned avail)
 {
-	struct cross_insn *x = &v->cross[(key ^ key >> 14) % TCG_CROSS_CACHE];
+	struct cross_insn *x = cross_slot(v, key);
 
 	if (x->key != key || memcmp(x->bytes, bytes, sizeof(x->bytes))) {
 		x->key = 0;
@@ -174,6 +180,10 @@ static struct block *block_at(struct tcg_vcpu *v, const u8 **host, bool *cross)
 	    atomic_load_explicit(&b->valid, memory_order_relaxed), 1))
 		return b;
 	b = code_find(&v->vm->code, *host, c->code_bits);
+	if (!b && cross_slot(v, key)->key == key) {
+		*cross = true;         /* run_lone checks its bytes */
+		return NULL;
+	}
 	if (!b)
 		b = block_make(v, *host, cross);
 	if (b) {

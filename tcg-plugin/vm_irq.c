@@ -152,10 +152,12 @@ long tcg_vm_irq_ioctl(struct tcg_vm *vm, unsigned long req, void *arg)
 		return vm->has_pit ? 0 : -ENXIO;
 	case KVM_IRQ_LINE:
 	case KVM_IRQ_LINE_STATUS:
+		code_outside(&vm->code);
 		return ic ? irq_line(ic, arg) : -ENXIO;
 	case KVM_SET_GSI_ROUTING:
 		return ic ? set_routing(ic, arg) : -EINVAL;
 	case KVM_SIGNAL_MSI:
+		code_outside(&vm->code);
 		return ic ? irqchip_msi(ic, arg) : -EINVAL;
 	default:
 		return -ENOTTY;

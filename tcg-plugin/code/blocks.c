@@ -69,7 +69,7 @@ void code_unlock_mine(struct code_cache *cc)
 
 int code_cache_init(struct code_cache *cc, size_t arena_size)
 {
-	*cc = (struct code_cache){ .size = arena_size };
+	*cc = (struct code_cache){ .size = arena_size, .epoch = 1 };
 	lock_init_checked(&cc->lock);
 	cc->blocks = map_zeroed(CODE_BLOCK_HASH * sizeof(*cc->blocks));
 	cc->pages = map_zeroed(CODE_PAGE_HASH * sizeof(*cc->pages));
@@ -252,15 +252,41 @@ static void page_refresh(struct code_cache *cc, struct code_page *p)
 	memcpy(p->copy, now, PAGE_SIZE);
 }
 
+/* Do all pieces that blocks were made from still hold the same? */
+static bool page_same(const struct code_page *p)
+{
+	if (__builtin_popcountll(p->cover) > 24)
+		return !memcmp(p->copy, p->host, PAGE_SIZE);
+	for (u64 m = p->cover; m; m &= m - 1) {
+		unsigned at = __builtin_ctzll(m) * 64;
+
+		if (memcmp(p->copy + at, p->host + at, 64))
+			return false;
+	}
+	return true;
+}
+
+/* Lock held. */
+static void page_verify(struct code_cache *cc, struct code_page *p)
+{
+	u64 epoch = atomic_load(&cc->epoch);
+
+	if (atomic_load(&p->verified) == epoch)
+		return;
+	if (!page_same(p))
+		page_refresh(cc, p);
+	atomic_store(&p->verified, epoch);
+}
+
 void code_verify(struct code_cache *cc, const u8 *host)
 {
 	struct code_page *p = page_find(cc, host);
 
-	if (!p || atomic_load(&p->state) == PAGE_PLAIN)
+	if (!p || atomic_load(&p->state) == PAGE_PLAIN ||
+	    atomic_load(&p->verified) == atomic_load(&cc->epoch))
 		return;
 	SCOPED_LOCK(&cc->lock);
-	if (memcmp(p->copy, p->host, PAGE_SIZE))
-		page_refresh(cc, p);
+	page_verify(cc, p);
 }
 
 void code_flush(struct code_cache *cc)
@@ -294,12 +320,27 @@ struct block *code_begin(struct code_cache *cc, const u8 *host, unsigned mode,
 		memset(b, 0, sizeof(*b));
 		b->host = host;
 		b->mode = mode;
-		if (memcmp(p->copy, p->host, PAGE_SIZE))
-			page_refresh(cc, p);
 		return b;
 	}
 	lock_drop(&cc->lock);
 	return NULL;
+}
+
+/* Copy the pieces a new block lies in; older blocks there that were made from
+ * other bytes go. */
+static void page_record(struct code_cache *cc, struct code_page *p, u64 pieces)
+{
+	for (u64 m = pieces; m; m &= m - 1) {
+		unsigned i = __builtin_ctzll(m), at = i * 64;
+
+		if (!memcmp(p->copy + at, p->host + at, 64))
+			continue;
+		if (p->cover >> i & 1) {
+			page_drop(cc, p, p->host + at, 64);
+			cc->n_stale++;
+		}
+		memcpy(p->copy + at, p->host + at, 64);
+	}
 }
 
 void code_commit(struct code_cache *cc, struct block *b, unsigned count,
@@ -312,6 +353,7 @@ void code_commit(struct code_cache *cc, struct block *b, unsigned count,
 	arena_take(cc, sizeof(*b) + body);
 	b->count = count;
 	b->bytes = bytes;
+	page_record(cc, p, cover_of(b->host, bytes));
 	b->page_next = p->blocks;
 	p->blocks = b;
 	p->cover |= cover_of(b->host, bytes);

@@ -14,7 +14,7 @@
  *     not freed, so a walker never meets freed memory.
  *  3. Memory is freed by code_flush only, when no vCPU is inside guest code.
  *  4. A page keeps a copy of what its blocks were made from; code_verify
- *     compares, for stores made behind our back (device DMA).
+ *     compares, for stores made behind our back (device DMA), once per epoch.
  */
 #ifndef TCG_CODE_BLOCKS_H
 #define TCG_CODE_BLOCKS_H
@@ -45,6 +45,7 @@ struct code_page {
 	struct code_page *_Atomic hash_next;
 	const u8 *host;                /* page-aligned                    */
 	_Atomic u8 state;              /* enum code_page_state            */
+	_Atomic u64 verified;          /* cc->epoch when copy was compared */
 	struct block *blocks;
 	u64 cover;                     /* 64-byte pieces some block uses  */
 	u8  copy[PAGE_SIZE];
@@ -62,6 +63,9 @@ struct code_cache {
 	u8 *arena;
 	size_t size, used;
 	u64 n_blocks, n_pages, n_invalid, n_flush, n_stale;
+	/* Bumped when somebody outside guest code may have stored into memory:
+	 * the VMM ran, a device raised an interrupt. */
+	_Atomic u64 epoch;
 	/* The last blocks that died, for translators: dead[gen % CODE_DEAD].  A
 	 * flush adds CODE_DEAD to gen: too many to look at one by one. */
 	_Atomic u64 gen;
@@ -122,6 +126,11 @@ static inline bool block_overlaps(const struct block *b, const u8 *host,
 }
 /* Forget blocks in [host, host+len): memory went away. */
 void code_forget(struct code_cache *cc, const u8 *host, u64 len);
+/* Somebody outside guest code may have stored: verify again. [any] */
+static inline void code_outside(struct code_cache *cc)
+{
+	atomic_fetch_add_explicit(&cc->epoch, 1, memory_order_relaxed);
+}
 /* A page is about to be executed through a fresh TLB entry: drop blocks whose
  * bytes differ now. */
 void code_verify(struct code_cache *cc, const u8 *host);

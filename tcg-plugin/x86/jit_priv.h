@@ -33,7 +33,7 @@ enum {
 	JIT_MAX_SITES  = 1 << 19,
 	JIT_MAX_LINKS  = 1 << 18,
 	JIT_MAX_BLOCKS = 1 << 17,
-	JIT_HASH       = 1 << 15,
+	JIT_HASH       = 1 << 17,
 	JIT_COLD_MAX   = 192,          /* out-of-line pieces per block     */
 	JIT_INSN_ROOM  = 640,          /* bytes one instruction may take   */
 	JIT_NONE       = ~0u,
