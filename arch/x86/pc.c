@@ -18,13 +18,6 @@
 
 enum { COM_PORTS = 4, RESET_PORT = 0xcf9, RESET_VALUE = 0xf };
 
-static const struct com_port {
-	u16 base;
-	u8 irq;
-} com_ports[COM_PORTS] = {
-	{ 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 },
-};
-
 /* Boards have these; -nodefaults does not take them away. */
 static const char *const board[] = {
 	"pci-host", "mch", "ICH9-LPC", "acpi-pm", "mc146818rtc", "i8042",
@@ -99,9 +92,7 @@ static int add_com(struct vm *vm, unsigned n, const char *chardev,
 
 	if (!d)
 		return -ENODEV;
-	rc = set_number(d, "iobase", com_ports[n].base, e);
-	if (rc == 0)
-		rc = set_number(d, "irq", com_ports[n].irq, e);
+	rc = set_number(d, "index", n, e);     /* which gives port and IRQ */
 	if (rc == 0)
 		rc = device_set_prop(d, "chardev", chardev, e);
 	if (rc < 0) {
@@ -191,34 +182,39 @@ static void pci_facts(struct x86_machine *m, struct acpi_facts *f)
 	f->pci_gsi = pci_intx_gsi;
 }
 
-/* The port of a device that has one as a property; 0 when absent. */
-static u16 port_of(struct vm *vm, const char *class, const char *prop, u16 def)
+/* A number among a device's properties; `def` when it has none such. */
+static unsigned number_of(struct device *d, const char *prop, unsigned def)
 {
-	struct device *d = find_device(vm, class);
 	struct strbuf s = STRBUF_INIT;
-	u16 port = def;
 
-	if (!d)
-		return 0;
 	if (device_get_prop(d, prop, &s) == 0)
-		port = strtoul(s.buf, NULL, 0);
+		def = strtoul(s.buf, NULL, 0);
 	strbuf_fini(&s);
-	return port;
+	return def;
+}
+
+/* Serial ports of -serial and of -device, at whatever port. */
+static void com_facts(struct vm *vm, struct acpi_facts *f)
+{
+	unsigned n = 0;
+	struct list *p;
+
+	list_for_each(p, &vm->devices) {
+		struct device *d = list_entry(p, struct device, node);
+
+		if (strcmp(d->class->name, "isa-serial") != 0 || n == COM_PORTS)
+			continue;
+		f->com[n] = number_of(d, "iobase", 0);
+		f->com_irq[n++] = number_of(d, "irq", 4) & 15;
+	}
 }
 
 void x86_devices_facts(struct x86_machine *m, struct acpi_facts *f)
 {
-	struct vm *vm = m->vm;
-	char buf[16];
+	struct device *panic = find_device(m->vm, "pvpanic");
 
 	pci_facts(m, f);
-	for (unsigned i = 0; i < COM_PORTS; i++) {
-		if (i >= config_serial_count(vm->config) ||
-		    !config_serial(vm->config, i, buf))
-			continue;
-		f->com[i] = com_ports[i].base;
-		f->com_irq[i] = com_ports[i].irq;
-	}
+	com_facts(m->vm, f);
 	f->pm_base = ACPI_PM_BASE;
 	f->gpe_base = ACPI_GPE0_BASE;
 	f->sci = ACPI_SCI;
@@ -229,7 +225,7 @@ void x86_devices_facts(struct x86_machine *m, struct acpi_facts *f)
 	f->reset_port = RESET_PORT;
 	f->reset_value = RESET_VALUE;
 	f->fw_cfg = FW_CFG_PORT;
-	f->pvpanic = port_of(vm, "pvpanic", "ioport", 0x505);
+	f->pvpanic = panic ? number_of(panic, "ioport", 0x505) : 0;
 	f->rtc = true;
 	f->i8042 = true;
 }

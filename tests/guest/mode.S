@@ -88,10 +88,11 @@ _start:
 	mov	$no_la57, %esi
 	mov	$0x3f8, %dx
 8:	lodsb
-	outb	%al, %dx
 	test	%al, %al
-	jnz	8b
-	mov	$0xf4, %edx
+	jz	9f
+	outb	%al, %dx
+	jmp	8b
+9:	mov	$0xf4, %edx
 	mov	$0x20, %eax
 	outl	%eax, %dx
 no_la57: .asciz	"no five-level paging here\n"
