@@ -10,7 +10,7 @@
 
 #include "vmm/vcpu.h"
 
-const u32 x86_msr_list[X86_MSR_COUNT] = {
+static const u32 msr_numbers[X86_MSR_COUNT] = {
 	[MSR_TSC]            = 0x10,
 	[MSR_SYSENTER_CS]    = 0x174,
 	[MSR_SYSENTER_ESP]   = 0x175,
@@ -38,7 +38,7 @@ static void msrs_get(struct vcpu *v, u64 *msr)
 	for (unsigned i = 0; i < X86_MSR_COUNT; i++) {
 		struct msr_buf b = { .head.nmsrs = 1 };
 
-		b.head.entries[0].index = x86_msr_list[i];
+		b.head.entries[0].index = msr_numbers[i];
 		msr[i] = 0;
 		if (kvm_vcpu_ioctl(&v->kvm, KVM_GET_MSRS, &b) == 1)
 			msr[i] = b.head.entries[0].data;
@@ -135,7 +135,7 @@ static void msrs_put(struct vcpu *v, const u64 *msr)
 
 		if (i == MSR_TSC)              /* runs on through a reset */
 			continue;
-		b.head.entries[0].index = x86_msr_list[i];
+		b.head.entries[0].index = msr_numbers[i];
 		b.head.entries[0].data = msr[i];
 		kvm_vcpu_ioctl(&v->kvm, KVM_SET_MSRS, &b);
 	}

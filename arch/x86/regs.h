@@ -16,14 +16,13 @@
 
 struct vcpu;
 
-/* MSRs in the order of x86_msr_list[]. */
+/* MSRs kept in a snapshot. */
 enum x86_msr {
 	MSR_TSC, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
 	MSR_PAT, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_FMASK,
 	MSR_KERNEL_GS_BASE, MSR_TSC_AUX, MSR_MISC_ENABLE, MSR_MTRR_DEF_TYPE,
 	MSR_TSC_DEADLINE, X86_MSR_COUNT
 };
-extern const u32 x86_msr_list[X86_MSR_COUNT];
 
 struct x86_regs {
 	struct kvm_regs gp;
