@@ -26,7 +26,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROMPT = b"(qemu) "
 DEFAULT_GROUPS = ["01-parser", "02-expressions", "03-help", "04-registers",
-                  "05-paging", "06-memdump", "07-disas", "22-runctl", "43-misc"]
+                  "05-paging", "06-memdump", "07-disas", "13-chardev",
+                  "22-runctl", "43-misc"]
 KEPT_OPTIONS = {"-m": 1, "-smp": 1, "-name": 1, "-uuid": 1, "-S": 0,
                 "-no-shutdown": 0, "-no-reboot": 0, "-action": 1}
 SAME, VALUES, DIFFERS, NOT_YET = ("same", "values", "differs", "not yet")
@@ -82,7 +83,8 @@ def mote_args(cmdline, accel):
         w = words[i]
         if w == "-kernel":
             kernel = words[i + 1]
-        elif w == "-chardev" and re.match(r"(null|ringbuf)\b", words[i + 1]):
+        elif w == "-chardev" and \
+                re.match(r"(null|ringbuf|file)\b", words[i + 1]):
             out += words[i:i + 2]
         elif w in KEPT_OPTIONS:
             out += words[i:i + 1 + KEPT_OPTIONS[w]]

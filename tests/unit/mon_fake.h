@@ -121,6 +121,8 @@ static inline void fake_init(struct fake *f)
 	for (unsigned i = 0; i < 2; i++) {
 		f->cpus[i] = &f->cpu[i];
 		f->cpu[i].vm = &f->vm;
+		f->cpu[i].kvm = (struct kvm_vcpu){ .vm = &f->vm.kvm,
+						   .fd = -1, .id = i };
 		f->cpu[i].index = i;
 		f->cpu[i].thread = pthread_self();
 		f->cpu[i].tid = 100 + i;
