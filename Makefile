@@ -14,7 +14,7 @@ Q      := $(if $(filter 0,$(V)),@)
 
 VERSION := 0.1.0
 
-ROOMS     := vmm/base vmm/core vmm/kvm vmm/pci vmm/dev vmm/gdb vmm \
+ROOMS     := vmm/base vmm/core vmm/kvm vmm/pci vmm/dev vmm/gdb vmm/block virtio vmm \
              arch/x86 monitor seccomp
 TCG_ROOMS := tcg-plugin tcg-plugin/memory tcg-plugin/code tcg-plugin/x86 \
              tcg-plugin/x86/irqchip
@@ -37,7 +37,7 @@ MOTE_LDFLAGS := -pthread $(filter -fsanitize% -fno-sanitize%,$(CFLAGS_$(BUILD)))
 
 # Libraries other than libc are linked from their archives where Debian ships
 # them: start-up stays cheap and the sandbox can close before any dlopen.
-STATIC_LIBS := -lseccomp -lcap-ng -ljansson -lfdt -lz -lcapstone
+STATIC_LIBS := -luring -lseccomp -lcap-ng -ljansson -lfdt -lz -lcapstone
 MOTE_LIBS   := -Wl,-Bstatic $(STATIC_LIBS) -Wl,-Bdynamic -ldl -lm
 TCG_LIBS    := -Wl,-Bstatic -lcapstone -Wl,-Bdynamic -lm
 

@@ -63,14 +63,17 @@ struct virtio_class {
 	void (*unrealize)(struct virtio *v);   /* [loop] NULL ok            */
 	/* Let go of what is in flight; features are gone. [vcpu, loop] */
 	void (*reset)(struct virtio *v);       /* NULL ok                   */
-	/* DRIVER_OK: v->features is final, queues are enabled. [vcpu, loop] */
+	/* DRIVER_OK: v->features is final, queues are enabled.  Also once
+	 * state of a running device was loaded. [vcpu, loop] */
 	void (*start)(struct virtio *v);       /* NULL ok                   */
 	/* Queue `q` has work (or may have). [v->loop] */
 	void (*kick)(struct virtio *v, unsigned q);
 	/* Bring v->config up to date before it is read. [vcpu] NULL ok */
 	void (*config_read)(struct virtio *v);
-	/* The driver wrote v->config[off, off+len). NULL: it may not. [vcpu] */
-	void (*config_write)(struct virtio *v, unsigned off, unsigned len);
+	/* The driver wants `val` in v->config[off, off+size), which is inside.
+	 * NULL: it may not. [vcpu] */
+	void (*config_write)(struct virtio *v, unsigned off, u64 val,
+			     unsigned size);
 	/* The VM pauses: no DMA when this returns; continues. [loop] NULL ok */
 	void (*quiesce)(struct virtio *v);
 	void (*resume)(struct virtio *v);
@@ -82,7 +85,7 @@ struct virtio_transport {
 	const char *name;              /* "virtio-pci", "virtio-mmio"      */
 	void (*notify_queue)(struct virtio *v, unsigned q);
 	void (*notify_config)(struct virtio *v);
-	/* Queue q's kick descriptor may go to the provider now, or not. */
+	void (*isr_clear)(struct virtio *v);   /* v->isr is 0 now          */
 };
 
 struct virtio_queue {
@@ -112,6 +115,7 @@ struct virtio {
 	bool resetting;                /* reset asked, chains still out    */
 	bool started;                  /* DRIVER_OK and not broken         */
 	bool quiesced;
+	bool gone;                     /* being removed: registers are dead */
 	u8  isr;
 	u8  config_gen;
 	u16 config_vector;
@@ -119,8 +123,6 @@ struct virtio {
 	const char *why;               /* the last one; static             */
 	u8  config[VIRTIO_CONFIG_MAX];
 	struct virtio_queue *q;        /* nqueues                          */
-	u8  *queue_image;              /* queues' state, while saving      */
-	u32 queue_image_len;
 
 	/* Properties every virtio device has. */
 	bool p_indirect, p_event_idx, p_packed, p_in_order, p_ioeventfd;
@@ -129,8 +131,7 @@ struct virtio {
 	/* Transports' own. */
 	u64  mmio_base;                /* property; 0: machine chooses     */
 	u32  mmio_irq;
-	u32  mmio_shm_sel;
-	u64  notify_base;              /* PCI: where ioeventfds are; ~0    */
+	u64  notify_at;                /* where the ioeventfds are; 0: none */
 	u8   pci_cfg_cap;              /* PCI: offset of the window        */
 };
 
@@ -169,6 +170,9 @@ void virtio_done(struct virtio *v, unsigned q, const struct virtq_chain *c,
 void virtio_config_changed(struct virtio *v);
 /* The guest broke a rule (`why`: static, names the spec section). */
 void virtio_break(struct virtio *v, const char *why);
+/* Let the provider turn kicks into eventfds, or not: register writes do then.
+ * `stride` 0: all at one address, told apart by value.  For transports. */
+void virtio_ioeventfds(struct virtio *v, u64 at, unsigned stride, bool on);
 /* Work may be done: DRIVER_OK, not broken, not paused, not resetting. */
 bool virtio_running(const struct virtio *v);
 /* Call class->kick for queue q soon, on v->loop. [any] */
@@ -181,6 +185,8 @@ u64  virtio_config_get(const struct virtio *v, unsigned off, unsigned size);
 /* --- for transports and VIRTIO_DEVICE: virtio.c --- */
 int  virtio_init(struct virtio *v, const struct virtio_transport *t,
 		 struct err *e);
+/* End in two steps: nothing runs any more; then the memory goes. */
+void virtio_stop(struct virtio *v);
 void virtio_fini(struct virtio *v);
 void virtio_set_status(struct virtio *v, u8 status);
 u8   virtio_get_status(struct virtio *v);      /* finishes a reset       */
@@ -191,6 +197,7 @@ void virtio_queue_size(struct virtio *v, u16 size);
 void virtio_queue_addr(struct virtio *v, u64 *addr, bool high, u32 val);
 void virtio_queue_enable(struct virtio *v);
 void virtio_queue_reset(struct virtio *v);
+void virtio_queue_disable(struct virtio *v);   /* MMIO: QueueReady = 0   */
 bool virtio_queue_resetting(struct virtio *v);
 void virtio_queue_kick(struct virtio *v, unsigned q);     /* by register */
 u64  virtio_config_access_read(struct virtio *v, u64 off, unsigned size);
@@ -260,7 +267,7 @@ static const struct device_prop cname##_mmio_props[] = { \
 	VIRTIO_MMIO_PROPS(s), __VA_ARGS__ PROP_END }; \
 static const struct pci_class cname##_pci = { \
 	.vendor = 0x1af4, .device = 0x1040 + (id_), .revision = 1, \
-	.class_code = (pclass), .int_pin = 1, .express = true, \
+	.class_code = (pclass), .int_pin = 1, \
 	.bars = { \
 		[VIRTIO_PCI_MSIX_BAR] = { name_ "-msix", PCI_BAR_MEM32, false, \
 					  4096, NULL }, \

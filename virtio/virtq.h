@@ -76,11 +76,9 @@ struct virtq {
 	/* Where the ring is; as of enable. */
 	bool packed, event_idx, indirect, in_order;
 	bool broken;
-	bool saw_pop;                  /* guest was told not to kick       */
 	u16 avail_idx;                 /* next to pop                      */
 	u16 used_idx;                  /* next to push                     */
-	u16 signalled;                 /* used_idx at the last interrupt   */
-	bool signalled_valid;
+	u32 unsignalled;               /* ring places flushed since asked  */
 	bool avail_wrap, used_wrap;    /* packed                           */
 	u16 shadow_avail;              /* last avail->idx seen (split)     */
 	u16 seq, order_next;

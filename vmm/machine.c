@@ -44,13 +44,13 @@ static void env_msi(void *opaque, u64 addr, u32 data)
 	kvm_vm_msi(&vm->kvm, addr, data);
 }
 
-static int env_ioeventfd(void *opaque, int efd, bool pio, u64 addr,
-			 unsigned len, bool assign)
+static int env_ioeventfd(void *opaque, int efd, u64 addr, unsigned len,
+			 const u64 *match, bool assign)
 {
 	struct vm *vm = opaque;
 
-	return kvm_vm_ioeventfd(&vm->kvm, efd, pio, addr, len, false, 0,
-				assign);
+	return kvm_vm_ioeventfd(&vm->kvm, efd, false, addr, len, match,
+				match ? *match : 0, assign);
 }
 
 static int env_irqfd(void *opaque, int efd, unsigned gsi, bool assign)

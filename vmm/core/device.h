@@ -101,11 +101,11 @@ struct device_env {
 	struct pci_bus *pci;           /* root bus; NULL: none (yet)       */
 	struct irq_line (*gsi)(void *opaque, unsigned n); /* a GSI's wire   */
 	struct msi_sink msi;
-	/* A guest's write to `addr` signals `efd` instead of reaching the bus
-	 * (len 0: of any length), or no longer.  NULL: no such thing.  0 or
-	 * -errno. [vcpu, loop] */
-	int (*ioeventfd)(void *opaque, int efd, bool pio, u64 addr,
-			 unsigned len, bool assign);
+	/* A guest's write to `addr` in memory (len 0: of any length; match:
+	 * of this value only) signals `efd` instead of reaching the bus, or no
+	 * longer.  NULL: no such thing.  0 or -errno. [vcpu, loop] */
+	int (*ioeventfd)(void *opaque, int efd, u64 addr, unsigned len,
+			 const u64 *match, bool assign);
 	/* `efd` raises that GSI; for back ends that signal by themselves. */
 	int (*irqfd)(void *opaque, int efd, unsigned gsi, bool assign);
 	/* Ask the VM to end or change; never blocks. [any] */

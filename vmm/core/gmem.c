@@ -372,6 +372,28 @@ void gmem_mark_dirty(struct gmem *m, gpa_t gpa, u64 len)
 	}
 }
 
+void gmem_mark_dirty_iov(struct gmem *m, const struct iovec *iov, int n,
+			 u64 len)
+{
+	struct gmem_table *t = table_of(m);
+
+	for (unsigned i = 0; i < t->n; i++) {
+		const struct gmem_block *b = t->v[i];
+		u64 left = len;
+
+		if (!__atomic_load_n(&b->dirty, __ATOMIC_RELAXED))
+			continue;
+		for (int k = 0; k < n && left; k++) {
+			u64 off = (u64)((u8 *)iov[k].iov_base - b->host);
+			u64 part = MIN(left, (u64)iov[k].iov_len);
+
+			left -= part;
+			if (off < b->len)
+				mark(b, off, part);
+		}
+	}
+}
+
 int gmem_iov(struct gmem *m, gpa_t gpa, u64 len, struct iovec *iov, int max)
 {
 	struct gmem_table *t = table_of(m);

@@ -82,6 +82,9 @@ int  gmem_set(struct gmem *m, gpa_t gpa, u8 byte, u64 len);
  * A writer calls gmem_mark_dirty afterwards. [any] */
 void *gmem_ptr(struct gmem *m, gpa_t gpa, u64 len);
 void gmem_mark_dirty(struct gmem *m, gpa_t gpa, u64 len);
+/* The first `len` bytes of iovecs made from this memory were written. [any] */
+void gmem_mark_dirty_iov(struct gmem *m, const struct iovec *iov, int n,
+			 u64 len);
 
 /* Translate to iovecs; returns count used, -EFAULT, or -E2BIG. [any] */
 int  gmem_iov(struct gmem *m, gpa_t gpa, u64 len, struct iovec *iov, int max);

@@ -83,6 +83,19 @@ static void save_mem(const struct state_field *f, const u8 *base,
 		strbuf_add(out, mem, n);
 }
 
+/* A count, then each. */
+static void save_vec(const struct state_field *f, const u8 *base,
+		     struct strbuf *out)
+{
+	const u8 *v = *(u8 *const *)(const void *)(base + f->offset);
+	u16 n = host_get(base + f->count, 2);
+
+	strbuf_addc(out, n);
+	strbuf_addc(out, n >> 8);
+	for (u32 i = 0; i < n; i++)
+		state_save(f->sub, v + (size_t)i * f->len, out);
+}
+
 void state_save(const struct state_desc *desc, const void *base,
 		struct strbuf *out)
 {
@@ -91,6 +104,10 @@ void state_save(const struct state_desc *desc, const void *base,
 	for (f = desc->fields; f->type != STATE_T_END; f++) {
 		if (f->type == STATE_T_MEM) {
 			save_mem(f, base, out);
+			continue;
+		}
+		if (f->type == STATE_T_VEC) {
+			save_vec(f, base, out);
 			continue;
 		}
 		for (u32 i = 0; i < f->count; i++)
@@ -155,6 +172,23 @@ static int load_mem(struct reader *r, const struct state_field *f,
 	return 0;
 }
 
+static int load_vec(struct reader *r, const struct state_field *f,
+		    const u8 *base, struct err *e)
+{
+	u8 *v = *(u8 *const *)(const void *)(base + f->offset);
+	u16 n = host_get(base + f->count, 2);
+	int rc = 0;
+
+	if (r->left < 2 || (r->p[0] | r->p[1] << 8) != n)
+		return err_set(e, -EINVAL, "field '%s' has %u elements here, "
+			       "not as many in the state", f->name, n);
+	r->p += 2;
+	r->left -= 2;
+	for (u32 i = 0; i < n && rc == 0; i++)
+		rc = load_fields(r, f->sub, v + (size_t)i * f->len, e);
+	return rc;
+}
+
 static int load_fields(struct reader *r, const struct state_desc *desc,
 		       u8 *base, struct err *e)
 {
@@ -164,8 +198,9 @@ static int load_fields(struct reader *r, const struct state_desc *desc,
 	for (f = desc->fields; f->type != STATE_T_END; f++) {
 		if (f->since > r->version)
 			continue;
-		if (f->type == STATE_T_MEM) {
-			rc = load_mem(r, f, base, e);
+		if (f->type == STATE_T_MEM || f->type == STATE_T_VEC) {
+			rc = f->type == STATE_T_MEM ? load_mem(r, f, base, e)
+						    : load_vec(r, f, base, e);
 			if (rc < 0)
 				return rc;
 			continue;

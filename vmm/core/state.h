@@ -22,6 +22,8 @@ enum state_type {
 	STATE_T_STRUCT,                /* nested desc, `count` times   */
 	STATE_T_MEM,                   /* u8 *, its length a u32 at `len`;
 					  loads only into the same length */
+	STATE_T_VEC,                   /* pointer to structs, their number a
+					  u16 at `count`; same rule        */
 };
 
 struct state_field {
@@ -64,6 +66,9 @@ struct state_desc {
 #define STATE_ONE(s, m, d, since_) { .name = #m, .type = STATE_T_STRUCT, \
 	.offset = offsetof(s, m), .len = sizeof(((s *)0)->m), \
 	.count = 1, .since = (since_), .sub = &(d) }
+#define STATE_VEC(s, m, n, d, since_) { .name = #m, .type = STATE_T_VEC, \
+	.offset = offsetof(s, m), .len = sizeof(((s *)0)->m[0]), \
+	.count = offsetof(s, n), .since = (since_), .sub = &(d) }
 #define STATE_END { .type = STATE_T_END }
 
 /* Append the little-endian image of `base` as `desc` says.  [loop, paused] */

@@ -1,0 +1,565 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The virtio device core: status, features, queues, configuration space
+ * (virtio 1.2, 2 and 3.1).  See virtio.h.
+ *
+ * Talks to: virtq; the transport above, the class below.
+ * Never:    waits for a thread with the device's lock held; logs without the
+ *           user having asked for it.
+ *
+ * Status: 0 -ACKNOWLEDGE-> -DRIVER-> -FEATURES_OK-> -DRIVER_OK-> started
+ *         (virtio_set_status); any -guest's mistake-> NEEDS_RESET
+ *         (virtio_break); any -write of 0-> resetting (begin_reset) -all
+ *         chains back-> 0 (try_finish_reset).
+ */
+#include "virtio/virtio.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "vmm/base/log.h"
+
+/* --- what devices use ------------------------------------------------------ */
+
+bool virtio_running(const struct virtio *v)
+{
+	return v->started && !v->quiesced && !v->resetting;
+}
+
+void virtio_notify(struct virtio *v, unsigned q)
+{
+	if (!v->resetting && virtq_should_notify(&v->q[q].vq))
+		v->transport->notify_queue(v, q);
+}
+
+void virtio_done(struct virtio *v, unsigned q, const struct virtq_chain *c,
+		 u32 written)
+{
+	virtq_push(&v->q[q].vq, c, written);
+	virtio_notify(v, q);
+}
+
+void virtio_config_changed(struct virtio *v)
+{
+	v->config_gen++;
+	if (v->status & VIRTIO_S_DRIVER_OK && !v->resetting)
+		v->transport->notify_config(v);
+}
+
+void virtio_break(struct virtio *v, const char *why)
+{
+	v->errors++;
+	v->why = why;
+	v->started = false;
+	log_if(LOG_GUEST_ERROR, "%s: the guest's driver is wrong: %s",
+	       v->class->name, why);
+	if (v->status & VIRTIO_S_NEEDS_RESET || v->resetting)
+		return;
+	v->status |= VIRTIO_S_NEEDS_RESET;
+	virtio_config_changed(v);
+}
+
+static void queue_broken(struct virtq *q, const char *why)
+{
+	virtio_break(q->opaque, why);
+}
+
+void virtio_config_put(struct virtio *v, unsigned off, u64 val, unsigned size)
+{
+	assert(off + size <= v->class->config_size);
+	for (unsigned i = 0; i < size; i++)
+		v->config[off + i] = val >> 8 * i;
+}
+
+u64 virtio_config_get(const struct virtio *v, unsigned off, unsigned size)
+{
+	u64 val = 0;
+
+	assert(off + size <= VIRTIO_CONFIG_MAX && size <= 8);
+	for (unsigned i = 0; i < size; i++)
+		val |= (u64)v->config[off + i] << 8 * i;
+	return val;
+}
+
+/* --- kicks ----------------------------------------------------------------- */
+
+void virtio_kick_later(struct virtio *v, unsigned q)
+{
+	const u64 one = 1;
+
+	if (write(v->q[q].kick_fd, &one, sizeof(one)) < 0)
+		return;                /* full: it is pending already      */
+}
+
+/* Kicks that come while the VM is paused are repeated by virtio_resume. */
+static void on_kick(void *opaque, u32 events)
+{
+	struct virtio_queue *q = opaque;
+	struct virtio *v = q->v;
+	u64 n;
+
+	(void)events;
+	if (read(q->kick_fd, &n, sizeof(n)) < 0)
+		return;
+	virtio_lock(v);
+	if (virtio_running(v) && q->vq.enabled)
+		v->class->kick(v, q->vq.index);
+	virtio_unlock(v);
+}
+
+void virtio_queue_kick(struct virtio *v, unsigned q)
+{
+	if (q < v->nqueues && v->started)
+		virtio_kick_later(v, q);
+}
+
+void virtio_ioeventfds(struct virtio *v, u64 at, unsigned stride, bool on)
+{
+	const struct device_env *env = v->pci.dev.env;
+
+	if (!v->p_ioeventfd || !env->ioeventfd)
+		return;
+	for (unsigned i = 0; i < v->nqueues; i++) {
+		u64 n = i;
+
+		env->ioeventfd(env->opaque, v->q[i].kick_fd, at + stride * n,
+			       stride ? 0 : 4, stride ? NULL : &n, on);
+	}
+}
+
+static void kick_all(struct virtio *v)
+{
+	for (unsigned i = 0; i < v->nqueues; i++)
+		if (v->q[i].vq.enabled)
+			virtio_kick_later(v, i);
+}
+
+static void watch_all(void *opaque)
+{
+	struct virtio *v = opaque;
+
+	for (unsigned i = 0; i < v->nqueues; i++)
+		v->q[i].watched = loop_watch(v->loop, v->q[i].kick_fd, EPOLLIN,
+					     on_kick, &v->q[i]) == 0;
+}
+
+static void unwatch_all(void *opaque)
+{
+	struct virtio *v = opaque;
+
+	for (unsigned i = 0; i < v->nqueues; i++)
+		if (v->q[i].watched)
+			loop_unwatch(v->loop, v->q[i].kick_fd);
+}
+
+/* --- status ---------------------------------------------------------------- */
+
+static bool all_back(const struct virtio *v)
+{
+	for (unsigned i = 0; i < v->nqueues; i++)
+		if (v->q[i].vq.inuse)
+			return false;
+	return true;
+}
+
+static void try_finish_reset(struct virtio *v)
+{
+	if (!v->resetting || !all_back(v))
+		return;
+	v->resetting = false;
+	v->status = 0;
+	v->features = v->driver_features = 0;
+	v->feature_sel = v->driver_sel = 0;
+	v->queue_sel = 0;
+	v->config_vector = VIRTIO_NO_VECTOR;
+	for (unsigned i = 0; i < v->nqueues; i++) {
+		struct virtio_queue *q = &v->q[i];
+
+		virtq_disable(&q->vq);
+		q->vq.size = MIN(v->queue_size, q->vq.size_max);
+		q->vector = VIRTIO_NO_VECTOR;
+		q->resetting = false;
+	}
+}
+
+static void begin_reset(struct virtio *v)
+{
+	v->started = false;
+	v->isr = 0;
+	v->transport->isr_clear(v);
+	if (!v->resetting) {
+		v->resetting = true;
+		for (unsigned i = 0; i < v->nqueues; i++)
+			virtq_disable(&v->q[i].vq);
+		if (v->class->reset)
+			v->class->reset(v);
+	}
+	try_finish_reset(v);
+}
+
+static bool features_ok(struct virtio *v)
+{
+	if (v->driver_features & ~v->offered ||
+	    !(v->driver_features >> VIRTIO_F_VERSION_1 & 1))
+		return false;
+	v->features = v->driver_features;
+	return true;
+}
+
+void virtio_set_status(struct virtio *v, u8 status)
+{
+	u8 new = status & ~v->status;
+
+	if (v->gone)
+		return;
+	try_finish_reset(v);
+	if (!status) {
+		begin_reset(v);
+		return;
+	}
+	if (v->resetting)              /* the last life's chains are out   */
+		return;
+	if (new & VIRTIO_S_FEATURES_OK && !features_ok(v))
+		status &= ~(VIRTIO_S_FEATURES_OK | VIRTIO_S_DRIVER_OK);
+	if (!(status & VIRTIO_S_FEATURES_OK))
+		status &= ~VIRTIO_S_DRIVER_OK;
+	v->status = status | (v->status & VIRTIO_S_NEEDS_RESET);
+	if (v->started && !(status & VIRTIO_S_DRIVER_OK))
+		v->started = false;
+	if (!(new & status & VIRTIO_S_DRIVER_OK) ||
+	    v->status & VIRTIO_S_NEEDS_RESET)
+		return;
+	v->started = true;
+	if (v->class->start)
+		v->class->start(v);
+	kick_all(v);
+}
+
+u8 virtio_get_status(struct virtio *v)
+{
+	try_finish_reset(v);
+	return v->status;
+}
+
+void virtio_hard_reset(struct virtio *v)
+{
+	SCOPED_LOCK(&v->pci.dev.lock);
+	begin_reset(v);
+}
+
+/* --- features -------------------------------------------------------------- */
+
+u32 virtio_offered(const struct virtio *v, u32 sel)
+{
+	return sel < 2 ? v->offered >> 32 * sel : 0;
+}
+
+void virtio_accept(struct virtio *v, u32 sel, u32 bits)
+{
+	if (sel > 1 || v->status & VIRTIO_S_FEATURES_OK || v->resetting)
+		return;
+	v->driver_features &= ~(0xffffffffull << 32 * sel);
+	v->driver_features |= (u64)bits << 32 * sel;
+}
+
+/* --- queue registers ------------------------------------------------------- */
+
+struct virtio_queue *virtio_selected(struct virtio *v)
+{
+	return v->queue_sel < v->nqueues ? &v->q[v->queue_sel] : NULL;
+}
+
+/* The selected queue while its set-up may change. */
+static struct virtq *changeable(struct virtio *v)
+{
+	struct virtio_queue *q = virtio_selected(v);
+
+	if (!q || q->vq.enabled || q->resetting || v->resetting)
+		return NULL;
+	return &q->vq;
+}
+
+/* A size that cannot be is refused when the queue is enabled. */
+void virtio_queue_size(struct virtio *v, u16 size)
+{
+	struct virtq *q = changeable(v);
+
+	if (q)
+		q->size = size;
+}
+
+void virtio_queue_addr(struct virtio *v, u64 *addr, bool high, u32 val)
+{
+	if (!changeable(v))
+		return;
+	if (high)
+		*addr = (*addr & 0xffffffff) | (u64)val << 32;
+	else
+		*addr = (*addr & ~0xffffffffull) | val;
+}
+
+void virtio_queue_enable(struct virtio *v)
+{
+	struct virtq *q = changeable(v);
+
+	if (!q || !(v->status & VIRTIO_S_FEATURES_OK))
+		return;
+	if (virtq_enable(q, v->features, false) && virtio_running(v))
+		virtio_kick_later(v, q->index);
+}
+
+/* 2.6.1: answered through virtio_queue_resetting. */
+void virtio_queue_reset(struct virtio *v)
+{
+	if (virtio_has(v, VIRTIO_F_RING_RESET))
+		virtio_queue_disable(v);
+}
+
+void virtio_queue_disable(struct virtio *v)
+{
+	struct virtio_queue *q = virtio_selected(v);
+
+	if (!q || v->resetting)
+		return;
+	virtq_disable(&q->vq);
+	q->vq.size = MIN(v->queue_size, q->vq.size_max);
+	q->vector = VIRTIO_NO_VECTOR;
+	q->resetting = q->vq.inuse;
+}
+
+bool virtio_queue_resetting(struct virtio *v)
+{
+	struct virtio_queue *q = virtio_selected(v);
+
+	if (!q)
+		return false;
+	q->resetting &= !!q->vq.inuse;
+	return q->resetting;
+}
+
+/* --- configuration space --------------------------------------------------- */
+
+u64 virtio_config_access_read(struct virtio *v, u64 off, unsigned size)
+{
+	if (off + size > v->class->config_size || v->gone)
+		return 0;
+	if (v->class->config_read)
+		v->class->config_read(v);
+	return virtio_config_get(v, off, size);
+}
+
+void virtio_config_access_write(struct virtio *v, u64 off, u64 val,
+				unsigned size)
+{
+	if (off + size <= v->class->config_size && v->class->config_write &&
+	    !v->resetting && !v->gone)
+		v->class->config_write(v, off, val, size);
+}
+
+/* --- life ------------------------------------------------------------------ */
+
+static u64 ring_features(const struct virtio *v)
+{
+	return BIT64(VIRTIO_F_VERSION_1) | BIT64(VIRTIO_F_RING_RESET) |
+	       (u64)v->p_indirect << VIRTIO_F_INDIRECT_DESC |
+	       (u64)v->p_event_idx << VIRTIO_F_EVENT_IDX |
+	       (u64)v->p_packed << VIRTIO_F_RING_PACKED |
+	       (u64)v->p_in_order << VIRTIO_F_IN_ORDER;
+}
+
+static int check_size(const struct virtio *v, struct err *e)
+{
+	u16 n = v->queue_size;
+
+	if (n < 2 || n > 1024 || n & (n - 1))
+		return err_set(e, -EINVAL, "%s: queue-size %u is not a power of "
+			       "two from 2 to 1024", v->class->name, n);
+	if (!v->nqueues || v->nqueues > VIRTIO_QUEUES_MAX)
+		return err_set(e, -EINVAL, "%s: %u queues are not 1 to %d",
+			       v->class->name, v->nqueues, VIRTIO_QUEUES_MAX);
+	return 0;
+}
+
+static int queues_create(struct virtio *v, struct err *e)
+{
+	v->q = calloc(v->nqueues, sizeof(*v->q));
+	if (!v->q)
+		abort();
+	for (unsigned i = 0; i < v->nqueues; i++) {
+		struct virtio_queue *q = &v->q[i];
+
+		virtq_init(&q->vq, v->pci.dev.env->gmem, i, v->queue_size);
+		q->vq.on_broken = queue_broken;
+		q->vq.opaque = q->v = v;
+		q->vector = VIRTIO_NO_VECTOR;
+		q->kick_fd = -1;
+	}
+	for (unsigned i = 0; i < v->nqueues; i++) {
+		v->q[i].kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (v->q[i].kick_fd < 0)
+			return err_set(e, -errno, "%s: a queue's eventfd: %m",
+				       v->class->name);
+	}
+	return 0;
+}
+
+static void queues_destroy(struct virtio *v)
+{
+	for (unsigned i = 0; v->q && i < v->nqueues; i++) {
+		if (v->q[i].kick_fd >= 0)
+			close(v->q[i].kick_fd);
+		virtq_fini(&v->q[i].vq);
+	}
+	free(v->q);
+	v->q = NULL;
+	v->nqueues = 0;
+}
+
+int virtio_init(struct virtio *v, const struct virtio_transport *t,
+		struct err *e)
+{
+	int rc;
+
+	v->class = v->pci.dev.class->virtio;
+	v->transport = t;
+	v->nqueues = v->class->queues;
+	v->queue_size = v->class->queue_size;
+	v->offered = v->class->features;
+	v->config_vector = VIRTIO_NO_VECTOR;
+	assert(v->class->config_size <= VIRTIO_CONFIG_MAX);
+	if (v->class->realize) {
+		rc = v->class->realize(v, e);
+		if (rc < 0)
+			return rc;
+	}
+	v->offered |= ring_features(v);
+	if (!v->loop)
+		v->loop = v->pci.dev.env->loop;
+	rc = check_size(v, e);
+	if (rc == 0)
+		rc = queues_create(v, e);
+	if (rc < 0) {
+		queues_destroy(v);
+		if (v->class->unrealize)
+			v->class->unrealize(v);
+		return rc;
+	}
+	loop_call(v->loop, watch_all, v);
+	return 0;
+}
+
+/* Kicks end first; what the class has in flight comes back in unrealize. */
+void virtio_stop(struct virtio *v)
+{
+	loop_call(v->loop, unwatch_all, v);
+	virtio_lock(v);
+	begin_reset(v);
+	v->gone = true;
+	virtio_unlock(v);
+	if (v->class->unrealize)
+		v->class->unrealize(v);
+}
+
+void virtio_fini(struct virtio *v)
+{
+	queues_destroy(v);
+}
+
+void virtio_quiesce(struct device *d)
+{
+	struct virtio *v = to_virtio(d);
+
+	virtio_lock(v);
+	v->quiesced = true;
+	virtio_unlock(v);
+	if (v->class->quiesce)
+		v->class->quiesce(v);
+}
+
+void virtio_resume(struct device *d)
+{
+	struct virtio *v = to_virtio(d);
+
+	virtio_lock(v);
+	v->quiesced = false;
+	virtio_unlock(v);
+	if (v->class->resume)
+		v->class->resume(v);
+	kick_all(v);
+}
+
+void virtio_describe(struct device *d, struct strbuf *out)
+{
+	struct virtio *v = to_virtio(d);
+
+	if (v->class->describe)
+		v->class->describe(v, out);
+}
+
+/* --- state ----------------------------------------------------------------- */
+
+static const struct state_field queue_fields[] = {
+	STATE_ONE(struct virtio_queue, vq, virtq_state, 1),
+	STATE_FIELD(STATE_U16, struct virtio_queue, vector, 1),
+	STATE_END
+};
+
+static const struct state_desc queue_state = {
+	.version = 1, .oldest = 1, .fields = queue_fields,
+};
+
+static const struct state_field virtio_fields[] = {
+	STATE_FIELD(STATE_U8,   struct virtio, status,          1),
+	STATE_FIELD(STATE_BOOL, struct virtio, started,         1),
+	STATE_FIELD(STATE_U64,  struct virtio, features,        1),
+	STATE_FIELD(STATE_U64,  struct virtio, driver_features, 1),
+	STATE_FIELD(STATE_U32,  struct virtio, feature_sel,     1),
+	STATE_FIELD(STATE_U32,  struct virtio, driver_sel,      1),
+	STATE_FIELD(STATE_U16,  struct virtio, queue_sel,       1),
+	STATE_FIELD(STATE_U8,   struct virtio, isr,             1),
+	STATE_FIELD(STATE_U8,   struct virtio, config_gen,      1),
+	STATE_FIELD(STATE_U16,  struct virtio, config_vector,   1),
+	STATE_BYTES(struct virtio, config, 1),
+	STATE_VEC(struct virtio, q, nqueues, queue_state, 1),
+	STATE_END
+};
+
+const struct state_desc virtio_state = {
+	.version = 1, .oldest = 1, .fields = virtio_fields,
+};
+
+static const struct state_field no_fields[] = { STATE_END };
+
+const struct state_desc virtio_no_state = {
+	.version = 1, .oldest = 1, .fields = no_fields,
+};
+
+/* What the stream says is checked like what a guest says: rings that are not
+ * in RAM break the device, nothing else. */
+int virtio_post_load(struct virtio *v, struct err *e)
+{
+	if (v->features & ~v->offered)
+		return err_set(e, -EINVAL, "%s: the state has features 0x%llx "
+			       "this device does not offer", v->class->name,
+			       (unsigned long long)(v->features & ~v->offered));
+	for (unsigned i = 0; i < v->nqueues; i++) {
+		struct virtq *q = &v->q[i].vq;
+		bool broken = q->broken;
+
+		if (!q->enabled)
+			continue;
+		q->enabled = false;
+		virtq_enable(q, v->features, true);
+		q->broken |= broken;
+	}
+	if (v->started && v->class->start) {
+		virtio_lock(v);
+		v->class->start(v);
+		virtio_unlock(v);
+	}
+	return 0;
+}
