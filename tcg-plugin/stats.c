@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "tcg-plugin/provider_priv.h"
+#include "tcg-plugin/x86/jit.h"
 #include "vmm/base/strbuf.h"
 #include "vmm/kvm/provider.h"
 
@@ -30,6 +31,16 @@ static void report_jit(struct tcg_vm *vm, struct strbuf *sb)
 		    (unsigned long long)cc->n_stale);
 	strbuf_addf(sb, "cache flushes       %llu\n",
 		    (unsigned long long)cc->n_flush);
+}
+
+static void report_vcpus_jit(struct tcg_vm *vm, struct strbuf *sb)
+{
+	for (unsigned i = 0; i < atomic_load(&vm->nvcpu); i++) {
+		struct tcg_vcpu *v = tcg_vm_vcpu(vm, i);
+
+		if (v)
+			jit_report(&v->cpu, sb);
+	}
 }
 
 static void report_vcpu(const struct x86_cpu *c, struct strbuf *sb)
@@ -117,7 +128,10 @@ int tcg_report(struct tcg_vm *vm, int what, char *buf, size_t n)
 	size_t len;
 
 	switch (what) {
-	case KVM_REPORT_JIT:     report_jit(vm, &sb); break;
+	case KVM_REPORT_JIT:
+		report_jit(vm, &sb);
+		report_vcpus_jit(vm, &sb);
+		break;
 	case KVM_REPORT_OPCOUNT: report_opcount(vm, &sb); break;
 	default:                 report_stats(vm, &sb); break;
 	}

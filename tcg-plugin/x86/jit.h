@@ -35,6 +35,9 @@ bool jit_usable(const struct x86_cpu *c);
  */
 void jit_run(struct x86_cpu *c, struct block *b);
 
+struct strbuf;
+/* One vCPU's part of `info jit`. [any] */
+void jit_report(const struct x86_cpu *c, struct strbuf *sb);
 /* Guest FP state: from the host's registers to c->fpu, if it is there. */
 void jit_fpu_save(struct x86_cpu *c);
 /* Address translation changed: forget virtual jump targets. */

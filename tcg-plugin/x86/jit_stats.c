@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the translator counted, as text: `info jit`.
+ *
+ * Room:     totals, and the instructions that were left to the interpreter.
+ * Never:    stops a vCPU; numbers may be a moment apart.
+ */
+#include "tcg-plugin/x86/jit_priv.h"
+#include "vmm/base/strbuf.h"
+
+enum { TOP_ROWS = 20 };
+
+static void totals(const struct jit_stats *s, struct strbuf *sb)
+{
+	const struct {
+		const char *name;
+		u64 n;
+	} rows[] = {
+		{ "translated blocks", s->blocks },
+		{ "guest bytes", s->bytes_in },
+		{ "host bytes", s->bytes_out },
+		{ "killed blocks", s->killed },
+		{ "code flushes", s->flushes },
+		{ "entries from C", s->enters },
+		{ "direct links", s->links },
+		{ "jump cache misses", s->jump_misses },
+		{ "look-ups by C", s->slow_hits },
+		{ "interpreted", s->slow_interp },
+		{ "host faults", s->faults },
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
+		strbuf_addf(sb, "  %-18s%llu\n", rows[i].name,
+			    (unsigned long long)rows[i].n);
+}
+
+/* The most frequent rows the interpreter ran, one by one. */
+static void fallbacks(const struct jit *j, struct strbuf *sb)
+{
+	u64 below = ~0ull;
+
+	for (unsigned k = 0; k < TOP_ROWS; k++) {
+		unsigned best = insn_row_count;
+
+		for (unsigned n = 0; n < insn_row_count; n++)
+			if (j->fell[n] && j->fell[n] < below &&
+			    (best == insn_row_count ||
+			     j->fell[n] > j->fell[best]))
+				best = n;
+		if (best == insn_row_count)
+			return;
+		below = j->fell[best];
+		strbuf_addf(sb, "    %-12s%02x  %llu\n",
+			    insn_rows[best].name, insn_rows[best].byte,
+			    (unsigned long long)below);
+	}
+}
+
+void jit_report(const struct x86_cpu *c, struct strbuf *sb)
+{
+	const struct jit *j = c->jit;
+
+	if (!j) {
+		strbuf_addf(sb, "CPU#%u: interpreter only\n", c->id);
+		return;
+	}
+	strbuf_addf(sb, "CPU#%u code buffer %u/%u\n", c->id, j->buf.used,
+		    j->buf.size);
+	totals(&j->st, sb);
+	fallbacks(j, sb);
+}
