@@ -737,7 +737,7 @@ static bool gen_insn(struct enc *e)
 static bool ends(const struct insn_row *r)
 {
 	return r->attr & (A_END | A_REP) ||
-	       (r->attr & A_STORE && r->size == S_NONE);
+	       (r->size == S_NONE && (r->form == F_M || r->attr & A_STORE));
 }
 
 bool gen_case(struct insn_case *k, u64 seed, unsigned bits,
