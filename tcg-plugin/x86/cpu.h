@@ -141,8 +141,13 @@ struct x86_jit_regs {
 	u16 flags;                     /* as LAHF and SETO give them      */
 	u32 fpu_away;                  /* 1: guest FP state is in c->fpu,
 					  0: in the host's registers       */
-	u32 njumps;                    /* filled since the last flush     */
-	u32 jumps[4096];
+	/* Jump cache slots filled since their last flush: of pages in this
+	 * address space, and of global ones. */
+	struct x86_jump_list {
+		u32 n;                 /* more than there is room for: all */
+		u32 slot[8192];        /* mode << 16 | slot               */
+	} jumps[2];
+	u64 jump_pages[1024];          /* by tlb_slot: some jump goes there */
 };
 struct x86_jump {
 	u64 neg[65536], code[65536];

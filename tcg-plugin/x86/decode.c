@@ -403,7 +403,7 @@ static void decode_one(struct dec *d)
 		k.modrm = i->modrm = get8(d);
 		set_regs(d);
 	}
-	i->row = d->vex_bad ? NULL : insn_find(&k);
+	i->row = d->vex_bad ? NULL : insn_find_row(&k);
 	if (!i->row) {
 		i->row = &row_ud;
 		return;

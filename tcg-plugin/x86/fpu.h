@@ -71,12 +71,12 @@ void fpu_mmx_set(struct x86_fpu *f, unsigned n, u64 v);
 void fpu_simd_flags(struct x86_cpu *c, u32 mxcsr);
 
 /*
- * Doors of the provider.  An image is checked here; -EINVAL for reserved
- * MXCSR bits, unknown components or a compacted header.  `len` is that of
- * the buffer; components past it are left out.
+ * Doors of the provider.  KVM_SET_FPU drops reserved MXCSR bits; an XSAVE
+ * image with such bits, unknown components or a compacted header is -EINVAL.
+ * `len` is that of the buffer; components past it are left out.
  */
 void fpu_get_kvm_fpu(struct x86_cpu *c, struct kvm_fpu *out);
-int  fpu_set_kvm_fpu(struct x86_cpu *c, const struct kvm_fpu *in);
+void fpu_set_kvm_fpu(struct x86_cpu *c, const struct kvm_fpu *in);
 void fpu_get_xsave(struct x86_cpu *c, void *buf, size_t len);
 int  fpu_set_xsave(struct x86_cpu *c, const void *buf, size_t len);
 

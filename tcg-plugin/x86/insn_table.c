@@ -101,7 +101,7 @@ static bool row_mod_ok(const struct insn_row *r, const struct insn_key *k)
 	return !(r->attr & (reg ? A_MEM : A_REG));
 }
 
-const struct insn_row *insn_find(const struct insn_key *k)
+const struct insn_row *insn_find_row(const struct insn_key *k)
 {
 	const struct insn_row *best = NULL;
 	int best_fit = -1;

@@ -20,6 +20,6 @@ struct insn_key {
 };
 
 bool insn_has_modrm(unsigned map, unsigned byte);
-const struct insn_row *insn_find(const struct insn_key *k);   /* or NULL */
+const struct insn_row *insn_find_row(const struct insn_key *k);   /* or NULL */
 
 #endif

@@ -40,8 +40,11 @@ struct strbuf;
 void jit_report(const struct x86_cpu *c, struct strbuf *sb);
 /* Guest FP state: from the host's registers to c->fpu, if it is there. */
 void jit_fpu_save(struct x86_cpu *c);
-/* Address translation changed: forget virtual jump targets. */
+/* Address translation changed: forget virtual jump targets; all, those that are
+ * not in global pages, those in la's page. */
 void jit_jump_flush(struct x86_cpu *c);
+void jit_jump_flush_local(struct x86_cpu *c);
+void jit_jump_flush_page(struct x86_cpu *c, u64 la);
 /*
  * A synchronous signal at host address `pc` on the vCPU's thread.  True: go on
  * at *new_pc with r15 as given, all else as it was. [signal handler]

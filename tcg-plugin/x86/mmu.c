@@ -340,7 +340,7 @@ void mmu_flush(struct x86_cpu *c)
 void mmu_new_space(struct x86_cpu *c)
 {
 	tlb_flush_local(&c->tlb);
-	jit_jump_flush(c);
+	jit_jump_flush_local(c);
 	c->n_tlb_flush++;
 }
 
@@ -351,7 +351,7 @@ void mmu_invlpg(struct x86_cpu *c, gva_t la)
 		return;
 	}
 	tlb_flush_page(&c->tlb, la);
-	jit_jump_flush(c);
+	jit_jump_flush_page(c, la);
 }
 
 void mmu_set_pkru(struct x86_cpu *c, u32 v)

@@ -448,12 +448,10 @@ void fpu_get_kvm_fpu(struct x86_cpu *c, struct kvm_fpu *out)
 	out->mxcsr = f->mxcsr;
 }
 
-int fpu_set_kvm_fpu(struct x86_cpu *c, const struct kvm_fpu *in)
+void fpu_set_kvm_fpu(struct x86_cpu *c, const struct kvm_fpu *in)
 {
 	struct x86_fpu *f = &c->fpu;
 
-	if (mxcsr_bad(c, in->mxcsr))
-		return -EINVAL;
 	st_load(c, (const u8 *)in->fpr);
 	memcpy(f->xmm, in->xmm, sizeof(f->xmm));
 	fpu_set_fcw(f, in->fcw);
@@ -463,8 +461,7 @@ int fpu_set_kvm_fpu(struct x86_cpu *c, const struct kvm_fpu *in)
 	f->fip = in->last_ip;
 	f->fdp = in->last_dp;
 	fpu_update_es(f);
-	mxcsr_load(c, in->mxcsr);
-	return 0;
+	mxcsr_load(c, in->mxcsr & fpu_mxcsr_mask(c));
 }
 
 void fpu_get_xsave(struct x86_cpu *c, void *buf, size_t len)
