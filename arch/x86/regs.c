@@ -128,16 +128,24 @@ void x86_regs_reset(struct x86_regs *r, bool bsp, u32 signature)
 			     : KVM_MP_STATE_UNINITIALIZED;
 }
 
+/*
+ * All in one request; KVM stops at the first it does not have, which is
+ * passed over.  The TSC runs on through a reset.
+ */
 static void msrs_put(struct vcpu *v, const u64 *msr)
 {
-	for (unsigned i = 0; i < X86_MSR_COUNT; i++) {
-		struct msr_buf b = { .head.nmsrs = 1 };
+	unsigned i = MSR_TSC + 1;
 
-		if (i == MSR_TSC)              /* runs on through a reset */
-			continue;
-		b.head.entries[0].index = msr_numbers[i];
-		b.head.entries[0].data = msr[i];
-		kvm_vcpu_ioctl(&v->kvm, KVM_SET_MSRS, &b);
+	while (i < X86_MSR_COUNT) {
+		struct msr_buf b = { .head.nmsrs = X86_MSR_COUNT - i };
+		int done;
+
+		for (unsigned k = i; k < X86_MSR_COUNT; k++) {
+			b.head.entries[k - i].index = msr_numbers[k];
+			b.head.entries[k - i].data = msr[k];
+		}
+		done = kvm_vcpu_ioctl(&v->kvm, KVM_SET_MSRS, &b);
+		i += done < 0 ? 1 : (unsigned)done + 1;
 	}
 }
 
