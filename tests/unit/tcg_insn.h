@@ -23,7 +23,7 @@ static struct tcg_vcpu the_vcpu;
 static struct tcg_vm the_vm;
 static u8 page[PAGE_SIZE] __attribute__((aligned(4096)));
 
-static struct x86_cpu *fresh(void)
+static inline struct x86_cpu *fresh(void)
 {
 	struct x86_cpu *c = &the_vcpu.cpu;
 	const u32 code = SEG_S | SEG_P | SEG_A | SEG_R | SEG_CODE | SEG_G;
@@ -62,7 +62,7 @@ static struct x86_cpu *fresh(void)
 }
 
 /* Run one instruction; NO_FAULT or the vector it raised. */
-static int run(struct x86_cpu *c, const void *bytes, unsigned len)
+static inline int run(struct x86_cpu *c, const void *bytes, unsigned len)
 {
 	u8 code[32] = { 0 };
 	struct insn i;

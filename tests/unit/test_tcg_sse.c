@@ -105,19 +105,6 @@ static void packed_operand_must_be_aligned_scalar_not(void **state)
 	assert_int_equal(RUN(c, "\x0f\x28\x43\x04"), EXC_GP); /* movaps */
 }
 
-static void scalar_load_clears_register_move_keeps_the_rest(void **state)
-{
-	struct x86_cpu *c = fresh();
-
-	(void)state;
-	set_ps(c, 0, 5, 6);
-	set_ps(c, 1, 7, 8);
-	RUN(c, "\xf3\x0f\x10\xc1");                 /* movss 1, 0 */
-	assert_true(lane(c, 0, 0) == 7 && lane(c, 0, 1) == 6);
-	RUN(c, "\xf3\x0f\x10\x03");                 /* movss (rbx), 0 */
-	assert_true(lane(c, 0, 0) == 0 && lane(c, 0, 1) == 0);
-}
-
 static void unordered_compare_sets_zf_pf_cf(void **state)
 {
 	struct x86_cpu *c = fresh();
@@ -176,8 +163,6 @@ int main(void)
 		cmocka_unit_test(simd_exception_is_ud_without_osxmmexcpt),
 		cmocka_unit_test(sse_needs_osfxsr_and_no_em_and_no_ts),
 		cmocka_unit_test(packed_operand_must_be_aligned_scalar_not),
-		cmocka_unit_test(
-			scalar_load_clears_register_move_keeps_the_rest),
 		cmocka_unit_test(unordered_compare_sets_zf_pf_cf),
 		cmocka_unit_test(string_compare_finds_a_byte),
 		cmocka_unit_test(insertps_from_memory_ignores_the_source_lane),
