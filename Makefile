@@ -14,7 +14,7 @@ Q      := $(if $(filter 0,$(V)),@)
 
 VERSION := 0.1.0
 
-ROOMS     := vmm/base vmm/core vmm/kvm vmm/pci vmm/dev vmm/gdb vmm/block virtio vmm \
+ROOMS     := vmm/base vmm/core vmm/kvm vmm/pci vmm/dev vmm/gdb vmm/block vmm/net virtio vmm \
              arch/x86 monitor seccomp
 TCG_ROOMS := tcg-plugin tcg-plugin/memory tcg-plugin/code tcg-plugin/x86 \
              tcg-plugin/x86/irqchip
@@ -60,7 +60,7 @@ UNITS     := $(UNIT_SRCS:%.c=$(O)/%)
 
 .DEFAULT_GOAL := all
 .PHONY: all help clean install deps demo check check-slow lint bench headers units
-all: $(O)/mote $(O)/mote-tcg.so ## build the VMM and its plugin (default)
+all: $(O)/mote $(O)/mote-tcg.so $(O)/mote-slirp ## build the VMM and its plugin (default)
 
 DEPS := $(O)/deps.ok
 $(DEPS): tests/setup.sh
@@ -86,6 +86,18 @@ $(O)/mote-tcg.so: $(TCG_OBJS) $(BASE_OBJS)
 	@$(if $(Q),echo "  LD      $@")
 	$(Q)$(CC) -shared -Wl,-z,now,-z,relro,--exclude-libs,ALL -o $@ $^ $(MOTE_LDFLAGS) $(TCG_LIBS)
 
+# The helper of user-mode networks; no libslirp, no helper.
+SLIRP_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard slirp/*.c))
+SLIRP_LIBS := -Wl,-Bstatic -lseccomp -lcap-ng -Wl,-Bdynamic -lslirp
+ifneq ($(wildcard /usr/include/slirp/libslirp.h)$(filter clean help,$(MAKECMDGOALS)),)
+$(O)/mote-slirp: $(SLIRP_OBJS) $(BASE_OBJS)
+	@$(if $(Q),echo "  LD      $@")
+	$(Q)$(CC) -pie -Wl,-z,now,-z,relro -o $@ $^ $(MOTE_LDFLAGS) $(SLIRP_LIBS)
+else
+$(O)/mote-slirp: | $(DEPS)
+	@echo "  SKIP    $@: no libslirp-dev (make again once it is there)"
+endif
+
 # --- tests -----------------------------------------------------------------
 # A unit test links both archives; the linker takes what it uses.
 $(O)/tests/unit/%: tests/unit/%.c $(O)/libmote.a $(O)/libtcg.a | $(DEPS)
@@ -109,6 +121,8 @@ headers: | $(DEPS) ## every header compiles alone
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -D -m 755 $(O)/mote $(DESTDIR)$(bindir)/mote
 	install -D -m 755 $(O)/mote-tcg.so $(DESTDIR)$(libdir)/mote/mote-tcg.so
+	[ ! -f $(O)/mote-slirp ] || \
+	    install -D -m 755 $(O)/mote-slirp $(DESTDIR)$(libdir)/mote/mote-slirp
 
 clean: ## remove the build folder
 	rm -rf $(O)
@@ -117,4 +131,4 @@ help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  variables: BUILD=release|debug|asan|tsan  O=DIR  PREFIX=  DESTDIR=  V=1"
 
--include $(OBJS:.o=.d) $(TCG_OBJS:.o=.d) $(UNITS:%=%.d) $(O)/vmm/main.d
+-include $(OBJS:.o=.d) $(TCG_OBJS:.o=.d) $(SLIRP_OBJS:.o=.d) $(UNITS:%=%.d) $(O)/vmm/main.d

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: MIT
+/*
+ * tap: frames through a Linux tap interface, with offloads and several queues.
+ *
+ * Talks to: /dev/net/tun (linux/if_tun.h); scripts that set the interface up.
+ * Never:    waits for a frame to be taken; keeps one.
+ */
+#include "vmm/net/netdev_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct net_tap {
+	struct netdev nd;
+	char ifname[IFNAMSIZ];
+	char *downscript;
+	int fds[NETDEV_QUEUES_MAX];
+	unsigned nfds;
+	bool handed;                   /* descriptors were given to us     */
+	bool multi;
+	unsigned offloads;
+};
+
+static struct net_tap *to_tap(struct netdev *nd)
+{
+	return container_of(nd, struct net_tap, nd);
+}
+
+/* --- opening --------------------------------------------------------------- */
+
+static int run_script(const char *path, const char *ifname, struct err *e)
+{
+	char *const argv[] = { (char *)path, (char *)ifname, NULL };
+	sigset_t none;
+	posix_spawnattr_t attr;
+	pid_t pid;
+	int rc, status;
+
+	sigemptyset(&none);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	rc = posix_spawn(&pid, path, NULL, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	if (rc)
+		return err_set(e, -rc, "network script %s: %m", path);
+	do
+		rc = waitpid(pid, &status, 0);
+	while (rc < 0 && errno == EINTR);
+	if (rc < 0)
+		return err_set(e, -errno, "network script %s: %m", path);
+	if (WIFEXITED(status) && !WEXITSTATUS(status))
+		return 0;
+	return err_set(e, -EIO, "network script %s failed with status %d",
+		       path, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+}
+
+/* One queue of the interface; the kernel picks the name of the first. */
+static int open_queue(struct net_tap *t, bool vnet, struct err *e)
+{
+	struct ifreq r = { 0 };
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	int rc;
+
+	if (fd < 0)
+		return err_set(e, -errno, "could not open /dev/net/tun: %m");
+	memcpy(r.ifr_name, t->ifname[0] ? t->ifname : "tap%d",
+	       t->ifname[0] ? IFNAMSIZ : 6);
+	r.ifr_flags = IFF_TAP | IFF_NO_PI | (vnet ? IFF_VNET_HDR : 0) |
+		      (t->multi ? IFF_MULTI_QUEUE : 0);
+	if (ioctl(fd, TUNSETIFF, &r) < 0) {
+		rc = err_set(e, -errno, "could not configure /dev/net/tun "
+			     "(%s): %m", t->ifname[0] ? t->ifname : "a new "
+			     "interface");
+		if (rc == -EPERM)
+			err_hint(e, "Make the interface beforehand: ip tuntap "
+				 "add dev NAME mode tap user $USER");
+		close(fd);
+		return rc;
+	}
+	memcpy(t->ifname, r.ifr_name, IFNAMSIZ);
+	t->fds[t->nfds++] = fd;
+	return 0;
+}
+
+static int set_header(struct net_tap *t, int fd, bool vnet, struct err *e)
+{
+	int len = NETDEV_VNET_LEN;
+
+	if (vnet && ioctl(fd, TUNSETVNETHDRSZ, &len) < 0)
+		return err_set(e, -errno, "tap %s: a header of %d bytes: %m",
+			       t->ifname, len);
+	t->nd.ufo = vnet && ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 |
+				  TUN_F_UFO) == 0;
+	if (vnet)
+		ioctl(fd, TUNSETOFFLOAD, 0);
+	return 0;
+}
+
+/* A descriptor somebody else opened: what is it? */
+static int adopt(struct net_tap *t, int fd, struct err *e)
+{
+	struct ifreq r = { 0 };
+	bool vnet;
+
+	if (t->nfds == NETDEV_QUEUES_MAX)
+		return err_set(e, -EINVAL, "more than %d queues",
+			       NETDEV_QUEUES_MAX);
+	if (ioctl(fd, TUNGETIFF, &r) < 0)
+		return err_set(e, -errno, "descriptor %d is no tap: %m", fd);
+	vnet = r.ifr_flags & IFF_VNET_HDR;
+	if (t->nfds && vnet != t->nd.vnet)
+		return err_set(e, -EINVAL, "descriptor %d differs in vnet_hdr "
+			       "from the one before", fd);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	memcpy(t->ifname, r.ifr_name, IFNAMSIZ);
+	t->nd.vnet = vnet;
+	t->fds[t->nfds++] = fd;
+	t->handed = true;
+	return 0;
+}
+
+int net_fd_arg(const char *text, struct err *e)
+{
+	u64 n;
+
+	if (opts_u64(text, &n) < 0 || n > 1 << 20 ||
+	    fcntl((int)n, F_GETFD) < 0)
+		return err_set(e, -EBADF, "'%s' is no open descriptor", text);
+	return n;
+}
+
+static int adopt_all(struct net_tap *t, const char *list, struct err *e)
+{
+	char *copy = strdup(list), *save = NULL, *word;
+	int rc = 0;
+
+	for (word = strtok_r(copy, ":", &save); word && rc >= 0;
+	     word = strtok_r(NULL, ":", &save)) {
+		rc = net_fd_arg(word, e);
+		if (rc >= 0)
+			rc = adopt(t, rc, e);
+	}
+	free(copy);
+	if (rc >= 0 && !t->nfds)
+		rc = err_set(e, -EINVAL, "no descriptor in '%s'", list);
+	return rc < 0 ? rc : 0;
+}
+
+static int open_all(struct net_tap *t, struct opts *o, struct err *e)
+{
+	const char *ifname = opts_take(o, "ifname");
+	bool vnet = true;
+	u64 queues = 1;
+	int rc = opts_take_bool(o, "vnet_hdr", &vnet, e);
+
+	if (!rc)
+		rc = opts_take_u64(o, "queues", &queues, e);
+	if (rc < 0)
+		return rc;
+	if (!queues || queues > NETDEV_QUEUES_MAX)
+		return err_set(e, -EINVAL, "queues=%llu is not 1 to %d",
+			       (unsigned long long)queues, NETDEV_QUEUES_MAX);
+	if (ifname && strlen(ifname) >= IFNAMSIZ)
+		return err_set(e, -EINVAL, "ifname=%s is longer than %d",
+			       ifname, IFNAMSIZ - 1);
+	if (ifname)
+		strcpy(t->ifname, ifname);
+	t->multi = queues > 1;
+	t->nd.vnet = vnet;
+	while (t->nfds < queues && !rc)
+		rc = open_queue(t, vnet, e);
+	return rc;
+}
+
+/* "no" and nothing mean none; there is no default script. */
+static const char *script(struct opts *o, const char *key)
+{
+	const char *path = opts_take(o, key);
+
+	return path && *path && strcmp(path, "no") ? path : NULL;
+}
+
+/* vhost: where the kernel moves the frames itself. */
+static int check_vhost(struct opts *o, struct err *e)
+{
+	bool on = false, force = false;
+	int rc = opts_take_bool(o, "vhost", &on, e);
+
+	if (!rc)
+		rc = opts_take_bool(o, "vhostforce", &force, e);
+	opts_take(o, "poll-us");
+	if (rc < 0 || !(on || force))
+		return rc;
+	if (access("/dev/vhost-net", R_OK | W_OK) < 0)
+		return err_set(e, -errno, "vhost=on: /dev/vhost-net: %m");
+	return err_set(e, -ENOTSUP, "not supported yet: vhost=on");
+}
+
+static int set_sndbuf(struct net_tap *t, struct opts *o, struct err *e)
+{
+	u64 size = 0;
+	int rc = opts_take_size(o, "sndbuf", &size, e), n;
+
+	if (rc < 0 || !opts_find(o, "sndbuf"))
+		return rc;
+	n = size && size < INT32_MAX ? (int)size : INT32_MAX;
+	for (unsigned i = 0; i < t->nfds; i++)
+		if (ioctl(t->fds[i], TUNSETSNDBUF, &n) < 0)
+			return err_set(e, -errno, "tap %s: sndbuf: %m",
+				       t->ifname);
+	return 0;
+}
+
+static int start_queues(struct net_tap *t, struct err *e)
+{
+	int rc = 0;
+
+	netdev_alloc_queues(&t->nd, t->nfds);
+	for (unsigned i = 0; i < t->nfds && !rc; i++) {
+		rc = set_header(t, t->fds[i], t->nd.vnet, e);
+		if (!rc)
+			rc = netdev_queue_fd(&t->nd, i, t->fds[i], e);
+	}
+	return rc;
+}
+
+static int tap_open(struct netdev *nd, struct opts *o, struct err *e)
+{
+	struct net_tap *t = to_tap(nd);
+	const char *fd = opts_take(o, "fd"), *fds = opts_take(o, "fds");
+	const char *up = script(o, "script"), *down = script(o, "downscript");
+	int rc = check_vhost(o, e);
+
+	if (rc < 0)
+		return rc;
+	if (opts_take(o, "br") || opts_take(o, "helper") ||
+	    opts_take(o, "vhostfd") || opts_take(o, "vhostfds"))
+		return err_set(e, -ENOTSUP, "not supported yet: br=, helper= "
+			       "and vhostfd= of tap");
+	if ((fd || fds) && (up || down || opts_find(o, "ifname") ||
+			    opts_find(o, "queues") ||
+			    opts_find(o, "vnet_hdr")))
+		return err_set(e, -EINVAL, "ifname=, queues=, vnet_hdr=, "
+			       "script= and downscript= do not go with fd= "
+			       "or fds=");
+	rc = fd || fds ? adopt_all(t, fd ? fd : fds, e) : open_all(t, o, e);
+	if (!rc)
+		rc = set_sndbuf(t, o, e);
+	if (!rc)
+		rc = opts_check_taken(o, e);
+	if (!rc)
+		rc = start_queues(t, e);
+	if (!rc && up)
+		rc = run_script(up, t->ifname, e);
+	if (!rc && down)
+		t->downscript = strdup(down);
+	return rc;
+}
+
+static void tap_close(struct netdev *nd)
+{
+	struct net_tap *t = to_tap(nd);
+
+	if (t->downscript)
+		run_script(t->downscript, t->ifname, NULL);
+	for (unsigned i = 0; i < t->nfds; i++)
+		close(t->fds[i]);
+	free(t->downscript);
+}
+
+/* --- frames ---------------------------------------------------------------- */
+
+static int tap_send(struct netdev *nd, unsigned q, const struct iovec *iov,
+		    unsigned n)
+{
+	if (writev(nd->q[q].fd, iov, n) >= 0)
+		return 0;
+	return errno == EINTR ? -EAGAIN : -errno;
+}
+
+static ssize_t tap_recv(struct netdev *nd, unsigned q,
+			const struct iovec *iov, unsigned n)
+{
+	return readv(nd->q[q].fd, iov, n);
+}
+
+static void tap_offloads(struct netdev *nd, unsigned flags)
+{
+	struct net_tap *t = to_tap(nd);
+	unsigned long f = (flags & NETDEV_CSUM ? TUN_F_CSUM : 0) |
+			  (flags & NETDEV_TSO4 ? TUN_F_TSO4 : 0) |
+			  (flags & NETDEV_TSO6 ? TUN_F_TSO6 : 0) |
+			  (flags & NETDEV_ECN && flags & (NETDEV_TSO4 |
+			   NETDEV_TSO6) ? TUN_F_TSO_ECN : 0) |
+			  (flags & NETDEV_UFO && nd->ufo ? TUN_F_UFO : 0);
+
+	t->offloads = flags;
+	if (!(f & TUN_F_CSUM))         /* the others rest on it            */
+		f = 0;
+	for (unsigned i = 0; i < t->nfds; i++)
+		ioctl(t->fds[i], TUNSETOFFLOAD, f);
+}
+
+/* Queues the card does not use must not get frames. */
+static void tap_use_queues(struct netdev *nd, unsigned n)
+{
+	struct net_tap *t = to_tap(nd);
+
+	for (unsigned i = 1; i < t->nfds; i++) {
+		struct ifreq r = { .ifr_flags = i < n ? IFF_ATTACH_QUEUE
+						      : IFF_DETACH_QUEUE };
+
+		ioctl(t->fds[i], TUNSETQUEUE, &r);
+	}
+}
+
+static void tap_describe(struct netdev *nd, struct strbuf *out)
+{
+	struct net_tap *t = to_tap(nd);
+
+	if (t->handed)
+		strbuf_addf(out, "fd=%d", t->fds[0]);
+	else
+		strbuf_addf(out, "ifname=%s,script=no,downscript=%s",
+			    t->ifname, t->downscript ? t->downscript : "no");
+	if (t->nfds > 1)
+		strbuf_addf(out, ",queues=%u", t->nfds);
+}
+
+const struct netdev_ops net_tap = {
+	.name       = "tap",
+	.summary    = "a tap interface of the host",
+	.size       = sizeof(struct net_tap),
+	.open       = tap_open,
+	.close      = tap_close,
+	.send       = tap_send,
+	.recv       = tap_recv,
+	.offloads   = tap_offloads,
+	.use_queues = tap_use_queues,
+	.describe   = tap_describe,
+};

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT
+/*
+ * user: networking without rights, done by a process of its own: mote-slirp.
+ *
+ * The helper gets two seqpacket sockets: frames, each behind its
+ * virtio_net_hdr, and commands (slirp/proto.h).  It starts before the sandbox
+ * closes, and ends when the sockets do.
+ *
+ * Talks to: the helper.
+ * Never:    trusts it: a reply is text of bounded length, a frame is a frame.
+ */
+#include "vmm/net/netdev_priv.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "slirp/proto.h"
+#include "vmm/base/log.h"
+
+enum { START_MS = 10000, REPLY_MS = 3000 };
+
+struct net_user {
+	struct netdev nd;
+	int data, control;
+	pid_t pid;
+	bool started;                  /* it said so                       */
+	char *net;                     /* for info network                 */
+	bool restricted;
+};
+
+static struct net_user *to_user(struct netdev *nd)
+{
+	return container_of(nd, struct net_user, nd);
+}
+
+/* --- the process ----------------------------------------------------------- */
+
+/* Beside our own executable, else where it is installed. */
+static void find_helper(char *path, size_t size)
+{
+	ssize_t n = readlink("/proc/self/exe", path, size - 1);
+	char *slash;
+
+	path[MAX(n, 0)] = 0;
+	slash = strrchr(path, '/');
+	if (slash && (size_t)(slash - path) + sizeof("/mote-slirp") <= size) {
+		strcpy(slash, "/mote-slirp");
+		if (access(path, X_OK) == 0)
+			return;
+	}
+	snprintf(path, size, "%s/mote-slirp", MOTE_LIBDIR);
+}
+
+static int spawn(struct net_user *u, const char *path, char *options,
+		 int data, int control, struct err *e)
+{
+	char *const argv[] = { (char *)path, options, NULL };
+	posix_spawn_file_actions_t fa;
+	posix_spawnattr_t attr;
+	sigset_t none;
+	int rc;
+
+	sigemptyset(&none);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	posix_spawn_file_actions_init(&fa);
+	/* First up out of the way: either may be 3 or 4 itself. */
+	posix_spawn_file_actions_adddup2(&fa, data, 100);
+	posix_spawn_file_actions_adddup2(&fa, control, 101);
+	posix_spawn_file_actions_adddup2(&fa, 100, SLIRP_DATA_FD);
+	posix_spawn_file_actions_adddup2(&fa, 101, SLIRP_CONTROL_FD);
+	posix_spawn_file_actions_addclose(&fa, 100);
+	posix_spawn_file_actions_addclose(&fa, 101);
+	rc = posix_spawn(&u->pid, path, &fa, &attr, argv, environ);
+	posix_spawn_file_actions_destroy(&fa);
+	posix_spawnattr_destroy(&attr);
+	if (rc) {
+		u->pid = 0;
+		return err_set(e, -rc, "user mode networks need the helper "
+			       "%s: %m", path);
+	}
+	return 0;
+}
+
+static int start(struct net_user *u, const char *path, char *options,
+		 struct err *e)
+{
+	int data[2], control[2], size = 4 << 20, rc;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		       0, data) < 0)
+		return err_set(e, -errno, "a socket for mote-slirp: %m");
+	u->data = data[0];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0) {
+		close(data[1]);
+		return err_set(e, -errno, "a socket for mote-slirp: %m");
+	}
+	u->control = control[0];
+	for (unsigned i = 0; i < 2; i++)
+		if (setsockopt(data[i], SOL_SOCKET, SO_SNDBUFFORCE, &size,
+			       sizeof(size)) < 0)
+			setsockopt(data[i], SOL_SOCKET, SO_SNDBUF, &size,
+				   sizeof(size));
+	rc = spawn(u, path, options, data[1], control[1], e);
+	close(data[1]);
+	close(control[1]);
+	return rc < 0 ? rc : netdev_queue_fd(&u->nd, 0, u->data, e);
+}
+
+/* --- commands -------------------------------------------------------------- */
+
+/* One reply into `out`; its '-' makes it an error. */
+static int reply(struct net_user *u, int ms, struct strbuf *out,
+		 struct err *e)
+{
+	static const char gone[] = "mote-slirp ended";
+	struct pollfd p = { .fd = u->control, .events = POLLIN };
+	char buf[SLIRP_REPLY_MAX + 1];
+	ssize_t n;
+	int rc;
+
+	do
+		rc = poll(&p, 1, ms);
+	while (rc < 0 && errno == EINTR);
+	if (rc <= 0)
+		return err_set(e, -ETIMEDOUT, "mote-slirp does not answer");
+	n = recv(u->control, buf, sizeof(buf) - 1, MSG_DONTWAIT);
+	if (n <= 0)
+		return err_set(e, -EPIPE, "%s", gone);
+	buf[n] = 0;
+	if (buf[0] != '+')
+		return err_set(e, -EINVAL, "%s", buf + 1);
+	strbuf_addstr(out, buf + 1);
+	return 0;
+}
+
+static int user_ready(struct netdev *nd, struct err *e)
+{
+	struct net_user *u = to_user(nd);
+	struct strbuf text = STRBUF_INIT;
+	int rc;
+
+	if (u->started)
+		return 0;
+	rc = reply(u, START_MS, &text, e);
+	strbuf_fini(&text);
+	if (rc < 0)
+		err_prefix(e, "netdev '%s'", nd->id);
+	u->started = !rc;
+	return rc;
+}
+
+static int command(struct net_user *u, const char *text, struct strbuf *out,
+		   struct err *e)
+{
+	int rc = user_ready(&u->nd, e);
+
+	if (rc < 0)
+		return rc;
+	if (send(u->control, text, strlen(text), MSG_NOSIGNAL) < 0)
+		return err_set(e, -errno, "mote-slirp: %m");
+	return reply(u, REPLY_MS, out, e);
+}
+
+int net_user_hostfwd(struct netdev *nd, const char *rule, bool add,
+		     struct err *e)
+{
+	struct strbuf cmd = STRBUF_INIT, out = STRBUF_INIT;
+	int rc;
+
+	strbuf_addf(&cmd, "%s %s", add ? "hostfwd_add" : "hostfwd_remove",
+		    rule);
+	rc = cmd.len > SLIRP_COMMAND_MAX
+	     ? err_set(e, -EINVAL, "the rule is too long")
+	     : command(to_user(nd), cmd.buf, &out, e);
+	strbuf_fini(&cmd);
+	strbuf_fini(&out);
+	return rc;
+}
+
+void net_user_info(struct netdev *nd, struct strbuf *out)
+{
+	struct err e = { 0 };
+
+	if (command(to_user(nd), "info", out, &e) < 0)
+		strbuf_addf(out, "  %s\n", e.msg);
+}
+
+/* No answer: this may come at any time. */
+static void user_offloads(struct netdev *nd, unsigned flags)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "offloads %u", flags);
+	send(to_user(nd)->control, text, strlen(text),
+	     MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* --- frames ---------------------------------------------------------------- */
+
+static int user_send(struct netdev *nd, unsigned q, const struct iovec *iov,
+		     unsigned n)
+{
+	struct msghdr m = { .msg_iov = (struct iovec *)iov, .msg_iovlen = n };
+
+	(void)q;
+	if (sendmsg(to_user(nd)->data, &m, MSG_NOSIGNAL) >= 0)
+		return 0;
+	return errno == EINTR ? -EAGAIN : -errno;
+}
+
+static ssize_t user_recv(struct netdev *nd, unsigned q,
+			 const struct iovec *iov, unsigned n)
+{
+	(void)q;
+	return readv(to_user(nd)->data, iov, n);
+}
+
+static void user_event(struct netdev *nd, unsigned q, u32 events)
+{
+	if (!(events & EPOLLHUP))
+		return;
+	log_warn("netdev '%s': mote-slirp ended: its network is down", nd->id);
+	netdev_queue_fd(nd, q, -1, NULL);
+	netdev_carrier(nd, false);
+}
+
+/* --- life ------------------------------------------------------------------ */
+
+/* What is left of the options is the helper's to read. */
+static void options_text(struct opts *o, struct strbuf *out)
+{
+	struct opt *p;
+
+	opts_for_each(p, o) {
+		if (p->taken)
+			continue;
+		p->taken = true;
+		strbuf_addf(out, "%s%s=", out->len ? "," : "", p->key);
+		for (const char *c = p->val; *c; c++) {
+			if (*c == ',')
+				strbuf_addc(out, ',');
+			strbuf_addc(out, *c);
+		}
+	}
+}
+
+static int user_open(struct netdev *nd, struct opts *o, struct err *e)
+{
+	struct net_user *u = to_user(nd);
+	const char *helper = opts_take(o, "helper");
+	const char *net = opts_find(o, "net");
+	const char *restricted = opts_find(o, "restrict");
+	struct strbuf text = STRBUF_INIT;
+	char path[4096];
+	int rc;
+
+	u->data = u->control = -1;
+	nd->vnet = true;
+	netdev_alloc_queues(nd, 1);
+	u->net = strdup(net ? net : "10.0.2.0");
+	if (restricted)
+		opts_bool(restricted, &u->restricted);
+	if (helper)
+		snprintf(path, sizeof(path), "%s", helper);
+	else
+		find_helper(path, sizeof(path));
+	options_text(o, &text);
+	rc = start(u, path, text.buf, e);
+	strbuf_fini(&text);
+	return rc;
+}
+
+static void user_close(struct netdev *nd)
+{
+	struct net_user *u = to_user(nd);
+
+	if (u->data >= 0)
+		close(u->data);
+	if (u->control >= 0)
+		close(u->control);
+	if (u->pid > 0) {
+		kill(u->pid, SIGKILL);
+		while (waitpid(u->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	free(u->net);
+}
+
+static void user_describe(struct netdev *nd, struct strbuf *out)
+{
+	const struct net_user *u = to_user(nd);
+
+	strbuf_addf(out, "net=%s,restrict=%s", u->net,
+		    u->restricted ? "on" : "off");
+}
+
+const struct netdev_ops net_user = {
+	.name     = "user",
+	.summary  = "networking without rights, by the helper mote-slirp",
+	.size     = sizeof(struct net_user),
+	.open     = user_open,
+	.close    = user_close,
+	.send     = user_send,
+	.recv     = user_recv,
+	.event    = user_event,
+	.ready    = user_ready,
+	.offloads = user_offloads,
+	.describe = user_describe,
+};
