@@ -125,4 +125,5 @@ const struct engine engine_jit = {
 	.name  = "jit",
 	.start = jit_start,
 	.run   = jit_case,
+	.no_fip = true,
 };
