@@ -274,9 +274,13 @@ static void vcpu_loop(struct vcpu *v)
  */
 static void vcpu_signals(const struct vcpu *v)
 {
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL,
+				      SIGTRAP };
 	sigset_t set;
 
 	sigfillset(&set);
+	for (unsigned i = 0; i < ARRAY_LEN(faults); i++)
+		sigdelset(&set, faults[i]);    /* a blocked one would kill */
 	if (!v->kvm.vm->ops->kick)
 		sigdelset(&set, KICK_SIGNAL);
 	pthread_sigmask(SIG_SETMASK, &set, NULL);
