@@ -45,6 +45,8 @@ void config_fini(struct vm_config *c)
 	for (unsigned i = 0; i < ARRAY_LEN(strings); i++)
 		free(strings[i]);
 	items_free(c->devices);
+	items_free(c->netdevs);
+	items_free(c->nics);
 	items_free(c->chardevs);
 	items_free(c->serials);
 	items_free(c->monitors);

@@ -17,6 +17,7 @@
 #include "vmm/arch.h"
 #include "vmm/base/log.h"
 #include "vmm/base/opts.h"
+#include "vmm/net/netdev.h"
 #include "vmm/vcpu.h"
 
 #define PIO_SPAN  0x10000ull
@@ -74,10 +75,9 @@ static struct chardev *env_find_chardev(void *opaque, const char *id)
 
 static void *env_find_backend(void *opaque, enum prop_type t, const char *id)
 {
-	(void)opaque;
-	(void)t;
-	(void)id;
-	return NULL;                   /* no drives or networks yet */
+	struct vm *vm = opaque;
+
+	return t == PROP_NETDEV ? netdev_find(vm->nets, id) : NULL;
 }
 
 static void fill_env(struct vm *vm)
@@ -259,10 +259,13 @@ static int (*const build_steps[])(struct vm *vm, struct err *e) = {
 	create_loop,
 	open_chardevs,
 	create_buses,
+	machine_netdevs_open,
 	build_arch,
+	machine_nics_add,
 	add_devices,
 	create_vcpus,
 	first_reset,
+	machine_netdevs_ready,
 	start_threads,
 };
 
@@ -341,6 +344,7 @@ void machine_destroy(struct vm *vm)
 		bus_destroy(vm->mmio);
 	if (vm->pio)
 		bus_destroy(vm->pio);
+	netdev_set_destroy(vm->nets);
 	if (vm->chardevs)
 		chardev_set_destroy(vm->chardevs);
 	if (vm->loop)

@@ -15,4 +15,9 @@ void machine_destroy(struct vm *vm);   /* NULL is fine */
 int  machine_device_add(struct vm *vm, const char *spec, struct err *e);
 int  machine_device_del(struct vm *vm, const char *id, struct err *e);
 
+/* machine_net.c: steps of machine_build. */
+int  machine_netdevs_open(struct vm *vm, struct err *e);
+int  machine_nics_add(struct vm *vm, struct err *e);
+int  machine_netdevs_ready(struct vm *vm, struct err *e);
+
 #endif

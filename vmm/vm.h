@@ -27,6 +27,7 @@
 
 struct arch;
 struct monitors;
+struct netdev_set;
 struct vcpu;
 
 enum run_state {
@@ -58,6 +59,7 @@ struct vm {
 	struct clock clock;
 	s64 stopped_ns;                /* host time when the clock stopped */
 	struct chardev_set *chardevs;
+	struct netdev_set *nets;
 	struct device_env env;
 	struct list devices;           /* struct device.node, realize order */
 	struct list roms;              /* struct rom_entry               */
