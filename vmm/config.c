@@ -45,6 +45,9 @@ void config_fini(struct vm_config *c)
 	for (unsigned i = 0; i < ARRAY_LEN(strings); i++)
 		free(strings[i]);
 	items_free(c->devices);
+	items_free(c->drives);
+	items_free(c->blockdevs);
+	items_free(c->objects);
 	items_free(c->netdevs);
 	items_free(c->nics);
 	items_free(c->chardevs);

@@ -43,6 +43,7 @@ struct vm_config {
 	char *kernel, *initrd, *append;
 	char *name, *uuid;
 	struct config_item *devices, *chardevs, *serials, *monitors, *mons;
+	struct config_item *drives, *blockdevs, *objects;
 	struct config_item *netdevs, *nics;
 	bool nographic, nodefaults, no_user_config;
 	bool start_paused;             /* -S                               */

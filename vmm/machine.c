@@ -17,6 +17,8 @@
 #include "vmm/arch.h"
 #include "vmm/base/log.h"
 #include "vmm/base/opts.h"
+#include "vmm/block/disk.h"
+#include "vmm/block/iothread.h"
 #include "vmm/net/netdev.h"
 #include "vmm/vcpu.h"
 
@@ -77,7 +79,12 @@ static void *env_find_backend(void *opaque, enum prop_type t, const char *id)
 {
 	struct vm *vm = opaque;
 
-	return t == PROP_NETDEV ? netdev_find(vm->nets, id) : NULL;
+	switch (t) {
+	case PROP_DRIVE:    return disk_find(vm->disks, id);
+	case PROP_NETDEV:   return netdev_find(vm->nets, id);
+	case PROP_IOTHREAD: return iothread_find(&vm->iothreads, id);
+	default:            return NULL;
+	}
 }
 
 static void fill_env(struct vm *vm)
@@ -144,6 +151,115 @@ static int create_loop(struct vm *vm, struct err *e)
 	vm->stopped_ns = clock_host_ns();
 	vm->chardevs = chardev_set_create(vm->loop);
 	chardev_set_on_quit(vm->chardevs, mux_quit, vm);
+	vm->disks = disk_set_create(vm->loop);
+	return 0;
+}
+
+/* --- objects and disks --- */
+
+static int object_add_opts(struct vm *vm, struct opts *o, struct err *e)
+{
+	const char *type = opts_take(o, "qom-type");
+	int rc;
+
+	if (!type)
+		return err_set(e, -EINVAL, "an object needs qom-type=TYPE");
+	if (!strcmp(type, "rng-random") || !strcmp(type, "rng-builtin")) {
+		opts_take(o, "id");    /* the host's getrandom serves both */
+		opts_take(o, "filename");
+		rc = 0;
+	} else if (!strcmp(type, "iothread")) {
+		rc = iothread_add(&vm->iothreads, o, e);
+	} else {
+		return err_set(e, -ENOTSUP, "not supported yet: objects of "
+			       "type '%s'", type);
+	}
+	return rc < 0 ? rc : opts_check_taken(o, e);
+}
+
+int machine_object_add(struct vm *vm, const char *spec, struct err *e)
+{
+	struct opts o;
+	int rc = opts_parse(&o, spec, "qom-type", e);
+
+	if (rc < 0)
+		return rc;
+	rc = object_add_opts(vm, &o, e);
+	opts_fini(&o);
+	return rc;
+}
+
+int machine_object_del(struct vm *vm, const char *id, struct err *e)
+{
+	struct iothread *t = iothread_find(&vm->iothreads, id);
+
+	if (t && !t->users)
+		blk_set_forget_loop(disk_blks(vm->disks), t->loop);
+	return iothread_del(&vm->iothreads, id, e);
+}
+
+static int add_objects(struct vm *vm, struct err *e)
+{
+	for (const struct config_item *i = vm->config->objects; i;
+	     i = i->next) {
+		int rc = machine_object_add(vm, i->text, e);
+
+		if (rc < 0) {
+			err_prefix(e, "-object %s", i->text);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+/* if=virtio brings its device along. */
+static int add_disk_device(struct vm *vm, const struct disk *d, struct err *e)
+{
+	struct strbuf spec = STRBUF_INIT;
+	int rc;
+
+	strbuf_addf(&spec, "virtio-blk-%s,drive=%s",
+		    vm->env.pci ? "pci" : "device", d->id);
+	rc = machine_device_add(vm, spec.buf, e);
+	strbuf_fini(&spec);
+	return rc;
+}
+
+int machine_drive_add(struct vm *vm, const char *spec, struct err *e)
+{
+	struct disk *d = disk_add(vm->disks, spec, vm->config->snapshot, e);
+	int rc;
+
+	if (!d)
+		return e && e->rc ? e->rc : -EINVAL;
+	if (d->iface == DISK_IF_NONE)
+		return 0;
+	rc = add_disk_device(vm, d, e);
+	if (rc < 0)
+		disk_del(d, NULL);
+	return rc;
+}
+
+static int add_disks(struct vm *vm, struct err *e)
+{
+	const struct vm_config *c = vm->config;
+	const struct config_item *i;
+	int rc;
+
+	for (i = c->blockdevs; i; i = i->next) {
+		rc = blk_add(disk_blks(vm->disks), i->text, e);
+		if (rc < 0) {
+			err_prefix(e, "-blockdev %s", i->text);
+			return rc;
+		}
+	}
+	for (i = c->drives; i; i = i->next) {
+		rc = machine_drive_add(vm, i->text, e);
+		if (rc < 0) {
+			err_prefix(e, "-drive %s", i->text);
+			return rc;
+		}
+	}
 	return 0;
 }
 
@@ -155,11 +271,12 @@ static int open_numbered(struct vm *vm, const struct config_item *list,
 	unsigned n = 0;
 
 	for (const struct config_item *i = list; i; i = i->next, n++) {
-		if (!strcmp(i->text, "none") ||
-		    !strncmp(i->text, "chardev:", 8))
+		const char *spec = config_monitor_spec(i->text);
+
+		if (!strcmp(spec, "none") || !strncmp(spec, "chardev:", 8))
 			continue;
 		snprintf(id, sizeof(id), "%s%u", prefix, n);
-		if (!chardev_open(vm->chardevs, id, i->text, e))
+		if (!chardev_open(vm->chardevs, id, spec, e))
 			return e && e->rc ? e->rc : -EINVAL;
 	}
 	return 0;
@@ -260,7 +377,9 @@ static int (*const build_steps[])(struct vm *vm, struct err *e) = {
 	open_chardevs,
 	create_buses,
 	machine_netdevs_open,
+	add_objects,
 	build_arch,
+	add_disks,
 	machine_nics_add,
 	add_devices,
 	create_vcpus,
@@ -282,6 +401,7 @@ struct vm *machine_build(struct vm_config *c, struct err *e)
 	list_init(&vm->devices);
 	list_init(&vm->roms);
 	list_init(&vm->listeners);
+	list_init(&vm->iothreads);
 	for (unsigned i = 0; i < ARRAY_LEN(build_steps); i++) {
 		if (build_steps[i](vm, e) < 0) {
 			machine_destroy(vm);
@@ -344,6 +464,8 @@ void machine_destroy(struct vm *vm)
 		bus_destroy(vm->mmio);
 	if (vm->pio)
 		bus_destroy(vm->pio);
+	disk_set_destroy(vm->disks);
+	iothreads_destroy(&vm->iothreads);
 	netdev_set_destroy(vm->nets);
 	if (vm->chardevs)
 		chardev_set_destroy(vm->chardevs);

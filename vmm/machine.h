@@ -15,6 +15,12 @@ void machine_destroy(struct vm *vm);   /* NULL is fine */
 int  machine_device_add(struct vm *vm, const char *spec, struct err *e);
 int  machine_device_del(struct vm *vm, const char *id, struct err *e);
 
+/* -object / object_add: "iothread,id=x". */
+int  machine_object_add(struct vm *vm, const char *spec, struct err *e);
+int  machine_object_del(struct vm *vm, const char *id, struct err *e);
+/* -drive: the disk, and for if=virtio its device. */
+int  machine_drive_add(struct vm *vm, const char *spec, struct err *e);
+
 /* machine_net.c: steps of machine_build. */
 int  machine_netdevs_open(struct vm *vm, struct err *e);
 int  machine_nics_add(struct vm *vm, struct err *e);

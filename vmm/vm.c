@@ -335,6 +335,7 @@ static void handle_request(struct vm *vm, enum vm_request r, int code)
 	case VM_REQ_RESET:          return vm_reset(vm);
 	case VM_REQ_WATCHDOG:       return on_watchdog(vm);
 	case VM_REQ_INTERNAL_ERROR: return vm_pause(vm, RUN_INTERNAL_ERROR);
+	case VM_REQ_IO_ERROR:       return vm_pause(vm, RUN_IO_ERROR);
 	case VM_REQ_COUNT:          break;
 	}
 }
@@ -343,7 +344,7 @@ static void handle_request(struct vm *vm, enum vm_request r, int code)
 static const enum vm_request request_order[] = {
 	VM_REQ_DEBUG, VM_REQ_SUSPEND, VM_REQ_EXIT, VM_REQ_CRASHLOADED,
 	VM_REQ_PANIC, VM_REQ_POWEROFF, VM_REQ_RESET, VM_REQ_WATCHDOG,
-	VM_REQ_INTERNAL_ERROR,
+	VM_REQ_INTERNAL_ERROR, VM_REQ_IO_ERROR,
 };
 
 static void handle_requests(void *opaque)

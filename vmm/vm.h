@@ -26,6 +26,7 @@
 #include "vmm/kvm/kvm.h"
 
 struct arch;
+struct disk_set;
 struct monitors;
 struct netdev_set;
 struct vcpu;
@@ -59,6 +60,8 @@ struct vm {
 	struct clock clock;
 	s64 stopped_ns;                /* host time when the clock stopped */
 	struct chardev_set *chardevs;
+	struct disk_set *disks;
+	struct list iothreads;         /* struct iothread                */
 	struct netdev_set *nets;
 	struct device_env env;
 	struct list devices;           /* struct device.node, realize order */

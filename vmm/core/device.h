@@ -120,7 +120,7 @@ struct device_env {
 enum vm_request {
 	VM_REQ_RESET, VM_REQ_POWEROFF, VM_REQ_SUSPEND, VM_REQ_PANIC,
 	VM_REQ_CRASHLOADED, VM_REQ_EXIT,       /* exit(code)               */
-	VM_REQ_WATCHDOG,
+	VM_REQ_WATCHDOG, VM_REQ_IO_ERROR,
 	VM_REQ_INTERNAL_ERROR, VM_REQ_DEBUG,   /* from vCPUs; code: its index */
 	VM_REQ_COUNT
 };

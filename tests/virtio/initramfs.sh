@@ -1,0 +1,60 @@
+#!/bin/sh
+# Pack an initramfs with the virtio drivers of Debian's kernel, ext4 and the
+# host's mke2fs and e2fsck.
+#
+# usage: initramfs.sh FETCHED_DIR OUTPUT.cpio.gz      (tests/boot/fetch.sh's)
+set -eu
+
+from=${1:?usage: initramfs.sh DIR OUTPUT}
+out=${2:?usage: initramfs.sh DIR OUTPUT}
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+
+# The modules wanted; what they depend on comes along, before them.
+wanted="virtio_pci virtio_mmio virtio_blk virtio-rng virtio_console
+virtio_balloon ext4 crc32c_generic i6300esb vmgenid virtio_net"
+
+mkdir -p "$root/bin" "$root/sbin" "$root/lib" "$root/modules" "$root/kernel"
+dpkg-deb -x "$(echo "$from"/debs/linux-image-[0-9]*.deb)" "$root/kernel"
+
+find_module() {
+	n=$(echo "$1" | tr '_-' '??')
+	find "$root/kernel" -name "$n.ko" | head -n 1
+}
+
+n=100
+depends() {
+	tr '\0' '\n' <"$1" | sed -n 's/^depends=//p' | tr ',' ' '
+}
+
+# Every wanted module, after what it depends on.
+order() {
+	for m in "$@"; do
+		local f="$(find_module "$m")"
+		[ -n "$f" ] || continue
+		order $(depends "$f")
+		echo "$f"
+	done
+}
+order $wanted | awk '!seen[$0]++' | while read -r f; do
+	cp "$f" "$root/modules/$n-$(basename "$f")"
+	n=$((n + 1))
+done
+rm -rf "$root/kernel"
+
+cp "$from/busybox" "$root/bin/busybox"
+chmod 755 "$root/bin/busybox"
+for p in mke2fs e2fsck; do
+	f=$(command -v $p || echo /usr/sbin/$p)
+	cp "$f" "$root/sbin/"
+	for l in $(ldd "$f" | grep -o '/[^ ]*'); do
+		mkdir -p "$root$(dirname "$l")"
+		cp -L "$l" "$root$l"
+	done
+done
+cp "$here/init" "$root/init"
+chmod 755 "$root/init"
+(cd "$root" && find . | LC_ALL=C sort |
+	cpio --quiet -o -H newc -R 0:0) | gzip -1n >"$out.new"
+mv "$out.new" "$out"

@@ -1,0 +1,587 @@
+// SPDX-License-Identifier: MIT
+/*
+ * virtio-blk (virtio 1.2, 5.2): a disk, with several queues, flush, discard,
+ * write-zeroes, topology, a serial and live resize.
+ *
+ * Room:     requests to and from a disk; nothing is allocated for one.
+ * Talks to: disk.h, blk.h; virtio.h.
+ * Never:    touches a request while the disk has it.
+ *
+ * Thread: kicks and completions are on v->loop.  A completion may come while
+ * a kick hands requests out, with the lock held: in_kick, which only v->loop
+ * looks at, says so.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "virtio/virtio.h"
+#include "vmm/block/disk.h"
+#include "vmm/block/iothread.h"
+
+enum {                                 /* feature bits: 5.2.3              */
+	F_SIZE_MAX = 1, F_SEG_MAX = 2, F_GEOMETRY = 4, F_RO = 5,
+	F_BLK_SIZE = 6, F_FLUSH = 9, F_TOPOLOGY = 10, F_CONFIG_WCE = 11,
+	F_MQ = 12, F_DISCARD = 13, F_WRITE_ZEROES = 14,
+};
+
+enum {                                 /* configuration: 5.2.4             */
+	CAPACITY = 0, SEG_MAX = 12, CYLINDERS = 16, HEADS = 18, SECTORS = 19,
+	BLK_SIZE = 20, PHYS_EXP = 24, MIN_IO = 26, OPT_IO = 28,
+	WRITEBACK = 32, NUM_QUEUES = 34, MAX_DISCARD = 36,
+	MAX_DISCARD_SEG = 40, DISCARD_ALIGN = 44, MAX_ZEROES = 48,
+	MAX_ZEROES_SEG = 52, ZEROES_MAY_UNMAP = 56, CONFIG_LEN = 60,
+};
+
+enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11,
+       T_WRITE_ZEROES = 13 };
+enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
+enum { ID_LEN = 20, RANGE_SECTORS = 1 << 22, SPARE_IOVS = 8,
+       RANGE_F_UNMAP = 1 };
+
+struct header {
+	u32 type, reserved;
+	u64 sector;
+};
+
+struct range {
+	u64 sector;
+	u32 sectors, flags;
+};
+
+struct slot {
+	struct slot *next;             /* free, or waiting for `cont`      */
+	struct virtio_blk *b;
+	struct virtq_chain c;
+	struct blk_req r;
+	enum blk_op op;                /* as asked; r.op may be changed    */
+	u16 q;
+	u32 data;                      /* bytes the guest gets             */
+	struct iovec *cut;             /* room for the data's iovecs       */
+};
+
+struct virtio_blk {
+	struct virtio v;
+	struct disk *disk;             /* properties */
+	struct iothread *iothread;
+	u16 num_queues, queue_size;
+	char *serial;
+	u32 logical, physical, min_io, opt_io, bootindex;
+	bool discard, write_zeroes, config_wce;
+	u32 werror, rerror;
+
+	struct slot *slots, *free, *stopped, **stopped_last;
+	struct iovec *iovs;
+	bool in_kick;
+	u64 finished[3];               /* queues to notify, by bit         */
+	struct blk_batch batch;
+};
+
+static struct virtio_blk *of_virtio(struct virtio *v)
+{
+	return container_of(v, struct virtio_blk, v);
+}
+
+/* --- completions ----------------------------------------------------------- */
+
+static void notify_finished(struct virtio_blk *b)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(b->finished); i++) {
+		while (b->finished[i]) {
+			unsigned bit = __builtin_ctzll(b->finished[i]);
+
+			b->finished[i] &= b->finished[i] - 1;
+			virtio_notify(&b->v, 64 * i + bit);
+		}
+	}
+}
+
+static void batch_end(struct blk_batch *batch)
+{
+	struct virtio_blk *b = container_of(batch, struct virtio_blk, batch);
+
+	virtio_lock(&b->v);
+	notify_finished(b);
+	virtio_unlock(&b->v);
+}
+
+static void slot_free(struct slot *s)
+{
+	s->next = s->b->free;
+	s->b->free = s;
+}
+
+static void finish(struct slot *s, u8 status)
+{
+	struct virtio_blk *b = s->b;
+	u32 written = status == S_OK ? s->data + 1 : 1;
+
+	iov_to(s->c.iov + s->c.nout, s->c.nin, s->c.in_len - 1, &status, 1);
+	/* The status is the last byte: all before it counts as written. */
+	virtq_push(virtio_q(&b->v, s->q), &s->c,
+		   s->data ? s->c.in_len : written);
+	b->finished[s->q / 64] |= BIT64(s->q % 64);
+	slot_free(s);
+}
+
+/* Keep it until the VM goes on. */
+static void stop_with(struct slot *s)
+{
+	const struct device_env *env = s->b->v.pci.dev.env;
+
+	s->next = NULL;
+	*s->b->stopped_last = s;
+	s->b->stopped_last = &s->next;
+	env->request(env->opaque, VM_REQ_IO_ERROR, 0);
+}
+
+static void came_back(struct slot *s, int rc)
+{
+	struct virtio_blk *b = s->b;
+	enum disk_error a = DISK_REPORT;
+
+	disk_account(b->disk, &s->r, s->op, s->r.len, rc);
+	if (rc < 0)
+		a = disk_on_error(b->disk, s->op, rc);
+	if (a == DISK_STOP && !b->v.resetting && !b->v.gone)
+		stop_with(s);
+	else
+		finish(s, rc < 0 && a != DISK_IGNORE ? S_IOERR : S_OK);
+}
+
+static void request_done(struct blk_req *r, int rc)
+{
+	struct slot *s = container_of(r, struct slot, r);
+	struct virtio_blk *b = s->b;
+
+	if (b->in_kick) {
+		came_back(s, rc);
+		return;
+	}
+	virtio_lock(&b->v);
+	came_back(s, rc);
+	virtio_unlock(&b->v);
+	blk_after_batch(b->disk->root, &b->batch);
+}
+
+/* --- requests -------------------------------------------------------------- */
+
+static void submit(struct slot *s)
+{
+	s->r.done = request_done;
+	s->r.op = s->op;
+	s->r.depth = 0;
+	disk_account_start(s->b->disk, &s->r);
+	blk_submit(s->b->disk->root, &s->r);
+}
+
+/* The data's iovecs: as they are when header and status have their own. */
+static void set_data(struct slot *s, const struct iovec *iov, u16 n, u64 skip,
+		     u64 len)
+{
+	const u16 first = n && skip && iov[0].iov_len == skip;
+	u64 have = 0;
+	u16 k = first;
+
+	while (k < n && have < len)
+		have += iov[k++].iov_len;
+	if (have == len && (first || !skip)) {
+		s->r.iov = iov + first;
+		s->r.niov = k - first;
+		return;
+	}
+	s->r.niov = iov_slice(iov, n, skip, len, s->cut,
+			      s->b->queue_size + SPARE_IOVS);
+	s->r.iov = s->cut;
+}
+
+static void read_write(struct slot *s, const struct header *h)
+{
+	bool read = h->type == T_IN;
+	u64 len = read ? s->c.in_len - 1 : s->c.out_len - sizeof(*h);
+
+	if (h->sector > UINT64_MAX / BLK_SECTOR || len % BLK_SECTOR || !len) {
+		__atomic_fetch_add(&s->b->disk->stats.invalid[!read], 1,
+				   __ATOMIC_RELAXED);
+		finish(s, S_IOERR);
+		return;
+	}
+	s->op = read ? BLK_READ : BLK_WRITE;
+	s->data = read ? len : 0;
+	s->r.off = h->sector * BLK_SECTOR;
+	s->r.len = len;
+	s->r.flags = read || s->b->disk->writeback ? 0 : BLK_F_FUA;
+	if (read)
+		set_data(s, s->c.iov + s->c.nout, s->c.nin, 0, len);
+	else
+		set_data(s, s->c.iov, s->c.nout, sizeof(*h), len);
+	submit(s);
+}
+
+static void flush(struct slot *s)
+{
+	s->op = BLK_FLUSH;
+	s->r.off = s->r.len = 0;
+	s->r.niov = 0;
+	submit(s);
+}
+
+static void range(struct slot *s, u32 type)
+{
+	struct range g;
+
+	if (s->c.out_len != sizeof(struct header) + sizeof(g)) {
+		finish(s, s->c.out_len > sizeof(struct header) + sizeof(g)
+			  ? S_UNSUPP : S_IOERR);
+		return;
+	}
+	virtq_read(&s->c, sizeof(struct header), &g, sizeof(g));
+	if (g.flags & ~RANGE_F_UNMAP ||
+	    (type == T_DISCARD && g.flags & RANGE_F_UNMAP)) {
+		finish(s, S_UNSUPP);
+		return;
+	}
+	if (!g.sectors || g.sectors > RANGE_SECTORS ||
+	    g.sector > UINT64_MAX / BLK_SECTOR) {
+		finish(s, S_IOERR);
+		return;
+	}
+	s->op = type == T_DISCARD ? BLK_DISCARD : BLK_WRITE_ZEROES;
+	s->r.off = g.sector * BLK_SECTOR;
+	s->r.len = (u64)g.sectors * BLK_SECTOR;
+	s->r.flags = g.flags & RANGE_F_UNMAP ? BLK_F_UNMAP : 0;
+	s->r.niov = 0;
+	submit(s);
+}
+
+static void get_id(struct slot *s)
+{
+	const char *serial = s->b->serial ? s->b->serial : s->b->disk->serial;
+	char id[ID_LEN] = { 0 };
+
+	if (s->c.in_len < ID_LEN + 1) {
+		finish(s, S_IOERR);
+		return;
+	}
+	if (serial)
+		memcpy(id, serial, strnlen(serial, sizeof(id)));
+	virtq_write(&s->c, 0, id, sizeof(id));
+	s->data = ID_LEN;
+	finish(s, S_OK);
+}
+
+static void handle(struct slot *s)
+{
+	struct virtio *v = &s->b->v;
+	struct header h;
+
+	s->data = 0;
+	s->r.flags = 0;
+	if (s->c.out_len < sizeof(h) || !s->c.in_len) {
+		virtq_drop(virtio_q(v, s->q), &s->c);
+		slot_free(s);
+		virtio_break(v, "blk: no room for header or status (5.2.6)");
+		return;
+	}
+	virtq_read(&s->c, 0, &h, sizeof(h));
+	switch (h.type) {
+	case T_IN:
+	case T_OUT:          read_write(s, &h); break;
+	case T_FLUSH:        flush(s); break;
+	case T_GET_ID:       get_id(s); break;
+	case T_DISCARD:
+	case T_WRITE_ZEROES:
+		if (virtio_has(v, h.type == T_DISCARD ? F_DISCARD
+						      : F_WRITE_ZEROES)) {
+			range(s, h.type);
+			break;
+		}
+		/* fall through */
+	default:             finish(s, S_UNSUPP); break;
+	}
+}
+
+static void try_stopped_again(struct virtio_blk *b)
+{
+	struct slot *s = b->stopped, *next;
+
+	b->stopped = NULL;
+	b->stopped_last = &b->stopped;
+	for (; s; s = next) {
+		next = s->next;
+		submit(s);
+	}
+}
+
+static bool pop(struct virtio_blk *b, unsigned q)
+{
+	struct slot *s = b->free;
+
+	if (!s || !virtio_running(&b->v) || b->stopped)
+		return false;
+	if (virtq_pop(virtio_q(&b->v, q), &s->c) <= 0)
+		return false;
+	b->free = s->next;
+	s->q = q;
+	handle(s);
+	return true;
+}
+
+static void blk_kick(struct virtio *v, unsigned q)
+{
+	struct virtio_blk *b = of_virtio(v);
+	struct virtq *vq = virtio_q(v, q);
+
+	b->in_kick = true;
+	blk_plug(b->disk->root);
+	try_stopped_again(b);
+	do {
+		virtq_want_kicks(vq, false);
+		while (pop(b, q))
+			;
+	} while (!b->stopped && b->free && virtq_want_kicks(vq, true) &&
+		 virtio_running(v));
+	blk_unplug(b->disk->root);
+	b->in_kick = false;
+	notify_finished(b);
+}
+
+/* --- configuration --------------------------------------------------------- */
+
+static void put_capacity(struct virtio_blk *b)
+{
+	u64 sectors = b->disk->root->len / BLK_SECTOR;
+
+	virtio_config_put(&b->v, CAPACITY, sectors, 8);
+	virtio_config_put(&b->v, CYLINDERS, MIN(sectors / (16 * 63), 16383u), 2);
+	virtio_config_put(&b->v, HEADS, 16, 1);
+	virtio_config_put(&b->v, SECTORS, 63, 1);
+}
+
+static void resized(void *dev)
+{
+	struct virtio_blk *b = of_virtio(to_virtio(dev));
+
+	virtio_lock(&b->v);
+	put_capacity(b);
+	virtio_config_changed(&b->v);
+	virtio_unlock(&b->v);
+}
+
+static void blk_config_write(struct virtio *v, unsigned off, u64 val,
+			     unsigned size)
+{
+	struct virtio_blk *b = of_virtio(v);
+
+	if (off != WRITEBACK || size != 1 || !virtio_has(v, F_CONFIG_WCE))
+		return;
+	b->disk->writeback = val & 1;
+	virtio_config_put(v, WRITEBACK, val & 1, 1);
+}
+
+static void fill_config(struct virtio_blk *b)
+{
+	struct virtio *v = &b->v;
+
+	put_capacity(b);
+	virtio_config_put(v, SEG_MAX, v->queue_size - 2, 4);
+	virtio_config_put(v, BLK_SIZE, b->logical, 4);
+	virtio_config_put(v, PHYS_EXP,
+			  __builtin_ctz(b->physical / b->logical), 1);
+	virtio_config_put(v, MIN_IO, b->min_io / b->logical, 2);
+	virtio_config_put(v, OPT_IO, b->opt_io / b->logical, 4);
+	virtio_config_put(v, WRITEBACK, b->disk->writeback, 1);
+	virtio_config_put(v, NUM_QUEUES, v->nqueues, 2);
+	virtio_config_put(v, MAX_DISCARD, RANGE_SECTORS, 4);
+	virtio_config_put(v, MAX_DISCARD_SEG, 1, 4);
+	virtio_config_put(v, DISCARD_ALIGN, b->logical / BLK_SECTOR, 4);
+	virtio_config_put(v, MAX_ZEROES, RANGE_SECTORS, 4);
+	virtio_config_put(v, MAX_ZEROES_SEG, 1, 4);
+	virtio_config_put(v, ZEROES_MAY_UNMAP, b->disk->root->can_discard, 1);
+}
+
+static u64 offered(const struct virtio_blk *b)
+{
+	const struct blk *root = b->disk->root;
+	u64 f = BIT64(F_SEG_MAX) | BIT64(F_GEOMETRY) | BIT64(F_BLK_SIZE) |
+		BIT64(F_FLUSH) | BIT64(F_TOPOLOGY);
+
+	if (root->read_only)
+		f |= BIT64(F_RO);
+	else if (b->write_zeroes)
+		f |= BIT64(F_WRITE_ZEROES);
+	if (b->config_wce)
+		f |= BIT64(F_CONFIG_WCE);
+	if (b->discard && root->can_discard && !root->read_only)
+		f |= BIT64(F_DISCARD);
+	if (b->num_queues > 1)
+		f |= BIT64(F_MQ);
+	return f;
+}
+
+/* --- life ------------------------------------------------------------------ */
+
+static bool block_size_ok(u32 n)
+{
+	return n >= BLK_SECTOR && n <= 32768 && !(n & (n - 1));
+}
+
+static int check_props(const struct virtio_blk *b, struct err *e)
+{
+	if (!b->disk)
+		return err_set(e, -EINVAL, "drive property not set");
+	if (!block_size_ok(b->logical) || !block_size_ok(b->physical) ||
+	    b->physical < b->logical)
+		return err_set(e, -EINVAL, "logical_block_size %u and "
+			       "physical_block_size %u are not powers of two "
+			       "from 512 to 32768, the second not smaller",
+			       b->logical, b->physical);
+	if (!b->num_queues || b->num_queues >= VIRTIO_QUEUES_MAX)
+		return err_set(e, -EINVAL, "num-queues %u is not 1 to %d",
+			       b->num_queues, VIRTIO_QUEUES_MAX - 1);
+	if (b->disk->root->len % b->logical)
+		return err_set(e, -EINVAL, "the size of disk '%s' is not a "
+			       "multiple of its logical_block_size %u",
+			       b->disk->id, b->logical);
+	return 0;
+}
+
+static void make_slots(struct virtio_blk *b)
+{
+	const u32 n = (u32)b->num_queues * b->queue_size;
+	const u32 iovs = b->queue_size + SPARE_IOVS;
+
+	b->slots = calloc(n, sizeof(*b->slots));
+	b->iovs = calloc((size_t)n * 2 * iovs, sizeof(*b->iovs));
+	if (!b->slots || !b->iovs)
+		abort();
+	for (u32 i = n; i-- > 0; ) {
+		struct slot *s = &b->slots[i];
+
+		s->b = b;
+		s->c.iov = b->iovs + (size_t)i * 2 * iovs;
+		s->c.max = iovs;
+		s->cut = s->c.iov + iovs;
+		slot_free(s);
+	}
+}
+
+/* 0 is "auto": what the drive says. */
+static void set_errors(struct virtio_blk *b)
+{
+	if (b->werror)
+		b->disk->werror = b->werror - 1;
+	if (b->rerror)
+		b->disk->rerror = b->rerror - 1;
+}
+
+static int blk_realize(struct virtio *v, struct err *e)
+{
+	struct virtio_blk *b = of_virtio(v);
+	int rc = check_props(b, e);
+
+	if (rc < 0)
+		return rc;
+	v->nqueues = b->num_queues;
+	v->queue_size = b->queue_size;
+	v->loop = b->iothread ? b->iothread->loop : v->pci.dev.env->loop;
+	rc = disk_attach(b->disk, &v->pci.dev, v->loop, e);
+	if (rc < 0)
+		return rc;
+	if (b->iothread)
+		b->iothread->users++;
+	b->disk->resized = resized;
+	b->batch.fn = batch_end;
+	b->stopped_last = &b->stopped;
+	set_errors(b);
+	fill_config(b);
+	v->offered = offered(b);
+	make_slots(b);
+	return 0;
+}
+
+static void blk_unrealize(struct virtio *v)
+{
+	struct virtio_blk *b = of_virtio(v);
+
+	disk_detach(b->disk);
+	if (b->iothread)
+		b->iothread->users--;
+	free(b->slots);
+	free(b->iovs);
+}
+
+/* What waits for `cont` is let go; what the disk has comes back later. */
+static void blk_reset(struct virtio *v)
+{
+	struct virtio_blk *b = of_virtio(v);
+	struct slot *s = b->stopped, *next;
+
+	b->stopped = NULL;
+	b->stopped_last = &b->stopped;
+	for (; s; s = next) {
+		next = s->next;
+		virtq_drop(virtio_q(v, s->q), &s->c);
+		slot_free(s);
+	}
+}
+
+static void blk_quiesce(struct virtio *v)
+{
+	blk_drain(of_virtio(v)->disk->root);
+}
+
+static const char *const feature_names[64] = {
+	[F_SEG_MAX] = "seg_max", [F_GEOMETRY] = "geometry", [F_RO] = "ro",
+	[F_BLK_SIZE] = "blk_size", [F_FLUSH] = "flush",
+	[F_TOPOLOGY] = "topology", [F_CONFIG_WCE] = "config_wce",
+	[F_MQ] = "mq", [F_DISCARD] = "discard",
+	[F_WRITE_ZEROES] = "write_zeroes",
+};
+
+static const struct virtio_class blk_class = {
+	.name = "virtio-blk", .id = VIRTIO_ID_BLOCK,
+	.queues = 1, .queues_max = VIRTIO_QUEUES_MAX, .queue_size = 256,
+	.config_size = CONFIG_LEN, .feature_names = feature_names,
+	.realize      = blk_realize,      .unrealize = blk_unrealize,
+	.reset        = blk_reset,        .kick      = blk_kick,
+	.config_write = blk_config_write, .quiesce   = blk_quiesce,
+};
+
+static const char *const error_names[] = {
+	"auto", "report", "ignore", "stop", "enospc", NULL
+};
+
+#define BLK_PROP(n, t, m, d, h) PROP(n, t, struct virtio_blk, m, d, h)
+
+VIRTIO_DEVICE(virtio_blk, "virtio-blk", struct virtio_blk, blk_class,
+	VIRTIO_ID_BLOCK, 0x010000, virtio_no_state, "Storage",
+	"a disk",
+	BLK_PROP("drive", PROP_DRIVE, disk, NULL, "the -drive or -blockdev"),
+	BLK_PROP("iothread", PROP_IOTHREAD, iothread, NULL,
+		 "the I/O thread that runs it (default: the main loop)"),
+	BLK_PROP("num-queues", PROP_U16, num_queues, "1", "request queues"),
+	BLK_PROP("queue-size", PROP_U16, queue_size, "256",
+		 "requests a queue holds, a power of two"),
+	BLK_PROP("serial", PROP_STR, serial, NULL, "what the guest reads as id"),
+	BLK_PROP("logical_block_size", PROP_U32, logical, "512",
+		 "the smallest unit of a request"),
+	BLK_PROP("physical_block_size", PROP_U32, physical, "512",
+		 "the smallest unit written without reading"),
+	BLK_PROP("min_io_size", PROP_U32, min_io, "0", "bytes, a hint"),
+	BLK_PROP("opt_io_size", PROP_U32, opt_io, "0", "bytes, a hint"),
+	BLK_PROP("discard", PROP_BOOL, discard, "on",
+		 "offer discard where the drive has discard=unmap"),
+	BLK_PROP("write-zeroes", PROP_BOOL, write_zeroes, "on",
+		 "offer write-zeroes"),
+	BLK_PROP("config-wce", PROP_BOOL, config_wce, "on",
+		 "the guest may turn the write cache off"),
+	BLK_PROP("bootindex", PROP_U32, bootindex, "0",
+		 "boot order (kernels are loaded directly: not used)"),
+	{ .name = "werror", .type = PROP_ENUM, .def = "auto",
+	  .offset = offsetof(struct virtio_blk, werror),
+	  .enum_names = error_names, .help = "on a failed write (auto: the "
+	  "drive's)" },
+	{ .name = "rerror", .type = PROP_ENUM, .def = "auto",
+	  .offset = offsetof(struct virtio_blk, rerror),
+	  .enum_names = error_names, .help = "on a failed read" },);

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Raw files and block devices: drivers "file" and "host_device".
+ *
+ * Room:     opening, locking, size; options filename, aio, cache.direct,
+ *           cache.no-flush, locking, auto-read-only, share-rw.
+ * Talks to: the loop's aio engine.
+ * Never:    blocks the loop but in open, resize and drain.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmm/block/aio.h"
+#include "vmm/block/file_lock.h"
+
+struct blk_file {
+	struct blk b;
+	int fd;
+	char *path;
+	bool direct, no_flush, threads, bdev;
+};
+
+enum lock_how { LOCK_AUTO, LOCK_ON, LOCK_OFF };
+
+struct file_opts {
+	bool auto_read_only, share_rw;
+	enum lock_how locking;
+};
+
+static struct blk_file *to_file(struct blk *b)
+{
+	return container_of(b, struct blk_file, b);
+}
+
+/* --- requests -------------------------------------------------------------- */
+
+static void file_submit(struct blk *b, struct blk_req *r)
+{
+	struct blk_file *f = to_file(b);
+
+	if (r->op == BLK_FLUSH && (f->no_flush || b->read_only)) {
+		blk_done(r, 0);
+		return;
+	}
+	if (f->no_flush)
+		r->flags &= ~BLK_F_FUA;
+	r->fd = f->fd;
+	r->aio_flags = (f->direct ? AIO_DIRECT : 0) | (f->bdev ? AIO_BDEV : 0);
+	aio_submit(b->aio, r);
+}
+
+static void file_plug(struct blk *b, bool on)
+{
+	aio_plug(b->aio, on);
+}
+
+static void file_drain(struct blk *b)
+{
+	if (b->inflight)
+		aio_wait(b->aio);
+}
+
+static int file_attach(struct blk *b, struct err *e)
+{
+	b->aio = blk_set_aio(b->set, b->loop, to_file(b)->threads, e);
+	return b->aio ? 0 : (e && e->rc ? e->rc : -ENOMEM);
+}
+
+static void file_detach(struct blk *b)
+{
+	b->aio = NULL;
+}
+
+/* --- opening --------------------------------------------------------------- */
+
+static int take_aio(struct blk_file *f, struct opts *o, struct err *e)
+{
+	const char *aio = opts_take(o, "aio");
+
+	if (!aio || !strcmp(aio, "io_uring"))
+		return 0;
+	if (!strcmp(aio, "native") && !f->direct)
+		return err_set(e, -EINVAL, "aio=native was specified, but it "
+			       "requires cache.direct=on, which was not "
+			       "specified.");
+	if (!strcmp(aio, "native"))    /* io_uring does the same, better   */
+		return 0;
+	f->threads = true;
+	if (strcmp(aio, "threads"))
+		return err_set(e, -EINVAL, "Invalid parameter '%s' for 'aio': "
+			       "io_uring, native or threads", aio);
+	return 0;
+}
+
+static int take_locking(struct file_opts *fo, struct opts *o, struct err *e)
+{
+	const char *how = opts_take(o, "locking");
+	bool on;
+
+	if (!how || !strcmp(how, "auto"))
+		return 0;
+	if (opts_bool(how, &on) < 0)
+		return err_set(e, -EINVAL, "Invalid parameter '%s' for "
+			       "'locking': on, off or auto", how);
+	fo->locking = on ? LOCK_ON : LOCK_OFF;
+	return 0;
+}
+
+static int take_opts(struct blk_file *f, struct file_opts *fo, struct opts *o,
+		     struct err *e)
+{
+	const char *path = opts_take(o, "filename");
+	int rc;
+
+	if (!path || !*path)
+		return err_set(e, -EINVAL, "Parameter 'filename' is missing");
+	f->path = strdup(path);
+	rc = opts_take_bool(o, "cache.direct", &f->direct, e);
+	if (rc == 0)
+		rc = opts_take_bool(o, "cache.no-flush", &f->no_flush, e);
+	if (rc == 0)
+		rc = opts_take_bool(o, "auto-read-only", &fo->auto_read_only, e);
+	if (rc == 0)
+		rc = opts_take_bool(o, "share-rw", &fo->share_rw, e);
+	if (rc == 0)
+		rc = take_aio(f, o, e);
+	return rc < 0 ? rc : take_locking(fo, o, e);
+}
+
+static int open_fd(struct blk_file *f, bool auto_read_only)
+{
+	const int flags = O_CLOEXEC | (f->direct ? O_DIRECT : 0);
+
+	f->fd = open(f->path, flags | (f->b.read_only ? O_RDONLY : O_RDWR));
+	if (f->fd < 0 && auto_read_only && !f->b.read_only &&
+	    (errno == EACCES || errno == EROFS || errno == EPERM)) {
+		f->fd = open(f->path, flags | O_RDONLY);
+		f->b.read_only = f->fd >= 0;
+	}
+	return f->fd < 0 ? -errno : 0;
+}
+
+static int device_size(struct blk_file *f)
+{
+	int sector = BLK_SECTOR;
+	u64 n;
+
+	if (ioctl(f->fd, BLKGETSIZE64, &n) < 0)
+		return -errno;
+	if (f->direct && ioctl(f->fd, BLKSSZGET, &sector) < 0)
+		return -errno;
+	f->b.len = n;
+	f->bdev = true;
+	return 0;
+}
+
+/* A last sector that is not whole reads as if padded with zeros. */
+static int find_size(struct blk_file *f, struct err *e)
+{
+	struct stat st;
+	int rc = fstat(f->fd, &st) < 0 ? -errno : 0;
+
+	if (rc == 0 && S_ISBLK(st.st_mode))
+		rc = device_size(f);
+	else if (rc == 0 && S_ISREG(st.st_mode))
+		f->b.len = ALIGN_UP((u64)st.st_size, (u64)BLK_SECTOR);
+	else if (rc == 0)
+		return err_set(e, -EINVAL, "'%s' is neither a regular file nor "
+			       "a block device", f->path);
+	return rc < 0 ? err_set(e, rc, "Could not get the size of '%s': %m",
+				f->path) : 0;
+}
+
+static int file_open(struct blk *b, struct opts *o, struct err *e)
+{
+	struct blk_file *f = to_file(b);
+	struct file_opts fo = { 0 };
+	int rc;
+
+	f->fd = -1;
+	rc = take_opts(f, &fo, o, e);
+	if (rc < 0)
+		goto fail_path;
+	rc = open_fd(f, fo.auto_read_only);
+	if (rc < 0) {
+		err_set(e, rc, "Could not open '%s': %m", f->path);
+		goto fail_path;
+	}
+	rc = find_size(f, e);
+	if (rc == 0 && fo.locking != LOCK_OFF && !f->bdev)
+		rc = file_lock(f->fd, f->path, !b->read_only, fo.share_rw,
+			       fo.locking == LOCK_ON, e);
+	if (rc < 0)
+		goto fail_fd;
+	return 0;
+
+fail_fd:
+	close(f->fd);
+fail_path:
+	free(f->path);
+	return rc;
+}
+
+static void file_close(struct blk *b)
+{
+	struct blk_file *f = to_file(b);
+
+	close(f->fd);
+	free(f->path);
+}
+
+static int file_resize(struct blk *b, u64 len, struct err *e)
+{
+	struct blk_file *f = to_file(b);
+
+	if (b->read_only)
+		return err_set(e, -EACCES, "'%s' is read-only", f->path);
+	if (f->bdev)
+		return len <= b->len ? 0 : err_set(e, -ENOTSUP, "Cannot grow "
+						   "device files");
+	if (ftruncate(f->fd, len) < 0)
+		return err_set(e, -errno, "Could not resize '%s': %m", f->path);
+	return 0;
+}
+
+static void file_describe(struct blk *b, struct strbuf *out)
+{
+	strbuf_addstr(out, to_file(b)->path);
+}
+
+#define FILE_OPS \
+	.size     = sizeof(struct blk_file), \
+	.open     = file_open,     .submit = file_submit, \
+	.close    = file_close,    .plug   = file_plug, \
+	.drain    = file_drain,    .resize = file_resize, \
+	.attach   = file_attach,   .detach = file_detach, \
+	.describe = file_describe
+
+const struct blk_ops blk_file_ops = {
+	.name = "file", .summary = "a raw image file", FILE_OPS,
+};
+
+const struct blk_ops blk_host_device_ops = {
+	.name = "host_device", .summary = "a host's block device", FILE_OPS,
+};

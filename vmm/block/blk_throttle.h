@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Throttle groups: limits shared by the disks that name the same one.
+ *
+ * Room:   private to vmm/block.  Thread: the main loop's, but for t's lock.
+ */
+#ifndef MOTE_BLOCK_BLK_THROTTLE_H
+#define MOTE_BLOCK_BLK_THROTTLE_H
+
+#include "vmm/block/blk.h"
+#include "vmm/block/throttle.h"
+#include "vmm/core/clock.h"
+
+struct throttle_group {
+	struct list node;
+	char *name;
+	unsigned users;
+	struct throttle t;
+};
+
+extern const struct blk_ops blk_throttle_ops;
+
+struct throttle_group *throttle_group_take(struct list *groups,
+					   const char *name);
+void throttle_group_drop(struct throttle_group *g);
+/* The group of a throttle node; NULL: it is none. */
+struct throttle_group *blk_throttle_group(struct blk *b);
+struct list *blk_groups(struct blk_set *s);    /* blk.c */
+
+#endif

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Disks: the set, life, errors, counters.  See disk.h.
+ *
+ * Talks to: blk.h; disk_drive.c reads -drive's options.
+ * Never:    looks into a request's data.
+ */
+#include "vmm/block/disk_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/core/clock.h"
+
+struct disk_set *disk_set_create(struct loop *main_loop)
+{
+	struct disk_set *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		abort();
+	list_init(&s->disks);
+	s->blks = blk_set_create(main_loop);
+	s->main_loop = main_loop;
+	return s;
+}
+
+void disk_free(struct disk *d)
+{
+	list_remove(&d->node);
+	blk_close(d->root);
+	free(d->id);
+	free(d->serial);
+	free(d);
+}
+
+void disk_set_destroy(struct disk_set *s)
+{
+	if (!s)
+		return;
+	while (!list_empty(&s->disks))
+		disk_free(list_entry(s->disks.next, struct disk, node));
+	blk_set_destroy(s->blks);
+	free(s);
+}
+
+struct blk_set *disk_blks(struct disk_set *s)
+{
+	return s->blks;
+}
+
+struct list *disk_list(struct disk_set *s)
+{
+	return &s->disks;
+}
+
+struct disk *disk_alloc(struct disk_set *s, const char *id)
+{
+	struct disk *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		abort();
+	d->set = s;
+	d->id = strdup(id);
+	d->writeback = true;
+	d->werror = DISK_ENOSPC;
+	d->rerror = DISK_REPORT;
+	list_append(&s->disks, &d->node);
+	return d;
+}
+
+struct disk *disk_by_id(struct disk_set *s, const char *id)
+{
+	struct list *p;
+
+	list_for_each(p, &s->disks) {
+		struct disk *d = list_entry(p, struct disk, node);
+
+		if (!strcmp(d->id, id))
+			return d;
+	}
+	return NULL;
+}
+
+struct disk *disk_find(struct disk_set *s, const char *id)
+{
+	struct disk *d = disk_by_id(s, id);
+	struct blk *b;
+
+	if (d)
+		return d;
+	b = blk_find(s->blks, id);
+	if (!b)
+		return NULL;
+	d = disk_alloc(s, id);
+	d->root = blk_take(b);
+	d->of_node = true;
+	return d;
+}
+
+int disk_del(struct disk *d, struct err *e)
+{
+	if (d->dev)
+		return err_set(e, -EBUSY, "disk '%s' is in use by a device",
+			       d->id);
+	disk_free(d);
+	return 0;
+}
+
+int disk_attach(struct disk *d, void *dev, struct loop *l, struct err *e)
+{
+	int rc;
+
+	if (d->dev)
+		return err_set(e, -EBUSY, "Drive '%s' is already in use by "
+			       "another block device", d->id);
+	rc = blk_set_loop(d->root, l, e);
+	if (rc == 0)
+		d->dev = dev;
+	return rc;
+}
+
+void disk_detach(struct disk *d)
+{
+	blk_drain(d->root);
+	d->dev = NULL;
+	d->resized = NULL;
+	if (d->of_node)
+		disk_free(d);
+	else
+		blk_set_loop(d->root, d->set->main_loop, NULL);
+}
+
+int disk_resize(struct disk *d, u64 len, struct err *e)
+{
+	int rc;
+
+	if (len % BLK_SECTOR)
+		return err_set(e, -EINVAL, "a disk's size is a multiple of %d",
+			       BLK_SECTOR);
+	rc = blk_resize(d->root, len, e);
+	if (rc == 0 && d->resized)
+		d->resized(d->dev);
+	return rc;
+}
+
+/* --- limits ---------------------------------------------------------------- */
+
+int disk_set_throttle(struct disk *d, const struct throttle_config *c,
+		      const char *group, struct err *e)
+{
+	struct throttle_group *g = blk_throttle_group(d->root);
+	struct opts o = OPTS_INIT;
+	struct loop *l = d->root->loop;
+	struct blk *top;
+	int rc = 0;
+
+	if (g && (!group || !strcmp(group, g->name))) {
+		throttle_set(&g->t, c);
+		return 0;
+	}
+	if (!g && !throttle_any(c))
+		return 0;
+	if (g)
+		return err_set(e, -ENOTSUP, "disk '%s' is in the group '%s' "
+			       "and cannot change to '%s'", d->id, g->name,
+			       group);
+	blk_drain(d->root);
+	opts_set(&o, "throttle-group", group ? group : d->id);
+	top = blk_open_over(d->set->blks, "throttle", &o, d->root, e);
+	opts_fini(&o);
+	if (!top)
+		return -EINVAL;
+	throttle_set(&blk_throttle_group(top)->t, c);
+	d->root = top;
+	if (l)
+		rc = blk_set_loop(top, l, e);
+	return rc;
+}
+
+bool disk_get_throttle(const struct disk *d, struct throttle_config *c,
+		       const char **group)
+{
+	struct throttle_group *g = blk_throttle_group(d->root);
+
+	if (!g)
+		return false;
+	SCOPED_LOCK(&g->t.lock);
+	*c = g->t.config;
+	*group = g->name;
+	return throttle_any(c);
+}
+
+/* --- errors and counters --------------------------------------------------- */
+
+enum disk_error disk_on_error(const struct disk *d, enum blk_op op, int rc)
+{
+	enum disk_error a = op == BLK_READ ? d->rerror : d->werror;
+
+	if (a == DISK_ENOSPC)
+		return rc == -ENOSPC ? DISK_STOP : DISK_REPORT;
+	return a;
+}
+
+void disk_account_start(struct disk *d, struct blk_req *r)
+{
+	(void)d;
+	r->started_ns = clock_host_ns();
+}
+
+static void add(u64 *counter, u64 n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+void disk_account(struct disk *d, const struct blk_req *r, enum blk_op op,
+		  u64 len, int rc)
+{
+	struct disk_stats *s = &d->stats;
+	s64 now = clock_host_ns();
+
+	s->last_ns = now;
+	if (rc < 0) {
+		add(&s->failed[op], 1);
+		return;
+	}
+	add(&s->ops[op], 1);
+	add(&s->bytes[op], len);
+	add(&s->ns[op], now - r->started_ns);
+}
+
+/* --- names ----------------------------------------------------------------- */
+
+const char *disk_cache_name(const struct disk *d)
+{
+	if (d->no_flush)
+		return "unsafe";
+	if (d->writeback)
+		return d->direct ? "none" : "writeback";
+	return d->direct ? "directsync" : "writethrough";
+}
+
+const char *disk_error_name(enum disk_error a)
+{
+	static const char *const names[] = {
+		[DISK_REPORT] = "report", [DISK_IGNORE] = "ignore",
+		[DISK_STOP] = "stop", [DISK_ENOSPC] = "enospc",
+	};
+
+	return names[a];
+}
+
+void disk_image(const struct disk *d, struct strbuf *out)
+{
+	struct blk *b = d->root;
+
+	while (b->child)
+		b = b->child;
+	blk_describe(b, out);
+}

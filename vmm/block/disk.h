@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Disks: what -drive defines and a disk device is given by id.  A disk is a
+ * tree of nodes with an error policy, a cache mode and counters.
+ *
+ * Thread: the main loop's; disk_account is the disk's loop's and the counters
+ * may be read from anywhere.
+ *
+ * Invariants: at most one device has a disk; `root` changes only while
+ * nothing is in flight.
+ */
+#ifndef MOTE_BLOCK_DISK_H
+#define MOTE_BLOCK_DISK_H
+
+#include "vmm/block/blk.h"
+
+struct throttle_config;
+
+enum disk_error { DISK_REPORT, DISK_IGNORE, DISK_STOP, DISK_ENOSPC };
+enum disk_if { DISK_IF_NONE, DISK_IF_VIRTIO };
+
+struct disk_stats {
+	u64 bytes[BLK_OPS], ops[BLK_OPS], failed[BLK_OPS], invalid[BLK_OPS];
+	u64 ns[BLK_OPS];
+	s64 last_ns;                   /* host time of the last completion */
+};
+
+struct disk_set;
+
+struct disk {
+	struct list node;              /* in the set, in order of creation */
+	struct disk_set *set;
+	char *id, *serial;
+	struct blk *root;
+	enum disk_if iface;
+	bool writeback;                /* the guest sees a volatile cache  */
+	bool direct, no_flush, snapshot;
+	bool of_node;                  /* made for a -blockdev node        */
+	enum disk_error werror, rerror;
+	void *dev;                     /* struct device that has it        */
+	/* Its size changed. [loop] */
+	void (*resized)(void *dev);
+	struct disk_stats stats;
+};
+
+struct disk_set *disk_set_create(struct loop *main_loop);
+void disk_set_destroy(struct disk_set *s);     /* NULL is fine */
+struct blk_set *disk_blks(struct disk_set *s);
+struct list *disk_list(struct disk_set *s);
+
+/* -drive's argument.  `all_snapshot`: -snapshot was given. */
+struct disk *disk_add(struct disk_set *s, const char *spec, bool all_snapshot,
+		      struct err *e);
+int  disk_del(struct disk *d, struct err *e);  /* -EBUSY: a device has it */
+/* By id, or by a node's name (then made on the spot); NULL. */
+struct disk *disk_find(struct disk_set *s, const char *id);
+
+/* The device takes it, with its loop. -EBUSY. */
+int  disk_attach(struct disk *d, void *dev, struct loop *l, struct err *e);
+void disk_detach(struct disk *d);
+
+int  disk_resize(struct disk *d, u64 len, struct err *e);
+/* Limits; all zero: none. */
+int  disk_set_throttle(struct disk *d, const struct throttle_config *c,
+		       const char *group, struct err *e);
+/* The limits there are; false: none. */
+bool disk_get_throttle(const struct disk *d, struct throttle_config *c,
+		       const char **group);
+
+/* What an error leads to: DISK_REPORT, _IGNORE or _STOP. */
+enum disk_error disk_on_error(const struct disk *d, enum blk_op op, int rc);
+void disk_account_start(struct disk *d, struct blk_req *r);
+void disk_account(struct disk *d, const struct blk_req *r, enum blk_op op,
+		  u64 len, int rc);
+
+/* "writeback", "none" ...: of -drive cache=. */
+const char *disk_cache_name(const struct disk *d);
+const char *disk_error_name(enum disk_error a);
+/* The image: "/path/x.img", "null-co". */
+void disk_image(const struct disk *d, struct strbuf *out);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What disk.c and disk_drive.c share.
+ *
+ * Room:   private to vmm/block.
+ */
+#ifndef MOTE_BLOCK_DISK_PRIV_H
+#define MOTE_BLOCK_DISK_PRIV_H
+
+#include "vmm/block/blk_throttle.h"
+#include "vmm/block/disk.h"
+
+struct disk_set {
+	struct list disks;
+	struct blk_set *blks;
+	struct loop *main_loop;
+	unsigned unnamed;              /* for virtio0, virtio1 ...         */
+};
+
+struct disk *disk_alloc(struct disk_set *s, const char *id);
+void disk_free(struct disk *d);
+struct disk *disk_by_id(struct disk_set *s, const char *id);
+
+#endif
