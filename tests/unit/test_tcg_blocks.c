@@ -113,6 +113,9 @@ static void verify_finds_stores_made_behind_our_back(void **state)
 	ram[0x403] = 0xcc;
 	ram[0x800] = 0xcc;
 	code_verify(&cc, ram);
+	assert_true(b->valid);         /* nobody was outside since */
+	code_outside(&cc);
+	code_verify(&cc, ram);
 	assert_true(a->valid);
 	assert_false(b->valid);
 	assert_int_equal(cc.n_stale, 1);
