@@ -5,6 +5,7 @@
  * Talks to: chardevs, on the main loop; kept descriptors are the monitors'.
  * Never:    waits for a peer: a listening socket added here has wait=off.
  */
+#include "monitor/both.h"
 #include "monitor/mon.h"
 #include "vmm/base/opts.h"
 
@@ -70,37 +71,54 @@ static void say_where(struct mon *m, struct chardev *c)
 	strbuf_fini(&what);
 }
 
-static void cmd_chardev_add(struct mon *m, const struct mon_arg *a)
+int mon_chardev_add(struct vm *vm, const char *args, struct chardev **c,
+		    struct err *e)
 {
 	struct strbuf spec = STRBUF_INIT;
+	int rc = without_waiting(args, &spec, e);
+
+	*c = NULL;
+	if (rc >= 0) {
+		*c = chardev_open(vm->chardevs, NULL, spec.buf, e);
+		rc = *c ? 0 : -EINVAL;
+	}
+	strbuf_fini(&spec);
+	return rc;
+}
+
+int mon_chardev_change(struct vm *vm, const char *id, const char *args,
+		       struct err *e)
+{
+	struct strbuf spec = STRBUF_INIT;
+	int rc = without_waiting(args, &spec, e);
+
+	if (rc >= 0)
+		rc = chardev_change(vm->chardevs, id, spec.buf, e);
+	strbuf_fini(&spec);
+	return rc;
+}
+
+static void cmd_chardev_add(struct mon *m, const struct mon_arg *a)
+{
 	struct err e = { 0 };
-	struct chardev *c = NULL;
+	struct chardev *c;
 
 	if (!strcmp(a[0].str, "help") || !strcmp(a[0].str, "?")) {
 		list_kinds(m);
 		return;
 	}
-	if (without_waiting(a[0].str, &spec, &e) >= 0)
-		c = chardev_open(mon_vm(m)->chardevs, NULL, spec.buf, &e);
-	if (c)
+	if (mon_chardev_add(mon_vm(m), a[0].str, &c, &e) >= 0)
 		say_where(m, c);
 	else
 		parse_failed(m, &e);
-	strbuf_fini(&spec);
 }
 
 static void cmd_chardev_change(struct mon *m, const struct mon_arg *a)
 {
-	struct strbuf spec = STRBUF_INIT;
 	struct err e = { 0 };
-	int rc = without_waiting(a[1].str, &spec, &e);
 
-	if (rc >= 0)
-		rc = chardev_change(mon_vm(m)->chardevs, a[0].str, spec.buf,
-				    &e);
-	if (rc < 0)
+	if (mon_chardev_change(mon_vm(m), a[0].str, a[1].str, &e) < 0)
 		parse_failed(m, &e);
-	strbuf_fini(&spec);
 }
 
 static void cmd_chardev_remove(struct mon *m, const struct mon_arg *a)
@@ -214,31 +232,47 @@ static void keep(struct monitors *s, const char *name, int fd)
 	lock_drop(&s->lock);
 }
 
-static void cmd_getfd(struct mon *m, const struct mon_arg *a)
+int mon_fd_keep(struct mon *m, const char *name, struct err *e)
 {
 	int fd = m->fe.chr ? chardev_take_fd(&m->fe) : -1;
 
-	if (fd < 0) {
-		mon_puts(m, "Error: No file descriptor supplied via "
-			 "SCM_RIGHTS\n");
-	} else if (isdigit((unsigned char)a[0].str[0])) {
+	if (fd < 0)
+		return err_set(e, -ENOENT, "No file descriptor supplied via "
+			       "SCM_RIGHTS");
+	if (isdigit((unsigned char)name[0])) {
 		close(fd);
-		mon_puts(m, "Error: Parameter 'fdname' expects a name not "
-			 "starting with a digit\n");
-	} else {
-		keep(m->mons, a[0].str, fd);
+		return err_set(e, -EINVAL, "Parameter 'fdname' expects a name "
+			       "not starting with a digit");
 	}
+	keep(m->mons, name, fd);
+	return 0;
+}
+
+int mon_fd_close(struct mon *m, const char *name, struct err *e)
+{
+	int fd = mon_fd_take(m->mons, name);
+
+	if (fd < 0)
+		return err_set(e, -ENOENT, "File descriptor named '%s' not "
+			       "found", name);
+	close(fd);
+	return 0;
+}
+
+static void cmd_getfd(struct mon *m, const struct mon_arg *a)
+{
+	struct err e = { 0 };
+
+	if (mon_fd_keep(m, a[0].str, &e) < 0)
+		mon_error(m, &e);
 }
 
 static void cmd_closefd(struct mon *m, const struct mon_arg *a)
 {
-	int fd = mon_fd_take(m->mons, a[0].str);
+	struct err e = { 0 };
 
-	if (fd >= 0)
-		close(fd);
-	else
-		mon_printf(m, "Error: File descriptor named '%s' not found\n",
-			   a[0].str);
+	if (mon_fd_close(m, a[0].str, &e) < 0)
+		mon_error(m, &e);
 }
 
 /* --- completion --- */

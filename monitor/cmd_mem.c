@@ -5,6 +5,7 @@
  * Talks to: mon_read_virt, mon_read_phys; ports through the main loop.
  */
 #include "monitor/disas.h"
+#include "monitor/both.h"
 #include "monitor/mon.h"
 #include "monitor/x86.h"
 #include "vmm/arch.h"
@@ -287,33 +288,38 @@ static int write_all(int fd, const u8 *p, size_t n)
 	return 0;
 }
 
-static void save(struct mon *m, const struct mon_arg *a, bool phys)
+int mon_save_memory(struct mon *m, bool phys, u64 at, u64 size,
+		    const char *path, struct err *e)
 {
-	const u64 size = a[1].num;
-	struct err e = { 0 };
 	u8 buf[CHUNK];
 	int fd, rc = 0;
 
-	fd = mon_open(m, a[2].str, O_WRONLY | O_CREAT | O_TRUNC, 0666, &e);
-	if (fd < 0) {
-		mon_error(m, &e);
-		return;
-	}
+	fd = mon_open(m, path, O_WRONLY | O_CREAT | O_TRUNC, 0666, e);
+	if (fd < 0)
+		return fd;
 	for (u64 done = 0, n; done < size && !rc && !mon_enough(m);
 	     done += n) {
 		n = MIN(size - done, (u64)CHUNK);
-		if (!read_at(m, phys, a[0].num + done, buf, n) && !phys) {
-			mon_printf(m, "Error: Invalid addr 0x%016llx/size "
-				   "%lld specified\n", (long long)a[0].num,
-				   (long long)size);
+		if (!read_at(m, phys, at + done, buf, n) && !phys) {
+			rc = err_set(e, -EFAULT, "Invalid addr 0x%016llx/size "
+				     "%lld specified", (long long)at,
+				     (long long)size);
 			break;
 		}
 		rc = write_all(fd, buf, n);
+		if (rc < 0)
+			err_set(e, rc, "writing to '%s' failed: %m", path);
 	}
-	if (rc < 0)
-		mon_printf(m, "Error: writing to '%s' failed: %s\n", a[2].str,
-			   strerror(-rc));
 	close(fd);
+	return rc;
+}
+
+static void save(struct mon *m, const struct mon_arg *a, bool phys)
+{
+	struct err e = { 0 };
+
+	if (mon_save_memory(m, phys, a[0].num, a[1].num, a[2].str, &e) < 0)
+		mon_error(m, &e);
 }
 
 static void cmd_memsave(struct mon *m, const struct mon_arg *a)

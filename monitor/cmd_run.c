@@ -4,6 +4,7 @@
  *
  * Talks to: vm.h, on the main loop.
  */
+#include "monitor/both.h"
 #include "monitor/mon.h"
 #include "vmm/vcpu.h"
 
@@ -15,23 +16,59 @@ static void cmd_quit(struct mon *m, const struct mon_arg *a UNUSED)
 	vm_quit(mon_vm(m), 0);
 }
 
+int mon_do_exit_preconfig(struct vm *vm, struct err *e)
+{
+	(void)vm;
+	return err_set(e, -EPERM, "The command is permitted only before "
+		       "machine initialization");
+}
+
 static void cmd_exit_preconfig(struct mon *m, const struct mon_arg *a UNUSED)
 {
-	mon_puts(m, "Error: The command is permitted only before machine "
-		 "initialization\n");
+	struct err e = { 0 };
+
+	if (mon_do_exit_preconfig(mon_vm(m), &e) < 0)
+		mon_error(m, &e);
+}
+
+void mon_do_stop(struct vm *vm)
+{
+	if (vm_state(vm) == RUN_RUNNING)
+		vm_pause(vm, RUN_PAUSED);
 }
 
 static void cmd_stop(struct mon *m, const struct mon_arg *a UNUSED)
 {
-	if (vm_state(mon_vm(m)) == RUN_RUNNING)
-		vm_pause(mon_vm(m), RUN_PAUSED);
+	mon_do_stop(mon_vm(m));
+}
+
+int mon_do_cont(struct vm *vm, struct err *e)
+{
+	return vm_state(vm) == RUN_RUNNING ? 0 : vm_cont(vm, e);
 }
 
 static void cmd_cont(struct mon *m, const struct mon_arg *a UNUSED)
 {
 	struct err e = { 0 };
 
-	if (vm_state(mon_vm(m)) != RUN_RUNNING && vm_cont(mon_vm(m), &e) < 0)
+	if (mon_do_cont(mon_vm(m), &e) < 0)
+		mon_error(m, &e);
+}
+
+/* No machine here sleeps yet, so none is asleep. */
+int mon_do_wakeup(struct vm *vm, struct err *e)
+{
+	if (vm_state(vm) != RUN_SUSPENDED)
+		return err_set(e, -EINVAL, "Unable to wake up: guest is not "
+			       "in suspended state");
+	return err_set(e, -ENOTSUP, "not supported yet: suspend to RAM");
+}
+
+static void cmd_system_wakeup(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	struct err e = { 0 };
+
+	if (mon_do_wakeup(mon_vm(m), &e) < 0)
 		mon_error(m, &e);
 }
 
@@ -46,17 +83,21 @@ static void cmd_system_powerdown(struct mon *m,
 	vm_powerdown(mon_vm(m));
 }
 
+int mon_do_nmi(struct vm *vm, struct err *e)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < vm->nvcpus && rc >= 0; i++)
+		rc = vm_inject_nmi(vm, i, e);
+	return rc;
+}
+
 static void cmd_nmi(struct mon *m, const struct mon_arg *a UNUSED)
 {
-	struct vm *vm = mon_vm(m);
 	struct err e = { 0 };
 
-	for (unsigned i = 0; i < vm->nvcpus; i++) {
-		if (vm_inject_nmi(vm, i, &e) < 0) {
-			mon_error(m, &e);
-			return;
-		}
-	}
+	if (mon_do_nmi(mon_vm(m), &e) < 0)
+		mon_error(m, &e);
 }
 
 static void cmd_cpu(struct mon *m, const struct mon_arg *a)
@@ -87,7 +128,7 @@ static void cmd_xen(struct mon *m, const struct mon_arg *a UNUSED)
 	mon_puts(m, "Error: Xen event channel emulation not enabled\n");
 }
 
-static const char *const watchdog_actions[] = {
+const char *const mon_watchdog_actions[] = {
 	[WATCHDOG_RESET]      = "reset",
 	[WATCHDOG_SHUTDOWN]   = "shutdown",
 	[WATCHDOG_POWEROFF]   = "poweroff",
@@ -100,8 +141,8 @@ static const char *const watchdog_actions[] = {
 
 static void cmd_watchdog_action(struct mon *m, const struct mon_arg *a)
 {
-	for (unsigned i = 0; watchdog_actions[i]; i++) {
-		if (strcasecmp(watchdog_actions[i], a[0].str))
+	for (unsigned i = 0; mon_watchdog_actions[i]; i++) {
+		if (strcasecmp(mon_watchdog_actions[i], a[0].str))
 			continue;
 		mon_vm(m)->config->on_watchdog = (enum action_watchdog)i;
 		return;
@@ -112,7 +153,7 @@ static void cmd_watchdog_action(struct mon *m, const struct mon_arg *a)
 static void complete_watchdog(struct mon *m, unsigned n UNUSED,
 			      const char *typed)
 {
-	mon_offer_list(m, watchdog_actions, typed);
+	mon_offer_list(m, mon_watchdog_actions, typed);
 }
 
 const struct mon_cmd mon_run_cmds[] = {
@@ -182,8 +223,7 @@ const struct mon_cmd mon_run_cmds[] = {
 		.doc     = "Ends an ACPI S3 sleep.",
 		.example = "system_wakeup",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "suspend to RAM",
+		.run     = cmd_system_wakeup,
 	}, {
 		.name    = "cpu",
 		.args    = "index:int",

@@ -383,6 +383,19 @@ void monitors_fini(struct monitors *s)
 	lock_fini(&s->lock);
 }
 
+void mon_run_line_for(struct mon *client, const char *line, unsigned *cpu,
+		      struct strbuf *out)
+{
+	struct mon m;
+
+	mon_init(&m, client->mons);
+	m.cpu = *cpu;
+	mon_exec(&m, line);
+	*cpu = m.cpu;
+	strbuf_add(out, m.out.buf, m.out.len);
+	mon_fini(&m);
+}
+
 /* Without monitors_start (a unit test, an early gdb) a set of its own does. */
 void mon_run_line(struct vm *vm, const char *line, unsigned *cpu,
 		  struct strbuf *out)

@@ -26,6 +26,7 @@
 
 struct mon;
 struct monitors;
+struct qmp;
 struct request;
 struct vcpu;
 
@@ -162,6 +163,9 @@ void mon_offer_files(struct mon *m, const char *typed);
 void mon_offer_chardevs(struct mon *m, const char *typed, bool ringbufs);
 void mon_complete(struct mon *m, const char *text);    /* complete.c */
 
+/* By enum action_watchdog; ends with NULL. */
+extern const char *const mon_watchdog_actions[];
+
 /* Print `items`' table, as `log` with nothing it knows does. */
 void mon_log_items(struct mon *m);
 
@@ -177,7 +181,8 @@ struct mon_mark {
 struct mon {
 	struct monitors *mons;
 	struct list node;
-	struct readline *rl;           /* NULL: mon_run_line's             */
+	struct readline *rl;           /* NULL: mon_run_line's, or QMP     */
+	struct qmp *qmp;               /* NULL: a human's                  */
 	struct strbuf out;             /* finished, CR LF                  */
 	bool cut;                      /* this command made too much       */
 	unsigned cpu;                  /* current CPU                      */
@@ -214,6 +219,8 @@ struct monitors {
 	bool started;                  /* the thread                       */
 	struct list list;              /* struct mon                       */
 	struct list fds;               /* struct mon_fd                    */
+	bool has_qmp;                  /* somebody hears events            */
+	struct vm_listener listener;   /* then: what becomes events        */
 	struct lock lock;              /* guards fds, stopping, requests   */
 	pthread_cond_t done;
 	_Atomic bool stopping;
@@ -229,10 +236,15 @@ void mon_init(struct mon *m, struct monitors *s);
 void mon_fini(struct mon *m);
 /* Parse and run here; output is in m->out. */
 void mon_exec(struct mon *m, const char *line);
+/* The same for somebody else's line; LF as CR LF. [monitor thread] */
+void mon_run_line_for(struct mon *client, const char *line, unsigned *cpu,
+		      struct strbuf *out);
 void mon_run_call(struct mon *m, const struct mon_call *call);
 void monitors_init(struct monitors *s, struct vm *vm);
 void monitors_fini(struct monitors *s);
 
+/* Have the monitor's thread look at it. [any] */
+void mon_poke(struct mon *m);
 /* thread.c: run a parsed call on the main loop and come back. */
 void mon_go_to_main(struct mon *m, struct mon_call *call);
 

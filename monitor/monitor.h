@@ -32,6 +32,10 @@ void monitors_stop(struct vm *vm);     /* never started is fine. [loop] */
 void mon_run_line(struct vm *vm, const char *line, unsigned *cpu,
 		  struct strbuf *out);
 
+/* Tell every QMP client; `name` is a row of qmp_event_rows[], `data` the text
+ * of an object or NULL. [loop] */
+void monitors_event(struct vm *vm, const char *name, const char *data);
+
 /* docs/ref/monitor.md, and the counts `make monitor-status` prints. */
 void mon_table_document(struct strbuf *out);
 void mon_table_status(struct strbuf *out);

@@ -13,6 +13,7 @@
  */
 #include "monitor/mon.h"
 #include "monitor/monitor.h"
+#include "monitor/qmp.h"
 #include "vmm/base/opts.h"
 
 #include <errno.h>
@@ -45,6 +46,7 @@ struct request {
 	bool waited_for;               /* else request_back is posted */
 	struct mon *m;                 /* of a client's command       */
 	struct mon_call call;
+	struct qmp_call *qmp;          /* or this                     */
 };
 
 static void visit(void *opaque);
@@ -59,6 +61,7 @@ static bool request_move(struct request *r, enum request_state from,
 static void request_free(struct request *r)
 {
 	mon_call_fini(&r->call);
+	qmp_call_free(r->qmp);
 	free(r);
 }
 
@@ -144,11 +147,48 @@ void mon_go_to_main(struct mon *m, struct mon_call *call)
 	m->request = r;
 }
 
+static void run_qmp(void *opaque)
+{
+	struct request *r = opaque;
+
+	qmp_call_run(r->qmp);
+}
+
+/* The call is its own: the monitor stays with its thread meanwhile. */
+void mon_qmp_to_main(struct mon *m, struct qmp_call *c)
+{
+	struct monitors *s = m->mons;
+	struct request *r = s->loop && s->vm->loop ? calloc(1, sizeof(*r)) :
+			    NULL;
+
+	if (!r) {
+		qmp_call_run(c);
+		qmp_back(m, c);
+		return;
+	}
+	r->mons = s;
+	r->fn = run_qmp;
+	r->opaque = r;
+	r->m = m;
+	r->qmp = c;
+	m->request = r;
+	loop_post(s->vm->loop, request_run, r);
+}
+
 static void request_back(void *opaque)
 {
 	struct request *r = opaque;
 	struct mon *m = r->m;
+	struct qmp_call *c = r->qmp;
 
+	if (c) {
+		r->qmp = NULL;
+		m->request = NULL;
+		request_free(r);
+		qmp_back(m, c);
+		visit(m);
+		return;
+	}
 	m->busy = false;
 	m->request = NULL;
 	free(m->regs);
@@ -159,7 +199,7 @@ static void request_back(void *opaque)
 
 /* --- the client's side, on the chardev's loop --- */
 
-static void poke(struct mon *m)
+void mon_poke(struct mon *m)
 {
 	bool post;
 
@@ -190,7 +230,7 @@ static void fe_read(void *opaque, const u8 *buf, size_t n)
 	if (m->in.len < IN_MAX)
 		strbuf_add(&m->in, buf, MIN(n, IN_MAX - m->in.len));
 	lock_drop(&m->in_lock);
-	poke(m);
+	mon_poke(m);
 }
 
 /*
@@ -221,7 +261,7 @@ static void fe_event(void *opaque, enum chardev_event ev)
 	if (ev == CHARDEV_OPENED || ev == CHARDEV_CLOSED)
 		m->client = ev == CHARDEV_OPENED;
 	lock_drop(&m->in_lock);
-	poke(m);
+	mon_poke(m);
 }
 
 static const struct chardev_fe_ops fe_ops = {
@@ -271,6 +311,10 @@ static void client_came(struct mon *m)
 	m->open = true;
 	m->out_pos = m->out.len;
 	flush(m);
+	if (m->qmp) {
+		qmp_client_came(m);
+		return;
+	}
 	mon_puts(m, "mote " MOTE_VERSION
 		 " monitor - type 'help' for more information\n");
 	m->used = true;
@@ -283,9 +327,13 @@ static void client_went(struct mon *m)
 {
 	m->open = false;
 	m->out_pos = m->out.len;
-	m->rl->password = false;
-	m->on_password = NULL;
-	readline_restart(m->rl);
+	if (m->qmp) {
+		qmp_client_went(m);
+	} else {
+		m->rl->password = false;
+		m->on_password = NULL;
+		readline_restart(m->rl);
+	}
 	flush(m);
 }
 
@@ -293,7 +341,7 @@ static void focus(struct mon *m, bool lost)
 {
 	if (lost == m->unfocused)
 		return;
-	if (lost) {
+	if (lost && !m->qmp) {
 		mon_puts(m, "\n");
 		flush(m);
 	}
@@ -333,7 +381,7 @@ static bool look_at_event(struct mon *m)
 
 static bool may_read(struct mon *m)
 {
-	return !m->busy && !m->unfocused &&
+	return !m->busy && !m->unfocused && (!m->qmp || qmp_may_read(m)) &&
 	       out_pending(m) < OUT_HIGH && !m->mons->stopping;
 }
 
@@ -359,8 +407,12 @@ static bool bite(struct mon *m)
 	u64 start;
 
 	n = next_bytes(m, buf, sizeof(buf), &start);
-	while (used < n && may_read(m))
-		readline_byte(m->rl, buf[used++]);
+	while (used < n && may_read(m)) {
+		if (m->qmp)
+			used += qmp_bytes(m, buf + used, n - used);
+		else
+			readline_byte(m->rl, buf[used++]);
+	}
 	lock_take(&m->in_lock);
 	if (start == m->in_start) {    /* else mark() threw them away */
 		strbuf_drop_front(&m->in, used);
@@ -386,6 +438,8 @@ static void visit(void *opaque)
 		if (!m->mons->vm->quitting && !m->unfocused)
 			prompt(m);
 	}
+	if (m->qmp)
+		qmp_flush_events(m);
 	do
 		flush(m);
 	while (!m->busy && (look_at_event(m) || (may_read(m) && bite(m))));
@@ -442,57 +496,77 @@ static void mon_destroy(struct mon *m)
 		readline_fini(m->rl);
 		free(m->rl);
 	}
+	qmp_destroy(m->qmp);
 	mon_fini(m);
 	free(m);
 }
 
-/* "chardev=ID,mode=readline,prompt=TEXT" */
-static int parse_spec(struct opts *o, const char *spec, const char **id,
-		      const char **text, struct err *e)
+/* "chardev=ID,mode=readline|control,pretty=on|off,prompt=TEXT" */
+struct mon_spec {
+	const char *id, *prompt;
+	bool control, pretty;
+};
+
+static int parse_spec(struct opts *o, const char *text, struct mon_spec *spec,
+		      struct err *e)
 {
 	const char *mode;
-	bool pretty;
-	int rc = opts_parse(o, spec, "chardev", e);
+	int rc = opts_parse(o, text, "chardev", e);
 
 	if (rc < 0)
 		return rc;
-	*id = opts_take(o, "chardev");
-	*text = opts_take(o, "prompt");
+	spec->id = opts_take(o, "chardev");
+	spec->prompt = opts_take(o, "prompt");
 	mode = opts_take(o, "mode");
-	opts_take_bool(o, "pretty", &pretty, NULL);
 	opts_take(o, "id");
-	if (!*id)
+	rc = opts_take_bool(o, "pretty", &spec->pretty, e);
+	if (rc < 0)
+		return rc;
+	if (!spec->id)
 		return err_set(e, -EINVAL, "no chardev= given");
-	if (mode && !strcmp(mode, "control"))
-		return err_set(e, -EINVAL, "not supported yet: QMP");
-	if (mode && strcmp(mode, "readline"))
+	spec->control = mode && !strcmp(mode, "control");
+	if (mode && !spec->control && strcmp(mode, "readline"))
 		return err_set(e, -EINVAL, "there is no mode '%s'", mode);
 	return opts_check_taken(o, e);
 }
 
-static int mon_create(struct monitors *s, const char *id, const char *text,
+/* The half that speaks with the client. */
+static int mon_create_face(struct mon *m, const struct mon_spec *spec,
+			   struct err *e)
+{
+	if (spec->control) {
+		m->qmp = qmp_create(m, spec->pretty);
+		m->mons->has_qmp = true;
+		return m->qmp ? 0 : err_set(e, -ENOMEM, "%m");
+	}
+	m->rl = calloc(1, sizeof(*m->rl));
+	if (!m->rl)
+		return err_set(e, -ENOMEM, "%m");
+	readline_init(m->rl, &rl_ops, m,
+		      spec->prompt ? spec->prompt : "(qemu) ");
+	return 0;
+}
+
+static int mon_create(struct monitors *s, const struct mon_spec *spec,
 		      struct err *e)
 {
-	struct chardev *c = chardev_find(s->vm->chardevs, id);
+	struct chardev *c = chardev_find(s->vm->chardevs, spec->id);
 	struct mon *m;
 	int rc;
 
 	if (!c)
-		return err_set(e, -ENOENT, "there is no chardev '%s'", id);
+		return err_set(e, -ENOENT, "there is no chardev '%s'",
+			       spec->id);
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return err_set(e, -ENOMEM, "%m");
 	mon_init(m, s);
-	m->rl = calloc(1, sizeof(*m->rl));
 	list_append(&s->list, &m->node);
-	if (!m->rl) {
-		mon_destroy(m);
-		return err_set(e, -ENOMEM, "%m");
-	}
-	readline_init(m->rl, &rl_ops, m, text ? text : "(qemu) ");
-	if (!chardev_is_mux(c))
+	rc = mon_create_face(m, spec, e);
+	if (!rc && !chardev_is_mux(c))
 		chardev_set_loop(c, s->loop);
-	rc = chardev_attach(c, &m->fe, &fe_ops, m, e);
+	if (!rc)
+		rc = chardev_attach(c, &m->fe, &fe_ops, m, e);
 	if (rc < 0)
 		mon_destroy(m);
 	return rc;
@@ -503,11 +577,11 @@ static int create_all(struct monitors *s, struct err *e)
 	for (const struct config_item *i = s->vm->config->mons; i;
 	     i = i->next) {
 		struct opts o = OPTS_INIT;
-		const char *id, *text;
-		int rc = parse_spec(&o, i->text, &id, &text, e);
+		struct mon_spec spec = { 0 };
+		int rc = parse_spec(&o, i->text, &spec, e);
 
 		if (rc >= 0)
-			rc = mon_create(s, id, text, e);
+			rc = mon_create(s, &spec, e);
 		opts_fini(&o);
 		if (rc < 0) {
 			err_prefix(e, "-mon %s", i->text);
@@ -558,6 +632,7 @@ int monitors_create(struct vm *vm, struct err *e)
 	if (rc < 0)
 		goto fail;
 	vm->monitors = s;
+	qmp_listen(s);
 	return 0;
 
 fail:
@@ -579,6 +654,7 @@ int monitors_start(struct vm *vm, struct err *e)
 	if (rc < 0) {
 		err_set(e, rc, "monitor thread: %m");
 		vm->monitors = NULL;
+		qmp_unlisten(s);
 		destroy_all(s);
 		return rc;
 	}
@@ -608,6 +684,7 @@ void monitors_stop(struct vm *vm)
 	if (!s)
 		return;
 	vm->monitors = NULL;
+	qmp_unlisten(s);
 	if (s->started) {
 		lock_take(&s->lock);
 		s->stopping = true;

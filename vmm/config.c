@@ -127,6 +127,28 @@ static void add_mon(struct vm_config *c, const char *id)
 	strbuf_fini(&s);
 }
 
+const char *config_monitor_spec(const char *text)
+{
+	return !strncmp(text, "qmp:", 4) ? text + 4 :
+	       !strncmp(text, "qmp-pretty:", 11) ? text + 11 : text;
+}
+
+static void add_qmp(struct vm_config *c, const char *text, unsigned n)
+{
+	struct strbuf s = STRBUF_INIT;
+	const char *spec = config_monitor_spec(text);
+	char buf[32];
+	const char *id = numbered_id(spec, "compat_monitor", n, buf,
+				     sizeof(buf));
+
+	if (!id)
+		return;
+	strbuf_addf(&s, "chardev=%s,mode=control%s", id,
+		    text[3] == '-' ? ",pretty=on" : "");
+	config_append(&c->mons, s.buf);
+	strbuf_fini(&s);
+}
+
 static void list_monitors(struct vm_config *c)
 {
 	char buf[32];
@@ -134,6 +156,10 @@ static void list_monitors(struct vm_config *c)
 	unsigned n = 0;
 
 	for (const struct config_item *i = c->monitors; i; i = i->next, n++) {
+		if (config_monitor_spec(i->text) != i->text) {
+			add_qmp(c, i->text, n);
+			continue;
+		}
 		id = numbered_id(i->text, "compat_monitor", n, buf,
 				 sizeof(buf));
 		if (id)

@@ -66,6 +66,9 @@ struct vm_config {
  * NULL when there is no such port ("none").  `buf` may hold the result. */
 const char *config_serial(const struct vm_config *c, unsigned n, char buf[16]);
 unsigned config_serial_count(const struct vm_config *c);
+/* The chardev of a row of `monitors`: QMP's are "qmp:SPEC", "qmp-pretty:SPEC".
+ */
+const char *config_monitor_spec(const char *text);
 
 void config_init(struct vm_config *c);
 void config_fini(struct vm_config *c);

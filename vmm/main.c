@@ -161,6 +161,7 @@ static void on_signal(void *opaque, u32 events)
 		return;
 	log_info("ended by signal %u from process %u", si.ssi_signo,
 		 si.ssi_pid);
+	p->vm->cause = VM_CAUSE_HOST_SIGNAL;
 	vm_quit(p->vm, 0);
 }
 

@@ -346,34 +346,63 @@ int option_monitor(struct option_run *r, const char *arg, struct err *e)
 	return 0;
 }
 
-static int mon_check(struct opts *o, const char **id, struct err *e)
+static int add_qmp(struct option_run *r, const char *prefix, const char *arg)
+{
+	struct strbuf s = STRBUF_INIT;
+
+	strbuf_addf(&s, "%s:%s", prefix, arg);
+	config_append(&r->c->monitors, s.buf);
+	strbuf_fini(&s);
+	return 0;
+}
+
+int option_qmp(struct option_run *r, const char *arg, struct err *e)
+{
+	(void)e;
+	return add_qmp(r, "qmp", arg);
+}
+
+int option_qmp_pretty(struct option_run *r, const char *arg, struct err *e)
+{
+	(void)e;
+	return add_qmp(r, "qmp-pretty", arg);
+}
+
+static int mon_check(struct opts *o, struct strbuf *spec, bool *control,
+		     struct err *e)
 {
 	const char *mode = opts_take(o, "mode");
+	const char *id = opts_take(o, "chardev");
+	bool pretty = false;
+	int rc = opts_take_bool(o, "pretty", &pretty, e);
 
-	*id = opts_take(o, "chardev");
-	if (!*id)
+	opts_take(o, "id");
+	if (rc < 0)
+		return rc;
+	if (!id)
 		return err_set(e, -EINVAL, "chardev=ID is missing");
-	if (mode && !strcmp(mode, "control"))
-		return err_set(e, -ENOTSUP, "not supported yet: QMP");
-	if (mode && strcmp(mode, "readline"))
+	*control = mode && !strcmp(mode, "control");
+	if (mode && !*control && strcmp(mode, "readline"))
 		return err_set(e, -EINVAL, "unknown monitor mode '%s'", mode);
+	strbuf_addf(spec, "chardev=%s,mode=%s%s", id,
+		    *control ? "control" : "readline",
+		    pretty ? ",pretty=on" : "");
 	return opts_check_taken(o, e);
 }
 
 int option_mon(struct option_run *r, const char *arg, struct err *e)
 {
 	struct strbuf s = STRBUF_INIT;
-	const char *id = NULL;
+	bool control = false;
 	struct opts o;
 	int rc = opts_parse(&o, arg, "chardev", e);
 
 	if (rc < 0)
 		return rc;
-	rc = mon_check(&o, &id, e);
+	rc = mon_check(&o, &s, &control, e);
 	if (!rc) {
-		strbuf_addf(&s, "chardev=%s,mode=readline", id);
 		config_append(&r->c->mons, s.buf);
-		r->monitor_given = true;
+		r->monitor_given |= !control;
 	}
 	strbuf_fini(&s);
 	opts_fini(&o);

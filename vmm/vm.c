@@ -340,6 +340,18 @@ static void handle_request(struct vm *vm, enum vm_request r, int code)
 	}
 }
 
+static enum vm_cause cause_of(enum vm_request r)
+{
+	switch (r) {
+	case VM_REQ_PANIC:    return VM_CAUSE_GUEST_PANIC;
+	case VM_REQ_POWEROFF: return VM_CAUSE_GUEST_SHUTDOWN;
+	case VM_REQ_EXIT:     return VM_CAUSE_GUEST_SHUTDOWN;
+	case VM_REQ_RESET:    return VM_CAUSE_GUEST_RESET;
+	case VM_REQ_WATCHDOG: return VM_CAUSE_GUEST_RESET;
+	default:              return VM_CAUSE_NONE;
+	}
+}
+
 /* Earlier in this list wins when several came at once. */
 static const enum vm_request request_order[] = {
 	VM_REQ_DEBUG, VM_REQ_SUSPEND, VM_REQ_EXIT, VM_REQ_CRASHLOADED,
@@ -355,8 +367,11 @@ static void handle_requests(void *opaque)
 	for (unsigned i = 0; i < ARRAY_LEN(request_order); i++) {
 		const enum vm_request r = request_order[i];
 
-		if ((pending & BIT(r)) && !vm->quitting)
-			handle_request(vm, r, vm->request_code[r]);
+		if (!(pending & BIT(r)) || vm->quitting)
+			continue;
+		vm->cause = cause_of(r);
+		handle_request(vm, r, vm->request_code[r]);
+		vm->cause = VM_CAUSE_NONE;
 	}
 	if (vm->state == RUN_RUNNING)  /* vCPUs that stopped to ask */
 		resume_all(vm);

@@ -49,6 +49,14 @@ struct rom_entry {
 	const char *kind;              /* "ram", "mem=rom" ...   */
 };
 
+/* Why the next reset or shutdown comes, for who listens; names are QEMU's. */
+enum vm_cause {
+	VM_CAUSE_NONE, VM_CAUSE_HOST_ERROR, VM_CAUSE_HOST_QMP_QUIT,
+	VM_CAUSE_HOST_QMP_RESET, VM_CAUSE_HOST_SIGNAL, VM_CAUSE_HOST_UI,
+	VM_CAUSE_GUEST_SHUTDOWN, VM_CAUSE_GUEST_RESET, VM_CAUSE_GUEST_PANIC,
+	VM_CAUSE_SUBSYSTEM_RESET,
+};
+
 struct vm {
 	struct vm_config *config;      /* borrowed from main()           */
 	const struct arch *arch;
@@ -73,6 +81,7 @@ struct vm {
 	_Atomic enum run_state state;
 	int exit_code;                 /* of the process                 */
 	bool quitting;
+	enum vm_cause cause;           /* of what happens now, NONE: the host's */
 	_Atomic u32 pending;           /* BIT(vm_request): posted, not handled */
 	_Atomic int request_code[VM_REQ_COUNT];
 	struct list listeners;         /* struct vm_listener             */

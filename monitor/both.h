@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the human monitor and QMP both do: the commands' inside, which prints
+ * nothing.  0 or -errno with a sentence.
+ *
+ * Thread: the main loop unless tagged.
+ */
+#ifndef MOTE_MONITOR_BOTH_H
+#define MOTE_MONITOR_BOTH_H
+
+#include "monitor/mon.h"
+
+/* --- cmd_run.c --- */
+void mon_do_stop(struct vm *vm);
+int  mon_do_cont(struct vm *vm, struct err *e);
+int  mon_do_nmi(struct vm *vm, struct err *e);         /* every CPU */
+int  mon_do_wakeup(struct vm *vm, struct err *e);
+int  mon_do_exit_preconfig(struct vm *vm, struct err *e);
+
+/* --- cmd_mem.c; [monitor thread] files are opened by the main loop --- */
+int  mon_save_memory(struct mon *m, bool phys, u64 at, u64 size,
+		     const char *path, struct err *e);
+
+/* --- cmd_char.c --- */
+/* A listening socket gets wait=off. */
+int  mon_chardev_add(struct vm *vm, const char *spec, struct chardev **c,
+		     struct err *e);
+int  mon_chardev_change(struct vm *vm, const char *id, const char *spec,
+			struct err *e);
+/* The descriptor that came with this client's last bytes. [monitor thread] */
+int  mon_fd_keep(struct mon *m, const char *name, struct err *e);
+int  mon_fd_close(struct mon *m, const char *name, struct err *e); /* [any] */
+
+/* --- base64.c [any] --- */
+void mon_base64_encode(const void *p, size_t n, struct strbuf *out);
+int  mon_base64_decode(const char *p, size_t n, struct strbuf *out,
+		       struct err *e);
+
+#endif

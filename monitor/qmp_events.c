@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * QMP events: which there are, and those that come from the run state.
+ *
+ * Talks to: vm.h's listeners; qmp.c sends.
+ * Thread:   main loop.
+ */
+#include "monitor/monitor.h"
+#include "monitor/qmp.h"
+
+#include <stdio.h>
+#include <sys/random.h>
+
+const struct qmp_event_row qmp_event_rows[] = {
+	{ "STOP", "", "The guest was stopped." },
+	{ "RESUME", "", "The guest runs again." },
+	{ "RESET", "guest:bool reason:ShutdownCause",
+	  "The machine was reset; `guest`: at the guest's wish." },
+	{ "SHUTDOWN", "guest:bool reason:ShutdownCause",
+	  "The machine is going down." },
+	{ "POWERDOWN", "", "The power button was pressed." },
+	{ "SUSPEND", "", "The guest went to sleep (S3)." },
+	{ "WAKEUP", "", "The guest was woken." },
+	{ "WATCHDOG", "action:WatchdogAction", "A watchdog fired." },
+	{ "GUEST_PANICKED", "action:GuestPanicAction",
+	  "The guest says it panicked." },
+	{ "GUEST_CRASHLOADED", "action:GuestPanicAction",
+	  "The guest panicked and loads its crash kernel." },
+	{ "DEVICE_DELETED", "device:str? path:str",
+	  "A device is gone." },
+	{ "DEVICE_UNPLUG_GUEST_ERROR", "device:str? path:str",
+	  "The guest would not give a device up." },
+	{ "CHARDEV_CHANGED", "label:str", "A chardev got another back end." },
+	{ "BALLOON_CHANGE", "actual:size", "The balloon changed its size." },
+	{ "VSERPORT_CHANGE", "id:str open:bool",
+	  "A program in the guest opened or closed a serial port." },
+	{ "NIC_RX_FILTER_CHANGED", "name:str? path:str",
+	  "The guest changed what a NIC receives." },
+	{ "RTC_CHANGE", "offset:int qom-path:str",
+	  "The guest set its clock." },
+	{ "BLOCK_IO_ERROR", "qom-path:str device:str node-name:str? "
+	  "operation:str action:str nospace:bool? reason:str",
+	  "A disk request failed." },
+	{ "BLOCK_JOB_COMPLETED", "type:str device:str len:int offset:int "
+	  "speed:int error:str?", "A block job is done." },
+	{ "BLOCK_JOB_CANCELLED", "type:str device:str len:int offset:int "
+	  "speed:int", "A block job was cancelled." },
+	{ "BLOCK_JOB_READY", "type:str device:str len:int offset:int "
+	  "speed:int", "A block job waits to be completed." },
+	{ "JOB_STATUS_CHANGE", "id:str status:str",
+	  "A job changed its state." },
+	{ "DEVICE_TRAY_MOVED", "device:str id:str tray-open:bool",
+	  "A drive's tray was opened or closed." },
+	{ "MIGRATION", "status:str", "A migration changed its state." },
+	{ "MIGRATION_PASS", "pass:int", "A migration began another pass." },
+	{ 0 }
+};
+
+static const char *const causes[] = {
+	[VM_CAUSE_NONE]         = "none",
+	[VM_CAUSE_HOST_QMP_QUIT] = "host-qmp-quit",
+	[VM_CAUSE_HOST_QMP_RESET] = "host-qmp-system-reset",
+	[VM_CAUSE_HOST_SIGNAL]  = "host-signal",
+	[VM_CAUSE_HOST_UI]      = "host-ui",
+	[VM_CAUSE_HOST_ERROR]   = "host-error",
+	[VM_CAUSE_GUEST_SHUTDOWN] = "guest-shutdown",
+	[VM_CAUSE_GUEST_RESET]  = "guest-reset",
+	[VM_CAUSE_GUEST_PANIC]  = "guest-panic",
+	[VM_CAUSE_SUBSYSTEM_RESET] = "subsystem-reset",
+};
+
+static void with_cause(struct vm *vm, const char *event,
+		       enum vm_cause otherwise)
+{
+	const enum vm_cause c = vm->cause == VM_CAUSE_NONE ? otherwise :
+				vm->cause;
+	char data[128];
+
+	snprintf(data, sizeof(data), "{\"guest\": %s, \"reason\": \"%s\"}",
+		 c >= VM_CAUSE_GUEST_SHUTDOWN && c <= VM_CAUSE_GUEST_PANIC ?
+		 "true" : "false", causes[c]);
+	monitors_event(vm, event, data);
+}
+
+static void with_action(struct vm *vm, const char *event, const char *action)
+{
+	char data[64];
+
+	snprintf(data, sizeof(data), "{\"action\": \"%s\"}", action);
+	monitors_event(vm, event, data);
+}
+
+static const char *panic_action(int action)
+{
+	switch ((enum action_panic)action) {
+	case PANIC_SHUTDOWN:     return "poweroff";
+	case PANIC_EXIT_FAILURE: return "poweroff";
+	case PANIC_PAUSE:        return "pause";
+	case PANIC_NONE:         return "run";
+	}
+	return "run";
+}
+
+static void on_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
+{
+	struct monitors *s = container_of(l, struct monitors, listener);
+	struct vm *vm = s->vm;
+
+	switch (ev) {
+	case VM_EV_STOP:
+		return monitors_event(vm, "STOP", NULL);
+	case VM_EV_RESUME:
+		return monitors_event(vm, "RESUME", NULL);
+	case VM_EV_RESET:
+		return with_cause(vm, "RESET", VM_CAUSE_HOST_QMP_RESET);
+	case VM_EV_SHUTDOWN:
+		return with_cause(vm, "SHUTDOWN", arg ?
+				  VM_CAUSE_GUEST_SHUTDOWN :
+				  VM_CAUSE_HOST_QMP_QUIT);
+	case VM_EV_POWERDOWN:
+		return monitors_event(vm, "POWERDOWN", NULL);
+	case VM_EV_PANICKED:
+		return with_action(vm, "GUEST_PANICKED", panic_action(arg));
+	case VM_EV_WATCHDOG:
+		return with_action(vm, "WATCHDOG", mon_watchdog_actions[arg]);
+	case VM_EV_STATE:
+		if (arg == RUN_SUSPENDED)
+			monitors_event(vm, "SUSPEND", NULL);
+		return;
+	case VM_EV_DEBUG:
+		return;
+	}
+}
+
+void qmp_listen(struct monitors *s)
+{
+	size_t seed = 0;
+
+	if (!s->has_qmp)
+		return;
+	/* Without, jansson opens /dev/urandom on the sandboxed thread. */
+	if (getrandom(&seed, sizeof(seed), 0) < 0 || !seed)
+		seed = (size_t)clock_host_ns() | 1;
+	json_object_seed(seed);
+	s->listener.fn = on_vm_event;
+	vm_listen(s->vm, &s->listener);
+}
+
+void qmp_unlisten(struct monitors *s)
+{
+	if (s->listener.fn)
+		vm_unlisten(s->vm, &s->listener);
+	s->listener.fn = NULL;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The types QMP's commands and events speak of, one row each.
+ *
+ * Names are QEMU's, and so are members; what mote has none of is left out.
+ */
+#include "monitor/qmp.h"
+
+#define STRUCT(n, m) { .name = (n), .members = (m) }
+#define ENUM(n, v)   { .name = (n), .values = (v) }
+
+const struct qmp_type qmp_types[] = {
+	/* --- the protocol --- */
+	ENUM("QMPCapability", "oob"),
+	STRUCT("VersionTriple", "major:int minor:int micro:int"),
+	STRUCT("VersionInfo", "qemu:VersionTriple package:str"),
+	STRUCT("CommandInfo", "name:str"),
+	STRUCT("HumanReadableText", "human-readable-text:str"),
+	STRUCT("SchemaInfo", "name:str meta-type:str *"),
+
+	/* --- run state --- */
+	ENUM("RunState", "debug inmigrate internal-error io-error paused "
+	     "postmigrate prelaunch finish-migrate restore-vm running save-vm "
+	     "shutdown suspended watchdog guest-panicked colo preconfig"),
+	STRUCT("StatusInfo", "running:bool singlestep:bool status:RunState"),
+	ENUM("ShutdownCause", "none host-error host-qmp-quit "
+	     "host-qmp-system-reset host-signal host-ui guest-shutdown "
+	     "guest-reset guest-panic subsystem-reset snapshot-load"),
+	ENUM("RebootAction", "reset shutdown"),
+	ENUM("ShutdownAction", "poweroff pause"),
+	ENUM("PanicAction", "pause shutdown exit-failure none"),
+	ENUM("WatchdogAction", "reset shutdown poweroff pause debug none "
+	     "inject-nmi"),
+	ENUM("GuestPanicAction", "pause poweroff run"),
+
+	/* --- the machine --- */
+	STRUCT("NameInfo", "name:str?"),
+	STRUCT("UuidInfo", "UUID:str"),
+	STRUCT("KvmInfo", "enabled:bool present:bool"),
+	ENUM("SysEmuTarget", "x86_64 aarch64"),
+	STRUCT("TargetInfo", "arch:SysEmuTarget"),
+	STRUCT("CpuInstanceProperties", "node-id:int? socket-id:int? "
+	       "die-id:int? cluster-id:int? core-id:int? thread-id:int?"),
+	STRUCT("CpuInfoFast", "cpu-index:int qom-path:str thread-id:int "
+	       "props:CpuInstanceProperties? target:SysEmuTarget"),
+	STRUCT("HotpluggableCPU", "type:str vcpus-count:int "
+	       "props:CpuInstanceProperties qom-path:str?"),
+	STRUCT("MachineInfo", "name:str alias:str? is-default:bool? "
+	       "cpu-max:int hotpluggable-cpus:bool numa-mem-supported:bool "
+	       "deprecated:bool default-cpu-type:str? default-ram-id:str? "
+	       "acpi:bool"),
+	STRUCT("CurrentMachineParams", "wakeup-suspend-support:bool"),
+	STRUCT("CpuDefinitionInfo", "name:str migration-safe:bool? "
+	       "static:bool unavailable-features:[str]? typename:str "
+	       "deprecated:bool"),
+	STRUCT("MemoryInfo", "base-memory:size plugged-memory:size?"),
+	STRUCT("Memdev", "id:str? size:size merge:bool dump:bool "
+	       "prealloc:bool share:bool reserve:bool? host-nodes:[int] "
+	       "policy:str"),
+	STRUCT("MemoryDeviceInfo", "type:str data:any"),
+	STRUCT("IOThreadInfo", "id:str thread-id:int poll-max-ns:int "
+	       "poll-grow:int poll-shrink:int aio-max-batch:int"),
+	STRUCT("MouseInfo", "name:str index:int current:bool absolute:bool"),
+	STRUCT("AcpiTableOptions", "*"),
+	STRUCT("ObjectPropertyInfo", "name:str type:str description:str? "
+	       "default-value:any?"),
+	STRUCT("ObjectTypeInfo", "name:str abstract:bool? parent:str?"),
+	STRUCT("CommandLineParameterInfo", "name:str type:str help:str? "
+	       "default:str?"),
+	STRUCT("CommandLineOptionInfo", "option:str "
+	       "parameters:[CommandLineParameterInfo]"),
+	STRUCT("SevInfo", "enabled:bool api-major:int api-minor:int "
+	       "build-id:int policy:int state:str handle:int"),
+	STRUCT("ReplayInfo", "mode:str icount:int"),
+	STRUCT("DisplayOptions", "type:str *"),
+	STRUCT("VncInfo", "enabled:bool *"),
+	STRUCT("SpiceInfo", "enabled:bool migrated:bool mouse-mode:str *"),
+	STRUCT("TPMInfo", "id:str *"),
+
+	/* --- character devices and descriptors --- */
+	STRUCT("ChardevInfo", "label:str filename:str frontend-open:bool"),
+	STRUCT("ChardevBackendInfo", "name:str"),
+	STRUCT("ChardevBackend", "type:str data:any?"),
+	STRUCT("ChardevReturn", "pty:str?"),
+	ENUM("DataFormat", "utf8 base64"),
+	STRUCT("AddfdInfo", "fdset-id:int fd:int"),
+	STRUCT("FdsetFdInfo", "fd:int opaque:str?"),
+	STRUCT("FdsetInfo", "fdset-id:int fds:[FdsetFdInfo]"),
+	ENUM("YankInstanceType", "block-node chardev migration"),
+	STRUCT("YankInstance", "type:YankInstanceType id:str? node-name:str?"),
+
+	/* --- traces and statistics --- */
+	ENUM("TraceEventState", "unavailable disabled enabled"),
+	STRUCT("TraceEventInfo", "name:str state:TraceEventState vcpu:bool"),
+	ENUM("StatsTarget", "vm vcpu cryptodev"),
+	ENUM("StatsProvider", "kvm cryptodev"),
+	STRUCT("Stats", "name:str value:any"),
+	STRUCT("StatsVCPUFilter", "vcpus:[str]?"),
+	STRUCT("StatsRequest", "provider:StatsProvider names:[str]?"),
+	STRUCT("StatsResult", "provider:StatsProvider qom-path:str? "
+	       "stats:[Stats]"),
+	STRUCT("StatsSchemaValue", "name:str type:str unit:str? base:int? "
+	       "exponent:int bucket-size:int?"),
+	STRUCT("StatsSchema", "provider:StatsProvider target:StatsTarget "
+	       "stats:[StatsSchemaValue]"),
+	{ 0 }
+};
