@@ -32,7 +32,19 @@ _start:
 	cli
 	cld
 	mov	$0x80000, %esp
-	mov	%ebx, info
+
+	/* "exit" on the command line?  Looked for while nothing is accessed */
+	xor	%ebp, %ebp
+	mov	16(%ebx), %esi
+4:	lodsb
+	test	%al, %al
+	jz	5f
+	cmp	$' ', %al
+	jne	4b
+	cmpl	$0x74697865, (%esi)	/* "exit" */
+	jne	4b
+	inc	%ebp
+5:
 	mov	$0x9000, %edi		/* room for the tables */
 	mov	$0x17000 / 4, %ecx
 	xor	%eax, %eax
@@ -120,17 +132,8 @@ no_la57: .asciz	"no five-level paging here\n"
 	mov	%eax, %cr0
 #endif
 
-	/* "exit" on the command line? */
-	mov	info, %ebx
-	mov	16(%ebx), %esi
-4:	lodsb
-	test	%al, %al
+	test	%ebp, %ebp
 	jz	halt
-	cmp	$' ', %al
-	jne	4b
-	cmpl	$0x74697865, (%esi)	/* "exit" */
-	jne	4b
-
 	mov	$0x100000, %esi		/* ourselves, through the mapping */
 	mov	$0x800, %ecx
 	xor	%ebx, %ebx
@@ -196,7 +199,6 @@ long_mode:
 gdt:	.quad	0, 0x00af9a000000ffff, 0x00cf92000000ffff
 gdtr:	.word	23
 	.long	gdt
-info:	.long	0
 
 	.align	4
 #define E(at, low, high) .long at, low, high;
