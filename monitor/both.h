@@ -21,6 +21,12 @@ int  mon_do_exit_preconfig(struct vm *vm, struct err *e);
 int  mon_save_memory(struct mon *m, bool phys, u64 at, u64 size,
 		     const char *path, struct err *e);
 
+/* --- cmd_device.c --- */
+int  mon_do_device_add(struct vm *vm, const char *spec, struct err *e);
+int  mon_do_device_del(struct vm *vm, const char *id, struct err *e);
+int  mon_do_object_add(struct vm *vm, const char *spec, struct err *e);
+int  mon_do_object_del(struct vm *vm, const char *id, struct err *e);
+
 /* --- cmd_char.c --- */
 /* A listening socket gets wait=off. */
 int  mon_chardev_add(struct vm *vm, const char *spec, struct chardev **c,

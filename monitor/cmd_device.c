@@ -1,8 +1,265 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Devices and objects come, go and show their properties.
+ *
+ * Talks to: machine.h, on the main loop; qom.h for paths and properties.
  */
-#include "monitor/mon.h"
+#include "monitor/both.h"
+#include "monitor/monitor.h"
+#include "monitor/qmp.h"
+#include "monitor/qom.h"
+#include "monitor/qtree.h"
+#include "vmm/base/opts.h"
+#include "vmm/block/iothread.h"
+#include "vmm/machine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- what both monitors do --- */
+
+static bool id_taken(struct vm *vm, const char *id)
+{
+	struct list *p;
+
+	list_for_each(p, &vm->devices) {
+		const struct device *d = list_entry(p, struct device, node);
+
+		if (d->id && !strcmp(d->id, id))
+			return true;
+	}
+	return false;
+}
+
+int mon_do_device_add(struct vm *vm, const char *spec, struct err *e)
+{
+	struct opts o = OPTS_INIT;
+	int rc = opts_parse(&o, spec, "driver", e);
+
+	if (rc < 0)
+		return rc;
+	if (!opts_find(&o, "driver"))
+		rc = err_set(e, -EINVAL, "Parameter 'driver' is missing");
+	else if (opts_find(&o, "id") && id_taken(vm, opts_find(&o, "id")))
+		rc = err_set(e, -EEXIST, "Duplicate device ID '%s'",
+			     opts_find(&o, "id"));
+	opts_fini(&o);
+	return rc < 0 ? rc : machine_device_add(vm, spec, e);
+}
+
+/* By id or path. */
+int mon_do_device_del(struct vm *vm, const char *id, struct err *e)
+{
+	char path[192], data[512], name[128];
+	const struct device *d;
+	struct qom_obj o;
+	int rc = qom_find(vm, id, &o, e);
+
+	if (rc < 0)
+		return rc;
+	d = o.kind == QOM_DEVICE ? o.ptr : NULL;
+	if (!d)
+		return err_set(e, -EINVAL, "%s is not a hotpluggable device",
+			       id);
+	if (!d->id || !d->class->hotplug)
+		return err_set(e, -EPERM, "Device '%s' does not support "
+			       "hotplugging", d->id ? d->id : d->class->name);
+	qom_device_path(vm, d, path, sizeof(path));
+	snprintf(name, sizeof(name), "%s", d->id);
+	rc = machine_device_del(vm, name, e);
+	if (rc < 0)
+		return rc;
+	snprintf(data, sizeof(data), "{\"device\": \"%s\", \"path\": "
+		 "\"%s\"}", name, path);
+	monitors_event(vm, "DEVICE_DELETED", data);
+	return 0;
+}
+
+static const char *const object_types[] = { "iothread", "rng-builtin",
+					    "rng-random", NULL };
+
+static int check_object(struct vm *vm, struct opts *o, struct err *e)
+{
+	const char *type = opts_find(o, "qom-type"), *id = opts_find(o, "id");
+
+	if (!type)
+		return err_set(e, -EINVAL, "Parameter 'qom-type' is missing");
+	if (!id)
+		return err_set(e, -EINVAL, "Parameter 'id' is missing");
+	for (unsigned i = 0; object_types[i]; i++) {
+		if (strcmp(object_types[i], type))
+			continue;
+		if (iothread_find(&vm->iothreads, id))
+			return err_set(e, -EEXIST, "attempt to add duplicate "
+				       "property '%s' to object (type "
+				       "'container')", id);
+		return 0;
+	}
+	return err_set(e, -EINVAL, "Parameter 'qom-type' does not accept "
+		       "value '%.100s'", type);
+}
+
+int mon_do_object_add(struct vm *vm, const char *spec, struct err *e)
+{
+	struct opts o = OPTS_INIT;
+	int rc = opts_parse(&o, spec, "qom-type", e);
+
+	if (rc < 0)
+		return rc;
+	rc = check_object(vm, &o, e);
+	opts_fini(&o);
+	return rc < 0 ? rc : machine_object_add(vm, spec, e);
+}
+
+int mon_do_object_del(struct vm *vm, const char *id, struct err *e)
+{
+	const struct iothread *t = iothread_find(&vm->iothreads, id);
+
+	if (!t)
+		return err_set(e, -ENOENT, "object '%s' not found", id);
+	if (t->users)
+		return err_set(e, -EBUSY, "object '%s' is in use, can not be "
+			       "deleted", id);
+	return machine_object_del(vm, id, e);
+}
+
+/* --- the commands --- */
+
+static void print(struct mon *m, struct strbuf *out)
+{
+	mon_write(m, out->buf, out->len);
+	strbuf_fini(out);
+}
+
+static bool ends_in_help(const char *s, char *name, size_t size)
+{
+	const size_t n = strcspn(s, ",");
+
+	snprintf(name, size, "%.*s", (int)MIN(n, size - 1), s);
+	return !strcmp(s + n, ",help") || !strcmp(s + n, ",?");
+}
+
+static void cmd_device_add(struct mon *m, const struct mon_arg *a)
+{
+	const char *spec = a[0].given ? a[0].str : "";
+	struct strbuf out = STRBUF_INIT;
+	struct err e = { 0 };
+	char name[128];
+
+	if (!strcmp(spec, "help") || !strcmp(spec, "?")) {
+		qdm_print(&out, false);
+	} else if (ends_in_help(spec, name, sizeof(name))) {
+		if (qdm_print_props(&out, name, &e) < 0)
+			strbuf_addf(&out, "%s\n", e.msg);
+	} else if (!*spec) {
+		strbuf_addstr(&out, "Error: Parameter 'driver' is missing\n");
+	} else if (mon_do_device_add(mon_vm(m), spec, &e) < 0) {
+		mon_error(m, &e);
+	}
+	print(m, &out);
+}
+
+static void cmd_device_del(struct mon *m, const struct mon_arg *a)
+{
+	struct err e = { 0 };
+
+	if (mon_do_device_del(mon_vm(m), a[0].str, &e) < 0)
+		mon_error(m, &e);
+}
+
+static void cmd_object_add(struct mon *m, const struct mon_arg *a)
+{
+	struct err e = { 0 };
+
+	if (!strcmp(a[0].str, "help") || !strcmp(a[0].str, "?")) {
+		mon_puts(m, "List of user creatable objects:\n");
+		for (unsigned i = 0; object_types[i]; i++)
+			mon_printf(m, "  %s\n", object_types[i]);
+	} else if (mon_do_object_add(mon_vm(m), a[0].str, &e) < 0) {
+		mon_error(m, &e);
+	}
+}
+
+static void cmd_object_del(struct mon *m, const struct mon_arg *a)
+{
+	struct err e = { 0 };
+
+	if (mon_do_object_del(mon_vm(m), a[0].str, &e) < 0)
+		mon_error(m, &e);
+}
+
+static void cmd_qom_list(struct mon *m, const struct mon_arg *a)
+{
+	struct err e = { 0 };
+	struct qom_obj o;
+	json_t *list, *v;
+	size_t i;
+
+	if (!a[0].given) {
+		mon_puts(m, "/\n");
+		return;
+	}
+	if (qom_find(mon_vm(m), a[0].str, &o, &e) < 0) {
+		mon_error(m, &e);
+		return;
+	}
+	list = qom_props(mon_vm(m), &o);
+	json_array_foreach(list, i, v)
+		mon_printf(m, "%s (%s)\n",
+			   json_string_value(json_object_get(v, "name")),
+			   json_string_value(json_object_get(v, "type")));
+	json_decref(list);
+}
+
+static void cmd_qom_get(struct mon *m, const struct mon_arg *a)
+{
+	struct err e = { 0 };
+	struct qom_obj o;
+	json_t *v = NULL;
+	char *text;
+
+	if (qom_find(mon_vm(m), a[0].str, &o, &e) >= 0)
+		v = qom_get(mon_vm(m), &o, a[1].str, &e);
+	if (!v) {
+		mon_error(m, &e);
+		return;
+	}
+	text = json_dumps(v, JSON_INDENT(4) | JSON_ENCODE_ANY |
+			  JSON_ENSURE_ASCII);
+	if (text)
+		mon_printf(m, "%s\n", text);
+	free(text);
+	json_decref(v);
+}
+
+static int set_json(struct vm *vm, const struct qom_obj *o, const char *prop,
+		    const char *text, struct err *e)
+{
+	json_error_t why;
+	json_t *v = json_loads(text, JSON_DECODE_ANY, &why);
+	int rc;
+
+	if (!v)
+		return err_set(e, -EINVAL, "JSON parse error, %s", why.text);
+	rc = qom_set(vm, o, prop, v, e);
+	json_decref(v);
+	return rc;
+}
+
+static void cmd_qom_set(struct mon *m, const struct mon_arg *a)
+{
+	struct err e = { 0 };
+	struct qom_obj o;
+	int rc = qom_find(mon_vm(m), a[1].str, &o, &e);
+
+	if (rc >= 0 && a[0].given)
+		rc = set_json(mon_vm(m), &o, a[2].str, a[3].str, &e);
+	else if (rc >= 0)
+		rc = qom_set_text(mon_vm(m), &o, a[2].str, a[3].str, &e);
+	if (rc < 0)
+		mon_error(m, &e);
+}
 
 const struct mon_cmd mon_device_cmds[] = {
 	{
@@ -14,8 +271,7 @@ const struct mon_cmd mon_device_cmds[] = {
 			   "`MODEL,help` its properties.",
 		.example = "device_add virtio-rng-pci,id=rng1",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "adding devices at run time",
+		.run     = cmd_device_add,
 	}, {
 		.name    = "device_del",
 		.args    = "id:string",
@@ -25,8 +281,7 @@ const struct mon_cmd mon_device_cmds[] = {
 			   "to agree.",
 		.example = "device_del rng1",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "removing devices at run time",
+		.run     = cmd_device_del,
 	}, {
 		.name    = "object_add",
 		.args    = "object:rest",
@@ -35,8 +290,7 @@ const struct mon_cmd mon_device_cmds[] = {
 		.doc     = "As -object.",
 		.example = "object_add iothread,id=io1",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "the object model",
+		.run     = cmd_object_add,
 	}, {
 		.name    = "object_del",
 		.args    = "id:string",
@@ -45,8 +299,7 @@ const struct mon_cmd mon_device_cmds[] = {
 		.doc     = "Remove an object.",
 		.example = "object_del io1",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "the object model",
+		.run     = cmd_object_del,
 	}, {
 		.name    = "qom-list",
 		.args    = "path:string?",
@@ -55,8 +308,7 @@ const struct mon_cmd mon_device_cmds[] = {
 		.doc     = "Without a path, the roots.",
 		.example = "qom-list /machine",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "the object model",
+		.run     = cmd_qom_list,
 	}, {
 		.name    = "qom-get",
 		.args    = "path:string property:string",
@@ -65,8 +317,7 @@ const struct mon_cmd mon_device_cmds[] = {
 		.doc     = "As JSON.",
 		.example = "qom-get /machine type",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "the object model",
+		.run     = cmd_qom_get,
 	}, {
 		.name    = "qom-set",
 		.args    = "json:-j path:string property:string value:rest",
@@ -75,8 +326,7 @@ const struct mon_cmd mon_device_cmds[] = {
 		.doc     = "-j takes the value as JSON.",
 		.example = "qom-set /objects/io1 poll-max-ns 0",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "the object model",
+		.run     = cmd_qom_set,
 	},
 	{ 0 }
 };

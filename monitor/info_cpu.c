@@ -89,6 +89,27 @@ static void info_opcount(struct mon *m, const struct mon_arg *a UNUSED)
 	report(m, "Opcode count", KVM_REPORT_OPCOUNT);
 }
 
+/* Every slot is taken; the last first. */
+static void info_hotpluggable(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	const struct vm_config *c = mon_vm(m)->config;
+	const unsigned threads = c->threads ? c->threads : 1;
+	const unsigned cores = c->cores ? c->cores : 1;
+	const char *model = c->cpu ? c->cpu : "max";
+
+	mon_puts(m, "Hotpluggable CPUs:\n");
+	for (unsigned i = mon_vm(m)->nvcpus; i-- > 0;)
+		mon_printf(m, "  type: \"%.*s-x86_64-cpu\"\n"
+			   "  vcpus_count: \"1\"\n"
+			   "  qom_path: \"/machine/unattached/device[%u]\"\n"
+			   "  CPUInstance Properties:\n"
+			   "    socket-id: \"%u\"\n    core-id: \"%u\"\n"
+			   "    thread-id: \"%u\"\n",
+			   (int)strcspn(model, ","), model, i,
+			   i / threads / cores, i / threads % cores,
+			   i % threads);
+}
+
 static void info_sev(struct mon *m, const struct mon_arg *a UNUSED)
 {
 	mon_puts(m, "SEV is not enabled\n");
@@ -175,8 +196,7 @@ const struct mon_cmd mon_info_cpu_cmds[] = {
 		.help    = "show where CPUs can be plugged",
 		.doc     = "One entry for every slot.",
 		.example = "info hotpluggable-cpus",
-		.run     = mon_not_yet,
-		.needs   = "CPU hot-plug",
+		.run     = info_hotpluggable,
 	}, {
 		.name    = "sev",
 		.args    = "",

@@ -3,6 +3,8 @@
  * info: devices and objects.
  */
 #include "monitor/mon.h"
+#include "monitor/qtree.h"
+#include "vmm/block/iothread.h"
 #include "vmm/pci/pci.h"
 
 #include <string.h>
@@ -20,6 +22,58 @@ static void info_pci(struct mon *m, const struct mon_arg *a UNUSED)
 	}
 	mon_write(m, out.buf, out.len);
 	strbuf_fini(&out);
+}
+
+static void print(struct mon *m, struct strbuf *out)
+{
+	mon_write(m, out->buf, out->len);
+	strbuf_fini(out);
+}
+
+static void info_qtree(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	struct strbuf out = STRBUF_INIT;
+
+	qtree_print(mon_vm(m), &out);
+	print(m, &out);
+}
+
+static void info_qdm(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	struct strbuf out = STRBUF_INIT;
+
+	qdm_print(&out, true);
+	print(m, &out);
+}
+
+static void info_qom_tree(struct mon *m, const struct mon_arg *a)
+{
+	struct strbuf out = STRBUF_INIT;
+
+	qom_tree_print(mon_vm(m), a[0].given ? a[0].str : "/machine", &out);
+	print(m, &out);
+}
+
+static void info_iothreads(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	struct list *p;
+
+	list_for_each(p, &mon_vm(m)->iothreads) {
+		const struct iothread *t = list_entry(p, struct iothread,
+						      node);
+
+		mon_printf(m, "%s:\n  thread_id=%d\n  poll-max-ns=%llu\n"
+			   "  poll-grow=%llu\n  poll-shrink=%llu\n"
+			   "  aio-max-batch=0\n", t->id, (int)t->tid,
+			   (unsigned long long)t->poll_max_ns,
+			   (unsigned long long)t->poll_grow,
+			   (unsigned long long)t->poll_shrink);
+	}
+}
+
+static void info_generation_id(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	mon_puts(m, "Error: VM Generation ID device not found\n");
 }
 
 const struct mon_cmd mon_info_device_cmds[] = {
@@ -60,9 +114,8 @@ const struct mon_cmd mon_info_device_cmds[] = {
 		.help    = "show the devices as a tree",
 		.doc     = "Show the devices as a tree.",
 		.example = "info qtree",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "the device tree",
+		.when    = MON_MAIN,
+		.run     = info_qtree,
 	}, {
 		.name    = "qdm",
 		.args    = "",
@@ -70,9 +123,8 @@ const struct mon_cmd mon_info_device_cmds[] = {
 		.help    = "list the device models",
 		.doc     = "List the device models.",
 		.example = "info qdm",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "listing device models",
+		.when    = MON_MAIN,
+		.run     = info_qdm,
 	}, {
 		.name    = "qom-tree",
 		.args    = "path:string?",
@@ -80,9 +132,8 @@ const struct mon_cmd mon_info_device_cmds[] = {
 		.help    = "show the objects as a tree",
 		.doc     = "Show the objects as a tree.",
 		.example = "info qom-tree /machine",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "the object model",
+		.when    = MON_MAIN | MON_PRE,
+		.run     = info_qom_tree,
 	}, {
 		.name    = "tpm",
 		.args    = "",
@@ -100,9 +151,8 @@ const struct mon_cmd mon_info_device_cmds[] = {
 		.help    = "show I/O threads",
 		.doc     = "Show I/O threads.",
 		.example = "info iothreads",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "I/O threads",
+		.when    = MON_MAIN | MON_PRE,
+		.run     = info_iothreads,
 	}, {
 		.name    = "virtio",
 		.args    = "",
@@ -175,8 +225,7 @@ const struct mon_cmd mon_info_device_cmds[] = {
 		.doc     = "Show the VM generation id.",
 		.example = "info vm-generation-id",
 		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "the vmgenid device",
+		.run     = info_generation_id,
 	},
 	{ 0 }
 };

@@ -104,6 +104,22 @@ static void info_numa(struct mon *m, const struct mon_arg *a UNUSED)
 	mon_puts(m, "0 nodes\n");
 }
 
+/* RAM is one memfd, whatever the blocks. */
+static void info_memdev(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	mon_printf(m, "memory backend: pc.ram\n  size:  %llu\n"
+		   "  merge: false\n  dump: true\n  prealloc: false\n"
+		   "  share: true\n  reserve: true\n  policy: default\n"
+		   "  host nodes: \n\n",
+		   (long long)mon_vm(m)->config->ram_bytes);
+}
+
+/* The machine has no slots for memory: there is nothing to show. */
+static void info_memory_devices(struct mon *m UNUSED,
+				const struct mon_arg *a UNUSED)
+{
+}
+
 const struct mon_cmd mon_info_mem_cmds[] = {
 	{
 		.name    = "mtree",
@@ -178,8 +194,7 @@ const struct mon_cmd mon_info_mem_cmds[] = {
 		.doc     = "Objects that RAM is made of.",
 		.example = "info memdev",
 		.when    = MON_PRE,
-		.run     = mon_not_yet,
-		.needs   = "memory backends",
+		.run     = info_memdev,
 	}, {
 		.name    = "memory-devices",
 		.args    = "",
@@ -187,8 +202,7 @@ const struct mon_cmd mon_info_mem_cmds[] = {
 		.help    = "show plugged memory",
 		.doc     = "DIMMs and their like.",
 		.example = "info memory-devices",
-		.run     = mon_not_yet,
-		.needs   = "memory devices",
+		.run     = info_memory_devices,
 	},
 	{ 0 }
 };

@@ -103,7 +103,7 @@ static void run_cpus(struct qmp_call *c)
 
 	c->ret = json_array();
 	for (unsigned i = 0; i < vm->nvcpus; i++) {
-		snprintf(path, sizeof(path), "/machine/unattached/cpu[%u]", i);
+		snprintf(path, sizeof(path), "/machine/unattached/device[%u]", i);
 		json_array_append_new(c->ret, json_pack("{s:i,s:o,s:s,s:i,s:s}",
 			"thread-id", (int)vm->vcpus[i]->tid,
 			"props", cpu_props(vm->config, i), "qom-path", path,
@@ -129,7 +129,7 @@ static void run_hotpluggable(struct qmp_call *c)
 	cpu_type(vm, type, sizeof(type));
 	c->ret = json_array();
 	for (unsigned i = vm->nvcpus; i-- > 0;) {
-		snprintf(path, sizeof(path), "/machine/unattached/cpu[%u]", i);
+		snprintf(path, sizeof(path), "/machine/unattached/device[%u]", i);
 		json_array_append_new(c->ret, json_pack("{s:o,s:i,s:s,s:s}",
 			"props", cpu_props(vm->config, i), "vcpus-count", 1,
 			"qom-path", path, "type", type));

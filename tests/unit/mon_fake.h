@@ -117,6 +117,7 @@ static inline void fake_init(struct fake *f)
 	f->vm.state = RUN_PAUSED;
 	list_init(&f->vm.roms);
 	list_init(&f->vm.devices);
+	list_init(&f->vm.iothreads);
 	list_init(&f->vm.listeners);
 	for (unsigned i = 0; i < 2; i++) {
 		f->cpus[i] = &f->cpu[i];

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * QMP: devices and objects.
+ *
+ * Talks to: cmd_device.c's functions, which the human monitor uses too.
+ */
+#include "monitor/both.h"
+#include "monitor/qmp.h"
+#include "monitor/qom.h"
+#include "vmm/block/iothread.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void add_escaped(struct strbuf *s, char c)
+{
+	if (c == ',')
+		strbuf_addc(s, ',');
+	strbuf_addc(s, c);
+}
+
+/* "key=value,...", commas doubled, of an object of scalars. */
+static int spec_of(json_t *args, struct strbuf *s, struct err *e)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach(args, key, v) {
+		const char *p = json_string_value(v);
+
+		if (json_is_object(v) || json_is_array(v) || json_is_null(v))
+			return err_set(e, -ENOTSUP, "not supported yet: "
+				       "parameter '%.100s' that is not a "
+				       "plain value", key);
+		if (strpbrk(key, "=,"))
+			return err_set(e, -EINVAL, "Parameter '%.100s' is "
+				       "unexpected", key);
+		strbuf_addf(s, "%s%s=", s->len ? "," : "", key);
+		if (json_is_integer(v))
+			strbuf_addf(s, "%lld",
+				    (long long)json_integer_value(v));
+		else if (json_is_real(v))
+			strbuf_addf(s, "%.17g", json_real_value(v));
+		else if (json_is_boolean(v))
+			strbuf_addstr(s, json_is_true(v) ? "on" : "off");
+		for (; p && *p; p++)
+			add_escaped(s, *p);
+	}
+	return 0;
+}
+
+static void run_spec(struct qmp_call *c,
+		     int (*fn)(struct vm *vm, const char *spec,
+			       struct err *e))
+{
+	struct strbuf s = STRBUF_INIT;
+	struct err e = { 0 };
+	int rc = spec_of(c->args, &s, &e);
+
+	if (rc >= 0)
+		rc = fn(mon_vm(c->m), s.buf, &e);
+	qmp_check(c, rc, &e);
+	strbuf_fini(&s);
+}
+
+static void run_device_add(struct qmp_call *c)
+{
+	run_spec(c, mon_do_device_add);
+}
+
+static void run_object_add(struct qmp_call *c)
+{
+	run_spec(c, mon_do_object_add);
+}
+
+static void run_device_del(struct qmp_call *c)
+{
+	struct err e = { 0 };
+	int rc = mon_do_device_del(mon_vm(c->m), qmp_str(c, "id"), &e);
+
+	if (rc == -ENOENT)
+		qmp_fail(c, QMP_DEVICE_NOT_FOUND, "%s", e.msg);
+	else
+		qmp_check(c, rc, &e);
+}
+
+static void run_object_del(struct qmp_call *c)
+{
+	struct err e = { 0 };
+
+	qmp_check(c, mon_do_object_del(mon_vm(c->m), qmp_str(c, "id"), &e),
+		  &e);
+}
+
+/* --- the object tree --- */
+
+static bool find(struct qmp_call *c, struct qom_obj *o)
+{
+	struct err e = { 0 };
+	int rc = qom_find(mon_vm(c->m), qmp_str(c, "path"), o, &e);
+
+	if (rc < 0)
+		qmp_fail(c, rc == -ENOENT ? QMP_DEVICE_NOT_FOUND :
+			 QMP_GENERIC, "%s", e.msg);
+	return rc >= 0;
+}
+
+static void run_qom_list(struct qmp_call *c)
+{
+	struct qom_obj o;
+
+	if (find(c, &o))
+		c->ret = qom_props(mon_vm(c->m), &o);
+}
+
+static void run_qom_get(struct qmp_call *c)
+{
+	struct err e = { 0 };
+	struct qom_obj o;
+
+	if (!find(c, &o))
+		return;
+	c->ret = qom_get(mon_vm(c->m), &o, qmp_str(c, "property"), &e);
+	qmp_check(c, c->ret ? 0 : -ENOENT, &e);
+}
+
+static void run_qom_set(struct qmp_call *c)
+{
+	struct err e = { 0 };
+	struct qom_obj o;
+
+	if (find(c, &o))
+		qmp_check(c, qom_set(mon_vm(c->m), &o, qmp_str(c, "property"),
+				     qmp_arg(c, "value"), &e), &e);
+}
+
+/* --- types --- */
+
+static void add_type(json_t *list, const char *name, const char *parent)
+{
+	json_array_append_new(list, json_pack("{s:s,s:s}", "name", name,
+					      "parent", parent));
+}
+
+static void run_list_types(struct qmp_call *c)
+{
+	const char *of = qmp_str(c, "implements");
+	const bool all = !of || !strcmp(of, "object");
+
+	c->ret = json_array();
+	if (all || !strcmp(of, "iothread"))
+		add_type(c->ret, "iothread", "object");
+	for (unsigned i = 0; device_classes[i]; i++) {
+		const struct device_class *d = device_classes[i];
+
+		if (all || !strcmp(of, "device") || !strcmp(of, d->name))
+			add_type(c->ret, d->name, "device");
+	}
+}
+
+static const char *prop_type(const struct device_prop *p)
+{
+	static const char *const names[] = {
+		[PROP_BOOL] = "bool", [PROP_U8] = "uint8",
+		[PROP_U16] = "uint16", [PROP_U32] = "uint32",
+		[PROP_U64] = "uint64", [PROP_SIZE] = "size",
+		[PROP_IOTHREAD] = "link<iothread>",
+	};
+
+	return p->type < ARRAY_LEN(names) && names[p->type] ? names[p->type] :
+	       "str";
+}
+
+static void run_list_properties(struct qmp_call *c)
+{
+	const struct device_class *d =
+		device_class_find(qmp_str(c, "typename"));
+
+	if (!d) {
+		qmp_fail(c, QMP_GENERIC, "Parameter 'typename' expects a "
+			 "non-abstract device type");
+		return;
+	}
+	c->ret = json_array();
+	for (const struct device_prop *p = d->props; p && p->name; p++) {
+		json_t *v = json_pack("{s:s,s:s}", "name", p->name, "type",
+				      prop_type(p));
+
+		if (p->help)
+			json_object_set_new(v, "description",
+					    json_string(p->help));
+		json_array_append_new(c->ret, v);
+	}
+}
+
+static void run_query_iothreads(struct qmp_call *c)
+{
+	struct list *p;
+
+	c->ret = json_array();
+	list_for_each(p, &mon_vm(c->m)->iothreads) {
+		const struct iothread *t = list_entry(p, struct iothread,
+						      node);
+
+		json_array_append_new(c->ret, json_pack(
+			"{s:s,s:i,s:I,s:I,s:I,s:i}", "id", t->id, "thread-id",
+			(int)t->tid, "poll-max-ns", (json_int_t)t->poll_max_ns,
+			"poll-grow", (json_int_t)t->poll_grow, "poll-shrink",
+			(json_int_t)t->poll_shrink, "aio-max-batch", 0));
+	}
+}
+
+const struct qmp_cmd qmp_device_cmds[] = {
+	{ "device_add", "driver:str bus:str? id:str? *", "",
+	  "Add a device; its properties are members beside.", MON_MAIN,
+	  run_device_add, NULL },
+	{ "device_del", "id:str", "", "Remove a device.", MON_MAIN,
+	  run_device_del, NULL },
+	{ "object-add", "qom-type:str id:str *", "",
+	  "Add an object; its properties are members beside.",
+	  MON_MAIN | MON_PRE, run_object_add, NULL },
+	{ "object-del", "id:str", "", "Remove an object.",
+	  MON_MAIN | MON_PRE, run_object_del, NULL },
+	{ "qom-list", "path:str", "[ObjectPropertyInfo]",
+	  "The properties of an object.", MON_MAIN | MON_PRE, run_qom_list,
+	  NULL },
+	{ "qom-get", "path:str property:str", "any",
+	  "A property's value.", MON_MAIN | MON_PRE, run_qom_get, NULL },
+	{ "qom-set", "path:str property:str value:any", "",
+	  "Set a property.", MON_MAIN | MON_PRE, run_qom_set, NULL },
+	{ "qom-list-types", "implements:str? abstract:bool?",
+	  "[ObjectTypeInfo]", "The types there are.", MON_PRE, run_list_types,
+	  NULL },
+	{ "qom-list-properties", "typename:str", "[ObjectPropertyInfo]",
+	  "The properties of a type.", MON_PRE, run_list_properties, NULL },
+	{ "device-list-properties", "typename:str", "[ObjectPropertyInfo]",
+	  "The properties of a device model.", MON_PRE, run_list_properties,
+	  NULL },
+	{ "query-iothreads", "", "[IOThreadInfo]", "The I/O threads.",
+	  MON_MAIN | MON_PRE, run_query_iothreads, NULL },
+	{ 0 }
+};
