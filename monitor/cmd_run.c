@@ -6,6 +6,7 @@
  */
 #include "monitor/both.h"
 #include "monitor/mon.h"
+#include "vmm/gdb/gdb.h"
 #include "vmm/vcpu.h"
 
 #include <errno.h>
@@ -121,6 +122,21 @@ static void cmd_one_insn(struct mon *m, const struct mon_arg *a)
 	    p->control(mon_vm(m)->kvm.fd, "one-insn-per-tb", on) < 0)
 		mon_puts(m, "This accelerator does not support setting "
 			 "one-insn-per-tb\n");
+}
+
+static void cmd_gdbserver(struct mon *m, const struct mon_arg *a)
+{
+	const char *device = a[0].given ? a[0].str : "tcp::1234";
+	struct err e = { 0 };
+
+	if (gdb_open(mon_vm(m), device, &e) < 0)
+		mon_printf(m, "%s\nCould not open gdbserver on device '%s'\n",
+			   e.msg, device);
+	else if (!strcmp(device, "none"))
+		mon_puts(m, "Disabled gdbserver\n");
+	else
+		mon_printf(m, "Waiting for gdb connection on device '%s'\n",
+			   device);
 }
 
 static void cmd_xen(struct mon *m, const struct mon_arg *a UNUSED)
@@ -292,8 +308,7 @@ const struct mon_cmd mon_run_cmds[] = {
 			   "default) or none.",
 		.example = "gdbserver tcp::1234",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "gdbserver",
+		.run     = cmd_gdbserver,
 	}, {
 		.name    = "sync-profile",
 		.args    = "op:string?",

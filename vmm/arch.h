@@ -11,6 +11,8 @@
 #include "vmm/base/strbuf.h"
 #include "vmm/base/types.h"
 
+struct kvm_guest_debug;
+struct kvm_run;
 struct vm;
 struct vcpu;
 
@@ -26,6 +28,46 @@ struct arch_mapping {                  /* one leaf of the page tables */
 	u64 size;
 	u64 pte;                       /* raw leaf entry                */
 	u64 attr;                      /* arch permission bits, ANDed down */
+};
+
+/* Where a debugger wants the guest to stop; the numbers are gdb's Z's. */
+enum break_kind { BREAK_SOFT, BREAK_HARD, BREAK_WRITE, BREAK_READ,
+		  BREAK_ACCESS };
+enum { ARCH_BREAK_SLOTS = 4 };         /* hardware ones, at most */
+
+struct arch_break {
+	enum break_kind kind;
+	gva_t addr;
+	u64 len;                       /* of the watched bytes            */
+};
+
+/* What KVM_EXIT_DEBUG was about. */
+struct arch_debug_stop {
+	gva_t pc;                      /* linear                          */
+	bool soft;                     /* a breakpoint instruction, anybody's */
+	bool step;
+	u32 slots;                     /* BIT(n): hardware slot n         */
+	u32 inject;                    /* KVM_GUESTDBG_*: gives it to the guest */
+};
+
+/* What gdb has to know. */
+struct arch_debug {
+	unsigned nregs;                /* numbered as target_xml lists them */
+	unsigned pc_reg;
+	u8 soft_insn[4], soft_len;     /* the breakpoint instruction      */
+	void (*target_xml)(struct strbuf *out);
+	/* Bytes of register n on the wire, 16 at most. */
+	unsigned (*reg_size)(unsigned n);
+	/* Little-endian, from and to a register snapshot; set gives -EINVAL
+	 * for a value it cannot have. */
+	void (*reg_get)(const void *regs, unsigned n, u8 *out);
+	int  (*reg_set)(void *regs, unsigned n, const u8 *in);
+	/* Add these to `d`; owner[slot] becomes the index in `b`. -ENOSPC:
+	 * too many, -ENOTSUP: a kind this CPU does not have. */
+	int  (*arm)(struct kvm_guest_debug *d, const struct arch_break *b,
+		    unsigned n, u8 owner[ARCH_BREAK_SLOTS]);
+	void (*step)(struct kvm_guest_debug *d, bool block_irqs);
+	void (*stopped)(const struct kvm_run *run, struct arch_debug_stop *s);
 };
 
 struct arch {
@@ -44,6 +86,8 @@ struct arch {
 	int  (*vcpu_init)(struct vcpu *v, struct err *e);
 	/* Registers as a plain struct; memory of regs_size. [vcpu] */
 	int  (*get_regs)(struct vcpu *v, void *regs);
+	/* Load what differs from now; -errno. [vcpu] */
+	int  (*set_regs)(struct vcpu *v, const void *regs);
 	/* Walk: 0 and *pa, or -EFAULT. Reads RAM only. [any] */
 	int  (*translate)(struct vm *vm, const void *regs, gva_t va, gpa_t *pa,
 			  u64 *attr);
@@ -55,6 +99,7 @@ struct arch {
 	const struct arch_reg *regs;   /* ends with name NULL           */
 	/* The models -cpu takes, one a line; NULL ok. [any] */
 	void (*list_cpus)(struct strbuf *out);
+	const struct arch_debug *debug;        /* NULL: no gdb            */
 };
 
 extern const struct arch arch_x86_64;

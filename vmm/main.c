@@ -23,6 +23,7 @@
 #include "monitor/monitor.h"
 #include "vmm/base/log.h"
 #include "vmm/base/strbuf.h"
+#include "vmm/gdb/gdb.h"
 #include "vmm/machine.h"
 
 /* What this process holds; -1 and NULL when it does not. */
@@ -192,6 +193,16 @@ static int log_open(const struct vm_config *c, struct err *e)
 	return rc;
 }
 
+static int start_gdb(struct vm *vm, struct err *e)
+{
+	const char *device = vm->config->gdb;
+	int rc = device ? gdb_open(vm, device, e) : 0;
+
+	if (rc < 0)
+		err_prefix(e, "-gdb %s", device);
+	return rc;
+}
+
 static int process_start(struct process *p, struct err *e)
 {
 	int rc = signals_open(p, e);
@@ -209,6 +220,8 @@ static int process_start(struct process *p, struct err *e)
 	if (rc < 0)
 		return err_set(e, rc, "watch for signals: %m");
 	rc = monitors_create(p->vm, e);
+	if (!rc)
+		rc = start_gdb(p->vm, e);
 	if (!rc && !p->config.start_paused)
 		rc = vm_start(p->vm, e);
 	if (!rc)                       /* their first answer: it runs */
@@ -223,6 +236,7 @@ static void process_end(struct process *p)
 	if (p->vm) {
 		vm_pause(p->vm, RUN_SHUTDOWN);
 		monitors_stop(p->vm);
+		gdb_destroy(p->vm);
 		machine_destroy(p->vm);
 	}
 	chardev_restore_tty();

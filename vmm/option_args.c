@@ -513,6 +513,14 @@ int option_uuid(struct option_run *r, const char *arg, struct err *e)
 
 /* --- what events lead to --- */
 
+int option_s(struct option_run *r, const char *arg, struct err *e)
+{
+	(void)arg;
+	(void)e;
+	config_set_str(&r->c->gdb, "tcp::1234");
+	return 0;
+}
+
 int option_no_reboot(struct option_run *r, const char *arg, struct err *e)
 {
 	(void)arg;

@@ -26,6 +26,7 @@ option_fn option_help, option_version, option_machine, option_accel,
 	  option_enable_kvm, option_cpu, option_smp, option_m, option_display,
 	  option_monitor, option_mon, option_chardev, option_device,
 	  option_name, option_uuid, option_no_reboot, option_no_shutdown,
+	  option_s,
 	  option_action, option_watchdog, option_d, option_sandbox,
 	  option_netdev, option_nic, option_net, option_rtc, option_qmp, option_qmp_pretty;
 

@@ -185,6 +185,8 @@ static bool vcpu_dispatch(struct vcpu *v)
 	case KVM_EXIT_INTERNAL_ERROR:  exit_internal_error(v); return false;
 	case KVM_EXIT_FAIL_ENTRY:      exit_fail_entry(v);     return false;
 	case KVM_EXIT_DEBUG:
+		if (v->vm->debug_exit && v->vm->debug_exit(v))
+			return false;
 		vm_request(v->vm, VM_REQ_DEBUG, (int)v->index);
 		return false;
 	default:                       exit_unknown(v);        return true;

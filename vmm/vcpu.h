@@ -26,6 +26,7 @@ struct vcpu {
 	struct lock lock;              /* guards the fields below          */
 	pthread_cond_t wake, done;
 	bool started, parked, stop, quit;
+	bool held;                     /* [loop] stands while others run   */
 	bool io_pending;               /* [vcpu] an exit KVM_RUN must finish */
 	_Atomic bool attention;        /* stop, quit or work was set        */
 	struct vcpu_work *work;        /* queue of posted calls            */

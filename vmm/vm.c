@@ -127,7 +127,8 @@ static void park_all(struct vm *vm)
 static void resume_all(struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->nvcpus; i++)
-		vcpu_resume(vm->vcpus[i]);
+		if (!vm->vcpus[i]->held)
+			vcpu_resume(vm->vcpus[i]);
 }
 
 static void devices_each(struct vm *vm, void (*fn)(struct device *d))

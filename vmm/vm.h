@@ -26,6 +26,7 @@
 #include "vmm/kvm/kvm.h"
 
 struct arch;
+struct gdb;
 struct disk_set;
 struct monitors;
 struct netdev_set;
@@ -68,9 +69,9 @@ struct vm {
 	struct clock clock;
 	s64 stopped_ns;                /* host time when the clock stopped */
 	struct chardev_set *chardevs;
+	struct netdev_set *nets;
 	struct disk_set *disks;
 	struct list iothreads;         /* struct iothread                */
-	struct netdev_set *nets;
 	struct device_env env;
 	struct list devices;           /* struct device.node, realize order */
 	struct list roms;              /* struct rom_entry               */
@@ -86,6 +87,9 @@ struct vm {
 	_Atomic int request_code[VM_REQ_COUNT];
 	struct list listeners;         /* struct vm_listener             */
 	struct monitors *monitors;     /* monitor/'s; NULL: not started  */
+	struct gdb *gdb;               /* gdb/'s; NULL: never opened     */
+	/* KVM_EXIT_DEBUG: true when the vCPU may go on. NULL ok. [vcpu] */
+	bool (*debug_exit)(struct vcpu *v);
 };
 
 /* Told after each change, on the loop: QMP events, gdb, the monitor. */

@@ -182,6 +182,11 @@ static int get_regs(struct vcpu *v, void *regs)
 	return x86_regs_get(v, regs);
 }
 
+static int set_regs(struct vcpu *v, const void *regs)
+{
+	return x86_regs_set(v, regs);
+}
+
 static int translate(struct vm *vm, const void *regs, gva_t va, gpa_t *pa,
 		     u64 *attr)
 {
@@ -296,8 +301,10 @@ const struct arch arch_x86_64 = {
 	.vcpu_id   = vcpu_id,
 	.vcpu_init = vcpu_init,
 	.get_regs  = get_regs,
+	.set_regs  = set_regs,
 	.translate = translate,
 	.walk      = walk,
 	.regs      = x86_arch_regs,
 	.list_cpus = cpuid_list_models,
+	.debug     = &x86_arch_debug,
 };

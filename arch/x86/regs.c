@@ -6,6 +6,7 @@
 #include "arch/x86/regs.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vmm/vcpu.h"
@@ -188,6 +189,50 @@ int x86_regs_put(struct vcpu *v, const struct x86_regs *r, struct err *e)
 		return err_set(e, rc, "vCPU %u: setting its FPU: %m", v->index);
 	msrs_put(v, r->msr);
 	return 0;
+}
+
+static int set_msr(struct vcpu *v, enum x86_msr n, u64 value)
+{
+	struct msr_buf b = { .head.nmsrs = 1 };
+	int done;
+
+	b.head.entries[0].index = msr_numbers[n];
+	b.head.entries[0].data = value;
+	done = kvm_vcpu_ioctl(&v->kvm, KVM_SET_MSRS, &b);
+	return done == 1 ? 0 : done < 0 ? done : -EINVAL;
+}
+
+/* What is the same is left alone: setting it could drop an event. */
+static int set_changed(struct vcpu *v, const struct x86_regs *r,
+		       const struct x86_regs *now)
+{
+	int rc = 0;
+
+	if (memcmp(&r->s, &now->s, sizeof(r->s)))
+		rc = kvm_vcpu_ioctl(&v->kvm, KVM_SET_SREGS, (void *)&r->s);
+	if (rc >= 0 && memcmp(&r->gp, &now->gp, sizeof(r->gp)))
+		rc = kvm_vcpu_ioctl(&v->kvm, KVM_SET_REGS, (void *)&r->gp);
+	if (rc >= 0 && memcmp(&r->xsave, &now->xsave, sizeof(r->xsave)))
+		rc = kvm_vcpu_ioctl(&v->kvm, KVM_SET_XSAVE, (void *)&r->xsave);
+	if (rc >= 0 && r->msr[MSR_KERNEL_GS_BASE] !=
+	    now->msr[MSR_KERNEL_GS_BASE])
+		rc = set_msr(v, MSR_KERNEL_GS_BASE,
+			     r->msr[MSR_KERNEL_GS_BASE]);
+	return rc < 0 ? rc : 0;
+}
+
+int x86_regs_set(struct vcpu *v, const struct x86_regs *r)
+{
+	struct x86_regs *now = malloc(sizeof(*now));
+	int rc;
+
+	if (!now)
+		return -ENOMEM;
+	rc = x86_regs_get(v, now);
+	if (rc >= 0)
+		rc = set_changed(v, r, now);
+	free(now);
+	return rc;
 }
 
 /* --- names --------------------------------------------------------------- */

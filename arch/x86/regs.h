@@ -45,6 +45,11 @@ void x86_regs_reset(struct x86_regs *r, bool bsp, u32 signature);
 /* Load all of it: APIC base first, mp_state last.  [vcpu] */
 int  x86_regs_put(struct vcpu *v, const struct x86_regs *r, struct err *e);
 
+/* Load what differs from now of the registers a debugger may write: general,
+ * segment, control, FPU, KERNEL_GS_BASE.  -errno; [vcpu] */
+int  x86_regs_set(struct vcpu *v, const struct x86_regs *r);
+
 extern const struct arch_reg x86_arch_regs[];
+extern const struct arch_debug x86_arch_debug;         /* debug.c */
 
 #endif
