@@ -332,6 +332,8 @@ static int start(struct helper *h, const char *options, struct err *e)
 
 int main(int argc, char **argv)
 {
+	/* A terminal's are meant for mote: we end when it does. */
+	static const int ignored[] = { SIGPIPE, SIGINT, SIGTERM, SIGHUP };
 	struct helper *h = calloc(1, sizeof(*h));
 	struct err e = { 0 };
 
@@ -342,7 +344,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGPIPE, SIG_IGN);
+	for (unsigned i = 0; i < ARRAY_LEN(ignored); i++)
+		signal(ignored[i], SIG_IGN);
 	fcntl(SLIRP_DATA_FD, F_SETFD, FD_CLOEXEC);
 	fcntl(SLIRP_CONTROL_FD, F_SETFD, FD_CLOEXEC);
 	if (start(h, argv[1], &e) < 0) {

@@ -227,8 +227,11 @@ void vnet_ctrl_run(struct virtio_net *n)
 	u8 ack;
 
 	for (unsigned i = 0; i < CTRL_BUDGET; i++) {
-		if (virtq_pop(q, &c) <= 0)
-			return;
+		if (virtq_pop(q, &c) <= 0) {
+			if (!virtq_want_kicks(q, true))
+				return;
+			continue;
+		}
 		if (c.out_len < 2 || c.in_len < 1) {
 			virtq_drop(q, &c);
 			virtio_break(&n->v, "a control command without class "
