@@ -18,6 +18,7 @@
 
 #include "vmm/base/err.h"
 #include "vmm/base/types.h"
+#include "seccomp/seccomp.h"
 
 enum action_reboot   { REBOOT_RESET, REBOOT_SHUTDOWN };
 enum action_shutdown { SHUTDOWN_POWEROFF, SHUTDOWN_PAUSE };
@@ -43,8 +44,8 @@ struct vm_config {
 	char *kernel, *initrd, *append;
 	char *name, *uuid;
 	struct config_item *devices, *chardevs, *serials, *monitors, *mons;
-	struct config_item *drives, *blockdevs, *objects;
 	struct config_item *netdevs, *nics;
+	struct config_item *drives, *blockdevs, *objects;
 	bool nographic, nodefaults, no_user_config;
 	bool start_paused;             /* -S                               */
 	char *gdb;                     /* chardev spec, "tcp::1234" for -s */
@@ -54,7 +55,7 @@ struct vm_config {
 	enum action_watchdog on_watchdog;
 	char *log_items, *log_file, *pidfile;
 	bool daemonize;
-	char *sandbox;                 /* NULL: default                    */
+	enum sandbox_mode sandbox;
 	enum { RTC_UTC, RTC_LOCALTIME, RTC_DATE } rtc_base;
 	s64 rtc_date;                  /* seconds since 1970, RTC_DATE     */
 	enum { RTC_CLOCK_HOST, RTC_CLOCK_RT, RTC_CLOCK_VM } rtc_clock;

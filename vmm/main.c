@@ -222,6 +222,8 @@ static int process_start(struct process *p, struct err *e)
 	rc = monitors_create(p->vm, e);
 	if (!rc)
 		rc = start_gdb(p->vm, e);
+	if (!rc)                       /* from here on nobody opens more */
+		rc = sandbox_enter(SANDBOX_MAIN, p->config.sandbox, e);
 	if (!rc && !p->config.start_paused)
 		rc = vm_start(p->vm, e);
 	if (!rc)                       /* their first answer: it runs */

@@ -621,11 +621,7 @@ int option_d(struct option_run *r, const char *arg, struct err *e)
 
 int option_sandbox(struct option_run *r, const char *arg, struct err *e)
 {
-	if (strcmp(arg, "off"))
-		return err_set(e, -ENOTSUP, "not supported yet: seccomp (only "
-			       "-sandbox off)");
-	config_set_str(&r->c->sandbox, arg);
-	return 0;
+	return sandbox_parse(arg, &r->c->sandbox, e);
 }
 
 static int rtc_base(struct vm_config *c, const char *text, struct err *e)

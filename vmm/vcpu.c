@@ -292,11 +292,14 @@ static void *vcpu_thread(void *opaque)
 {
 	struct vcpu *v = opaque;
 	char name[16];
+	int rc;
 
 	vcpu_signals(v);
 	snprintf(name, sizeof(name), "CPU %u/KVM", v->index);
 	pthread_setname_np(pthread_self(), name);
 	v->tid = gettid();
+	rc = sandbox_enter(SANDBOX_VCPU, v->vm->config->sandbox, NULL);
+	assert(rc == 0);               /* main went first, and could */
 	vcpu_loop(v);
 	return NULL;
 }

@@ -138,7 +138,7 @@ static void what_is_not_there_yet_says_so(void **state)
 		{ "-incoming", "defer" }, { "-runas", "nobody" },
 		{ "-chroot", "/" }, { "-trace", "x" }, { "-preconfig", NULL },
 		{ "-fw_cfg", "name=opt/x,string=y" }, { "-L", "/" },
-		{ "-dtb", "x" }, { "-sandbox", "on" }, { "-hda", "x" },
+		{ "-dtb", "x" }, { "-hda", "x" },
 		{ "disk.img", NULL }, { "-M", "microvm" },
 		{ "-smp", "1,maxcpus=2" }, { "-m", "1G,slots=2,maxmem=2G" },
 		{ "-mon", "chardev=a,mode=control" }, { "-vga", "std" },
@@ -153,6 +153,8 @@ static void what_is_not_there_yet_says_so(void **state)
 	}
 	assert_int_equal(parse("-net", "none", "-vga", "none", "-parallel",
 			       "none", "-sandbox", "off", NULL), 0);
+	assert_int_equal(parse("-sandbox", "maybe", NULL), -EINVAL);
+	assert_int_equal(parse("-sandbox", "on", NULL), 0);
 }
 
 static void memory_sizes_are_mebibytes_unless_said(void **state)
