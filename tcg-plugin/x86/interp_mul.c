@@ -194,14 +194,15 @@ void op_das(struct x86_cpu *c, const struct insn *i)
 static void ascii_adjust(struct x86_cpu *c, int sign)
 {
 	u64 fl = flags_sync(c);
-	u16 ax = (u16)c->r[RAX];
+	u16 old = (u16)c->r[RAX], ax = old;
 	bool adj = (ax & 15) > 9 || (fl & FL_AF);
 
 	if (adj)
 		ax = (u16)(ax + sign * 0x106);
 	set_reg16(c, RAX, ax & 0xff0f);
-	/* undefined: SF and ZF are those of the sum before the mask */
-	cc_expl(c, 1, ax, adj ? FL_CF | FL_AF : 0);
+	/* undefined: SF, ZF and OF are those of the sum before the mask */
+	cc_expl(c, 1, ax, (adj ? FL_CF | FL_AF : 0) |
+		((sign > 0 ? ax & ~old : old & ~ax) & 0x8000 ? FL_OF : 0));
 }
 
 void op_aaa(struct x86_cpu *c, const struct insn *i)

@@ -131,7 +131,7 @@ void op_enter(struct x86_cpu *c, const struct insn *i)
 	sp = (sp - (i->imm & 0xffff)) & mask;
 	/* the new top must be writable */
 	mem_probe(c, stack_lin(c, sp, size, true), 1, true);
-	set_reg(c, RBP, c->stack_bits / 8, frame);
+	set_reg(c, RBP, size, frame);
 	set_sp(c, sp);
 }
 
