@@ -41,9 +41,6 @@ static const char *const modes[] = {
 
 int sandbox_parse(const char *text, enum sandbox_mode *mode, struct err *e)
 {
-	*mode = SANDBOX_OFF;
-	if (!text)
-		return 0;
 	for (unsigned n = 0; n < ARRAY_LEN(modes); n++)
 		if (!strcmp(text, modes[n])) {
 			*mode = n;

@@ -19,7 +19,7 @@ enum sandbox_mode {
 	SANDBOX_LOG,                   /* let through, the kernel notes it  */
 };
 
-/* "on", "off", "log"; NULL is the default.  -EINVAL with a sentence. */
+/* "on", "off", "log".  -EINVAL with a sentence. */
 int  sandbox_parse(const char *text, enum sandbox_mode *mode, struct err *e);
 const char *sandbox_role_name(enum sandbox_role r);
 

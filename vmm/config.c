@@ -19,6 +19,7 @@ void config_init(struct vm_config *c)
 	*c = (struct vm_config){
 		.cpus = 1, .max_cpus = 1, .sockets = 1, .cores = 1,
 		.threads = 1, .ram_bytes = 128 * MiB,
+		.sandbox = SANDBOX_ON,
 	};
 	config_set_str(&c->machine, "pc");
 }

@@ -1,15 +1,22 @@
 # The monitor: recorded QEMU sessions replayed, the reference page, counts.
 MON_TABLE := $(O)/tests/unit/test_mon_table
+QMP_TABLE := $(O)/tests/unit/test_qmp
 
 CHECK_TESTS += tests/monitor/conform.t
 .PHONY: docs-ref monitor-status monitor-conform
 
-docs-ref: $(MON_TABLE) ## write docs/ref/*.md from the tables
+docs-ref: $(MON_TABLE) $(QMP_TABLE) ## write docs/ref/*.md from the tables
 	@mkdir -p docs/ref
 	$(Q)$(MON_TABLE) doc > docs/ref/monitor.md
+	$(Q)$(QMP_TABLE) doc > docs/ref/qmp.md
 
 monitor-status: $(MON_TABLE) ## how many monitor commands work
 	$(Q)$(MON_TABLE) status
 
 monitor-conform: all ## replay every recorded monitor session, report all
 	$(Q)python3 tests/monitor/conform.py --mote $(O)/mote --all $(ARGS)
+
+docs-ref: docs-ref-seccomp
+.PHONY: docs-ref-seccomp
+docs-ref-seccomp: $(O)/seccomp/gen/gen
+	$(Q)$< -d >docs/ref/seccomp.md
