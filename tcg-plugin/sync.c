@@ -9,12 +9,14 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "tcg-plugin/provider_priv.h"
+#include "tcg-plugin/x86/sys.h"
 
 static int futex_wait(_Atomic u32 *w, u32 val, const struct timespec *t)
 {
@@ -92,6 +94,16 @@ int tcg_park(struct tcg_vcpu *v)
 	atomic_store(&v->parked, 0);
 	tcg_enter(v);
 	return rc;
+}
+
+enum { SPINS_PER_YIELD = 64 };
+
+void x86_spin(struct x86_cpu *c)
+{
+	if (++c->n_spin % SPINS_PER_YIELD || atomic_load(&c->vm->nvcpu) < 2)
+		__builtin_ia32_pause();
+	else
+		sched_yield();
 }
 
 /* --- waiting for others --------------------------------------------------- */

@@ -138,6 +138,7 @@ struct kvm_run;
 struct x86_jit_regs {
 	struct x86_cpu *self;
 	u64 host_rsp, page_mask, resume, r14, r15, tmp;
+	u64 no_if, no_ac;              /* masks: all but that flag        */
 	u16 flags;                     /* as LAHF and SETO give them      */
 	u32 fpu_away;                  /* 1: guest FP state is in c->fpu,
 					  0: in the host's registers       */
@@ -215,6 +216,7 @@ struct x86_cpu {
 	struct lapic *lapic;           /* NULL without in-kernel irqchip    */
 
 	bool irq_blocked;              /* a vector waits for IF             */
+	u32 n_spin;                    /* PAUSEs run                        */
 
 	/* --- leaving --- */
 	sigjmp_buf unwind;             /* armed by x86_exec                 */

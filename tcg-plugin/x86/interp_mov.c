@@ -4,6 +4,7 @@
  * the accumulator, XLAT, LAHF and SAHF.
  */
 #include "tcg-plugin/x86/operand.h"
+#include "tcg-plugin/x86/sys.h"
 
 #define H(name) static void name(struct x86_cpu *c, const struct insn *i)
 
@@ -122,7 +123,7 @@ static void pause_or(struct x86_cpu *c, const struct insn *i, insn_fn *xchg)
 	if (i->rm)
 		xchg(c, i);
 	else
-		__builtin_ia32_pause();
+		x86_spin(c);
 }
 
 H(pause16) { pause_or(c, i, xchg_r16); }

@@ -38,6 +38,11 @@ u64  x86_tsc(struct x86_cpu *c);       /* what RDTSC reads                */
 void x86_tsc_first_look(void);
 u32  x86_host_tsc_khz(void);
 
+/* --- sync.c --- */
+/* PAUSE: the guest spins.  Now and then the host's other threads, the holder of
+ * the lock among them, get their turn. */
+void x86_spin(struct x86_cpu *c);
+
 /* --- x86/mmu.c --- */
 void mmu_flush(struct x86_cpu *c);                  /* MOV CR0/4, INVPCID */
 void mmu_new_space(struct x86_cpu *c);              /* MOV CR3: all but
