@@ -1,0 +1,348 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""TAP: networks inside a stock Debian kernel: DHCP and both directions of TCP
+through mote-slirp, hostfwd by the monitor, set_link, pcap, frames over stream
+sockets between two guests, and vsock both ways.
+
+O: the build folder.  NET_MB: megabytes each way.  NET_ONLY: run these alone.
+"""
+import os
+import select
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+O = os.environ.get("O", "build")
+BOOT = os.environ.get("BOOT_DIR", O + "/boot")
+ACCEL = os.environ.get("BOOT_ACCEL", "tcg")
+MB = int(os.environ.get("NET_MB", "4"))
+ONLY = os.environ.get("NET_ONLY", "").split()
+count = 0
+
+
+def result(ok, name, why=""):
+    global count
+    count += 1
+    print(f"{'ok' if ok else 'not ok'} {count} - {name}", flush=True)
+    if not ok and why:
+        for line in str(why).split("\n"):
+            print("# " + line)
+
+
+def skip(name, why):
+    global count
+    count += 1
+    print(f"ok {count} - {name} # SKIP {why}", flush=True)
+
+
+def fnv_fold(data):
+    h = 0xcbf29ce484222325
+    for b in data:
+        h = ((h ^ b) * 0x100000001b3) & 0xffffffffffffffff
+    return h
+
+
+class Guest:
+    """mote with the console on stdio and a monitor on a socket."""
+
+    def __init__(self, *options, append="", tmp):
+        self.tmp = tmp
+        self.mon_path = tempfile.mktemp(dir=tmp, suffix=".mon")
+        self.text = ""
+        self.p = subprocess.Popen(
+            [O + "/mote", "-accel", ACCEL, "-m", "256", "-nodefaults",
+             "-display", "none", "-serial", "stdio",
+             "-chardev", f"socket,id=m,path={self.mon_path},server=on,wait=off",
+             "-mon", "m", "-kernel", BOOT + "/vmlinuz",
+             "-initrd", BOOT + "/net.gz", "-append",
+             "console=ttyS0 quiet panic=-1 cryptomgr.notests " + append,
+             *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
+
+    def read(self, wait):
+        r, _, _ = select.select([self.p.stdout], [], [], wait)
+        if not r:
+            return True
+        got = os.read(self.p.stdout.fileno(), 65536)
+        self.text += got.decode(errors="replace").replace("\r", "")
+        return bool(got)
+
+    def wait(self, words, limit=120):
+        end = time.time() + limit
+        while words not in self.text and time.time() < end:
+            if not self.read(0.2):
+                break
+        return words in self.text
+
+    def run(self, command, words, limit=60):
+        self.text = ""
+        # Of a command's echo the words must not be part: quote them apart.
+        self.p.stdin.write((command + "\n").encode())
+        self.p.stdin.flush()
+        return self.wait(words, limit)
+
+    def monitor(self, command):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(10)
+        s.connect(self.mon_path)
+        out = b""
+        while b"(qemu) " not in out and b"(mote) " not in out:
+            out += s.recv(65536)
+        s.sendall(command.encode() + b"\n")
+        out = b""
+        while not out.endswith(b") "):
+            out += s.recv(65536)
+        s.close()
+        return out.decode(errors="replace")
+
+    def end(self):
+        try:
+            self.p.stdin.write(b"poweroff -f\n")
+            self.p.stdin.flush()
+            self.p.wait(20)
+        except (OSError, subprocess.TimeoutExpired):
+            self.p.kill()
+            self.p.wait()
+        return self.p.returncode
+
+
+def free_port():
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    port = s.getsockname()[1]
+    s.close()
+    return port
+
+
+def connect(port, limit=10):
+    end = time.time() + limit
+    while True:
+        try:
+            s = socket.create_connection(("127.0.0.1", port), 10)
+            s.settimeout(60)
+            return s
+        except OSError:
+            if time.time() > end:
+                raise
+            time.sleep(0.2)
+
+
+def push(sock, data):
+    """Send, end, and read the answer of something that counts."""
+    sock.sendall(data)
+    sock.shutdown(socket.SHUT_WR)
+    out = b""
+    while True:
+        got = sock.recv(4096)
+        if not got:
+            return out.decode()
+        out += got
+
+
+def counting_server():
+    """One connection, answered as netguest's port 9 does."""
+    s = socket.create_server(("127.0.0.1", 0))
+    seen = {}
+
+    def run():
+        c, _ = s.accept()
+        total, data, start = 0, [], time.time()
+        while True:
+            got = c.recv(1 << 20)
+            if not got:
+                break
+            total += len(got)
+            data.append(got)
+        seen["seconds"] = time.time() - start
+        # In C this would be quick; in Python a hash of all is not.
+        c.sendall(f"{total} {fnv_fold(b''.join(data)):016x}\n".encode())
+        c.close()
+
+    t = threading.Thread(target=run, daemon=True)
+    t.start()
+    return s.getsockname()[1], t, seen
+
+
+def echo(sock, text):
+    sock.sendall(text)
+    out = b""
+    while len(out) < len(text):
+        got = sock.recv(65536)
+        if not got:
+            break
+        out += got
+    return out
+
+
+def test_user(tmp, pci=True):
+    fwd, echo_port, late = free_port(), free_port(), free_port()
+    g = Guest("-netdev", f"user,id=n0,hostfwd=tcp:127.0.0.1:{fwd}-:9,"
+              f"hostfwd=tcp:127.0.0.1:{echo_port}-:7",
+              "-device", "virtio-net-pci,netdev=n0,id=card",
+              "-object", f"filter-dump,id=d,netdev=n0,file={tmp}/x.pcap",
+              tmp=tmp)
+    up = g.wait("guest: ready")
+    result(up and "guest: address 10.0.2.15/24" in g.text,
+           "DHCP gives the guest an address", g.text)
+    if not up:
+        g.end()
+        return
+    data = os.urandom(65536) * (16 * MB)
+    start = time.time()
+    got = push(connect(fwd), data)
+    took = time.time() - start
+    result(got == f"{len(data)} {fnv_fold(data):016x}\n",
+           f"{MB} MB to the guest by hostfwd", got)
+    print(f"# to the guest: {len(data) / took / 1e6:.0f} MB/s")
+    port, t, seen = counting_server()
+    start = time.time()
+    ok = g.run(f"netguest send 10.0.2.2 {port} {len(data)}",
+               "guest: sent same")
+    result(ok, f"{MB} MB from the guest", g.text)
+    if ok:
+        print(f"# from the guest: {len(data) / seen['seconds'] / 1e6:.0f} MB/s")
+    s = connect(echo_port)
+    start = time.time()
+    same = all(echo(s, b"x" * n) == b"x" * n for n in (1, 100, 1448, 9000))
+    result(same, "an echo through hostfwd")
+    start = time.time()
+    for _ in range(200):
+        echo(s, b"x")
+    print(f"# {200 / (time.time() - start):.0f} round trips a second")
+    g.run("ethtool", "not found", 1)
+    info = g.monitor(f"hostfwd_add tcp:127.0.0.1:{late}-:7")
+    try:
+        ok = echo(connect(late), b"hello") == b"hello"
+    except OSError as e:
+        ok, info = False, e
+    result(ok, "hostfwd_add forwards at once", info)
+    info = g.monitor("info network")
+    result("n0: index=0,type=user" in info and "card: index=0" in info and
+           "macaddr=52:54:00:12:34:56" in info, "info network", info)
+    info = g.monitor("info usernet")
+    result("HOST_FORWARD" in info and str(late) in info, "info usernet", info)
+    info = g.monitor(f"hostfwd_remove tcp:127.0.0.1:{late}")
+    result(str(late) not in g.monitor("info usernet"), "hostfwd_remove", info)
+    g.monitor("set_link card off")
+    down = g.run("sleep 1; echo carrier $(cat /sys/class/net/eth0/carrier)",
+                 "carrier 0", 20)
+    g.monitor("set_link n0 on")
+    again = g.run("sleep 1; echo carrier $(cat /sys/class/net/eth0/carrier)",
+                  "carrier 1", 20)
+    result(down and again, "set_link pulls and plugs the cable", g.text)
+    same = echo(s, b"still here") == b"still here"
+    result(same, "a connection outlives it")
+    g.monitor("announce_self")
+    with open(tmp + "/x.pcap", "rb") as f:
+        pcap = f.read()
+    frames, at = 0, 24
+    while at + 16 <= len(pcap):
+        at += 16 + struct.unpack_from("<I", pcap, at + 8)[0]
+        frames += 1
+    result(pcap[:4] == b"\xd4\xc3\xb2\xa1" and frames > 20 and
+           at == len(pcap), "filter-dump writes a pcap file")
+    result(g.end() == 0, "the guest powers off")
+
+
+def test_pair(tmp):
+    """Two guests on a unix stream socket, addresses by hand."""
+    path = tmp + "/wire"
+    a = Guest("-netdev", f"stream,id=n,server=on,addr.type=unix,"
+              f"addr.path={path}", "-device", "virtio-net-pci,netdev=n",
+              append="mote.ip=192.168.7.1/24", tmp=tmp)
+    b = Guest("-netdev", f"stream,id=n,addr.type=unix,addr.path={path},"
+              "reconnect=1", "-device",
+              "virtio-net-pci,netdev=n,mac=52:54:00:00:00:02",
+              append="mote.ip=192.168.7.2/24", tmp=tmp)
+    if not a.wait("guest: ready") or not b.wait("guest: ready"):
+        result(False, "two guests on a stream socket", a.text + b.text)
+        a.end()
+        b.end()
+        return
+    ok = b.run("ping -c 2 -W 5 192.168.7.1 | tail -n 2", "0% packet loss")
+    result(ok, "two guests on a stream socket ping", b.text)
+    b.run("nc 192.168.7.1 7 </dev/null; echo do''ne", "done", 10)
+    ok = b.run("echo through the wire | nc 192.168.7.1 7 & sleep 2",
+               "\nthrough the wire")
+    result(ok, "and speak TCP", b.text)
+    a.end()
+    b.end()
+
+
+def vsock_connect(path, port):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(20)
+    s.connect(path)
+    s.sendall(f"CONNECT {port}\n".encode())
+    line = b""
+    while not line.endswith(b"\n"):
+        got = s.recv(1)
+        if not got:
+            break
+        line += got
+    return s, line.decode()
+
+
+def test_vsock(tmp):
+    path = tmp + "/v.sock"
+    g = Guest("-device", f"virtio-vsock-pci,guest-cid=3,uds_path={path}",
+              tmp=tmp)
+    if not g.wait("guest: ready"):
+        result(False, "vsock: the guest comes up", g.text)
+        g.end()
+        return
+    s, line = vsock_connect(path, 5000)
+    result(line.startswith("OK "), "vsock: CONNECT is answered by OK", line)
+    data = os.urandom(1 << 20)
+    out = []
+
+    def reader():
+        n = 0
+        while n < len(data):
+            got = s.recv(65536)
+            if not got:
+                break
+            out.append(got)
+            n += len(got)
+
+    t = threading.Thread(target=reader, daemon=True)
+    t.start()
+    s.sendall(data)
+    t.join(60)
+    result(b"".join(out) == data, "vsock: a megabyte echoed by the guest")
+    s.close()
+    s, line = vsock_connect(path, 4999)
+    result(line == "", "vsock: a port nobody listens on closes", line)
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path + "_52")
+    server.listen()
+
+    def serve():
+        c, _ = server.accept()
+        c.sendall(b"[" + c.recv(100) + b"]")
+        c.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    ok = g.run("netguest vsend 52 hello", "guest: vsock answer [hello]")
+    result(ok, "vsock: the guest reaches a host service", g.text)
+    ok = g.run("netguest vsend 53 hello", "guest: vsock connect:")
+    result(ok, "vsock: and none where none listens", g.text)
+    result(g.end() == 0, "vsock: the guest powers off")
+
+
+TESTS = [test_user, test_pair, test_vsock]
+
+
+def main():
+    with tempfile.TemporaryDirectory() as tmp:
+        for t in TESTS:
+            if not ONLY or t.__name__[5:] in ONLY:
+                t(tmp)
+    print(f"1..{count}")
+
+
+main()
