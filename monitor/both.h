@@ -27,6 +27,11 @@ int  mon_do_device_del(struct vm *vm, const char *id, struct err *e);
 int  mon_do_object_add(struct vm *vm, const char *spec, struct err *e);
 int  mon_do_object_del(struct vm *vm, const char *id, struct err *e);
 
+/* --- cmd_net.c --- */
+int  mon_do_netdev_add(struct vm *vm, const char *spec, struct err *e);
+int  mon_do_netdev_del(struct vm *vm, const char *id, struct err *e);
+int  mon_do_set_link(struct vm *vm, const char *id, bool up, struct err *e);
+
 /* --- cmd_char.c --- */
 /* A listening socket gets wait=off. */
 int  mon_chardev_add(struct vm *vm, const char *spec, struct chardev **c,

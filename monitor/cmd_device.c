@@ -76,7 +76,7 @@ int mon_do_device_del(struct vm *vm, const char *id, struct err *e)
 	return 0;
 }
 
-static const char *const object_types[] = { "iothread", "rng-builtin",
+static const char *const object_types[] = { "filter-dump", "iothread", "rng-builtin",
 					    "rng-random", NULL };
 
 static int check_object(struct vm *vm, struct opts *o, struct err *e)

@@ -1,10 +1,117 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Networks.
+ *
+ * Talks to: vmm/net, on the main loop.
  */
-#include "monitor/mon.h"
+#include "monitor/both.h"
+#include "vmm/net/netdev.h"
 
 #include <string.h>
+
+/* --- what both monitors do --- */
+
+int mon_do_netdev_add(struct vm *vm, const char *spec, struct err *e)
+{
+	int rc = netdev_add(vm->nets, spec, e);
+
+	return rc < 0 ? rc : netdevs_ready(vm->nets, e);
+}
+
+int mon_do_netdev_del(struct vm *vm, const char *id, struct err *e)
+{
+	return netdev_del(vm->nets, id, e);
+}
+
+int mon_do_set_link(struct vm *vm, const char *id, bool up, struct err *e)
+{
+	return netdev_set_link(vm->nets, id, up, e);
+}
+
+/* --- the commands --- */
+
+static void report(struct mon *m, int rc, const struct err *e)
+{
+	if (rc < 0)
+		mon_error(m, e);
+}
+
+static void cmd_netdev_add(struct mon *m, const struct mon_arg *a)
+{
+	const char *spec = a[0].given ? a[0].str : "";
+	struct strbuf out = STRBUF_INIT;
+	struct err e = { 0 };
+
+	if (!strcmp(spec, "help") || !strcmp(spec, "?")) {
+		netdev_help(&out);
+		mon_write(m, out.buf, out.len);
+	} else if (!*spec) {
+		mon_puts(m, "Error: Parameter 'type' is missing\n");
+	} else {
+		report(m, mon_do_netdev_add(mon_vm(m), spec, &e), &e);
+	}
+	strbuf_fini(&out);
+}
+
+static void cmd_netdev_del(struct mon *m, const struct mon_arg *a)
+{
+	struct err e = { 0 };
+
+	report(m, mon_do_netdev_del(mon_vm(m), a[0].str, &e), &e);
+}
+
+static void cmd_set_link(struct mon *m, const struct mon_arg *a)
+{
+	struct err e = { 0 };
+
+	report(m, mon_do_set_link(mon_vm(m), a[0].str, a[1].num, &e), &e);
+}
+
+static void cmd_announce(struct mon *m, const struct mon_arg *a)
+{
+	netdev_announce(mon_vm(m)->nets, a[0].given ? a[0].str : NULL);
+}
+
+/* With one argument it is the rule; with two the first is the netdev. */
+static void hostfwd(struct mon *m, const struct mon_arg *a, bool add)
+{
+	const char *id = a[1].given ? a[0].str : NULL;
+	const char *rule = a[1].given ? a[1].str : a[0].str;
+	struct err e = { 0 };
+	int rc = netdev_hostfwd(mon_vm(m)->nets, id, rule, add, &e);
+
+	if (rc >= 0 && !add)
+		mon_printf(m, "host forwarding rule for %s removed\n", rule);
+	else if (rc < 0)
+		mon_printf(m, "%s\n", e.msg);
+}
+
+static void cmd_hostfwd_add(struct mon *m, const struct mon_arg *a)
+{
+	hostfwd(m, a, true);
+}
+
+static void cmd_hostfwd_remove(struct mon *m, const struct mon_arg *a)
+{
+	hostfwd(m, a, false);
+}
+
+/* --- completion --- */
+
+static void offer_names(struct mon *m, const char *typed, bool cards)
+{
+	const char *name;
+
+	for (unsigned i = 0; (name = netdev_nth_name(mon_vm(m)->nets, i,
+						     cards)); i++)
+		mon_offer(m, name, typed);
+}
+
+static void complete_netdev(struct mon *m, unsigned n, const char *typed)
+{
+	if (n == 0)
+		offer_names(m, typed, false);
+}
 
 static void complete_onoff(struct mon *m, unsigned n, const char *typed)
 {
@@ -12,6 +119,8 @@ static void complete_onoff(struct mon *m, unsigned n, const char *typed)
 
 	if (n == 1)
 		mon_offer_list(m, words, typed);
+	else if (n == 0)
+		offer_names(m, typed, true);
 }
 
 const struct mon_cmd mon_net_cmds[] = {
@@ -23,8 +132,7 @@ const struct mon_cmd mon_net_cmds[] = {
 		.doc     = "As after a migration.",
 		.example = "announce_self",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "networking",
+		.run     = cmd_announce,
 	}, {
 		.name    = "netdev_add",
 		.args    = "netdev:options",
@@ -33,8 +141,7 @@ const struct mon_cmd mon_net_cmds[] = {
 		.doc     = "As -netdev.",
 		.example = "netdev_add user,id=net1",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "networking",
+		.run     = cmd_netdev_add,
 	}, {
 		.name    = "netdev_del",
 		.args    = "id:string",
@@ -43,8 +150,8 @@ const struct mon_cmd mon_net_cmds[] = {
 		.doc     = "Remove a network backend.",
 		.example = "netdev_del net1",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "networking",
+		.run     = cmd_netdev_del,
+		.complete = complete_netdev,
 	}, {
 		.name    = "hostfwd_add",
 		.args    = "arg1:string arg2:string?",
@@ -55,8 +162,7 @@ const struct mon_cmd mon_net_cmds[] = {
 		.doc     = "Of user networking.",
 		.example = "hostfwd_add tcp::2222-:22",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "networking",
+		.run     = cmd_hostfwd_add,
 	}, {
 		.name    = "hostfwd_remove",
 		.args    = "arg1:string arg2:string?",
@@ -65,8 +171,7 @@ const struct mon_cmd mon_net_cmds[] = {
 		.doc     = "End a port forward.",
 		.example = "hostfwd_remove tcp::2222",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "networking",
+		.run     = cmd_hostfwd_remove,
 	}, {
 		.name    = "set_link",
 		.args    = "name:string up:onoff",
@@ -75,9 +180,8 @@ const struct mon_cmd mon_net_cmds[] = {
 		.doc     = "Plug or unplug a network cable.",
 		.example = "set_link nic0 off",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
+		.run     = cmd_set_link,
 		.complete = complete_onoff,
-		.needs   = "networking",
 	},
 	{ 0 }
 };

@@ -3,6 +3,25 @@
  * info: networks, screens, sound, keys.
  */
 #include "monitor/mon.h"
+#include "vmm/net/netdev.h"
+
+static void info_network(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	struct strbuf out = STRBUF_INIT;
+
+	netdev_describe_all(mon_vm(m)->nets, &out);
+	mon_write(m, out.buf, out.len);
+	strbuf_fini(&out);
+}
+
+static void info_usernet(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	struct strbuf out = STRBUF_INIT;
+
+	netdev_describe_user(mon_vm(m)->nets, &out);
+	mon_write(m, out.buf, out.len);
+	strbuf_fini(&out);
+}
 
 const struct mon_cmd mon_info_net_cmds[] = {
 	{
@@ -12,9 +31,8 @@ const struct mon_cmd mon_info_net_cmds[] = {
 		.help    = "show networks",
 		.doc     = "Show networks.",
 		.example = "info network",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "networking",
+		.when    = MON_MAIN,
+		.run     = info_network,
 	}, {
 		.name    = "usernet",
 		.args    = "",
@@ -22,9 +40,8 @@ const struct mon_cmd mon_info_net_cmds[] = {
 		.help    = "show connections of user networking",
 		.doc     = "Show connections of user networking.",
 		.example = "info usernet",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "networking",
+		.when    = MON_MAIN,
+		.run     = info_usernet,
 	}, {
 		.name    = "rdma",
 		.args    = "",

@@ -182,9 +182,14 @@ int machine_object_add(struct vm *vm, const char *spec, struct err *e)
 	struct opts o;
 	int rc = opts_parse(&o, spec, "qom-type", e);
 
+	const char *type;
+
 	if (rc < 0)
 		return rc;
-	rc = object_add_opts(vm, &o, e);
+	type = opts_find(&o, "qom-type");
+	rc = type && !strcmp(type, "filter-dump")
+	     ? netdev_dump_add(vm->nets, spec, e)
+	     : object_add_opts(vm, &o, e);
 	opts_fini(&o);
 	return rc;
 }
