@@ -11,3 +11,6 @@ $(NET_DIR)/net.gz: $(NET_PARTS:%=tests/net/%) $(NET_DIR)/netguest $(BOOT_DIR)/bu
 
 .PHONY: net-files
 net-files: $(BOOT_DIR)/vmlinuz $(NET_DIR)/net.gz
+
+CHECK_DEPS  += net-files
+CHECK_TESTS += tests/net/net.t

@@ -15,8 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "vmm/base/log.h"
 
 struct net_tap {
 	struct netdev nd;
@@ -44,6 +47,10 @@ static int run_script(const char *path, const char *ifname, struct err *e)
 	pid_t pid;
 	int rc, status;
 
+	if (prctl(PR_GET_SECCOMP) > 0)
+		return err_set(e, -EPERM, "network script %s: the sandbox is "
+			       "closed, no program can start any more "
+			       "(-sandbox off lets it)", path);
 	sigemptyset(&none);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &none);
@@ -270,9 +277,10 @@ static int tap_open(struct netdev *nd, struct opts *o, struct err *e)
 static void tap_close(struct netdev *nd)
 {
 	struct net_tap *t = to_tap(nd);
+	struct err e = { 0 };
 
-	if (t->downscript)
-		run_script(t->downscript, t->ifname, NULL);
+	if (t->downscript && run_script(t->downscript, t->ifname, &e) < 0)
+		log_warn("%s", e.msg);
 	for (unsigned i = 0; i < t->nfds; i++)
 		close(t->fds[i]);
 	free(t->downscript);

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -97,6 +98,10 @@ static int start(struct net_user *u, const char *path, char *options,
 {
 	int data[2], control[2], size = 4 << 20, rc;
 
+	if (prctl(PR_GET_SECCOMP) > 0)
+		return err_set(e, -EPERM, "the sandbox is closed: no helper "
+			       "can start any more (-sandbox off lets it, "
+			       "-netdev starts it in time)");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
 		       0, data) < 0)
 		return err_set(e, -errno, "a socket for mote-slirp: %m");
