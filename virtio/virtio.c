@@ -43,6 +43,16 @@ void virtio_done(struct virtio *v, unsigned q, const struct virtq_chain *c,
 	virtio_notify(v, q);
 }
 
+int virtio_pop(struct virtio *v, unsigned q, struct virtq_chain *c)
+{
+	struct virtq *vq = &v->q[q].vq;
+	int rc = virtq_pop(vq, c);
+
+	if (!rc && virtq_want_kicks(vq, true))
+		rc = virtq_pop(vq, c);
+	return rc;
+}
+
 void virtio_config_changed(struct virtio *v)
 {
 	v->config_gen++;

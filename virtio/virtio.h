@@ -166,6 +166,9 @@ void virtio_notify(struct virtio *v, unsigned q);
 /* push + notify, for one chain. */
 void virtio_done(struct virtio *v, unsigned q, const struct virtq_chain *c,
 		 u32 written);
+/* Pop; when the queue is empty ask for kicks, and look once more.  A device
+ * that only ever pops by this hears of all that is added later. */
+int  virtio_pop(struct virtio *v, unsigned q, struct virtq_chain *c);
 /* v->config changed: new generation, configuration interrupt. */
 void virtio_config_changed(struct virtio *v);
 /* The guest broke a rule (`why`: static, names the spec section). */
