@@ -339,8 +339,10 @@ static void a_wrong_mon_is_refused_with_a_sentence(void **state)
 	assert_string_equal(e.msg, "-mon chardev=nosuch: there is no chardev "
 			    "'nosuch'");
 	mon.text = (char *)"chardev=x,mode=control";
+	assert_int_equal(monitors_start(&f.vm, &e), -ENOENT);
+	mon.text = (char *)"chardev=x,mode=nosuch";
 	assert_true(monitors_start(&f.vm, &e) < 0);
-	assert_non_null(strstr(e.msg, "not supported yet: QMP"));
+	assert_non_null(strstr(e.msg, "there is no mode 'nosuch'"));
 	chardev_set_destroy(f.vm.chardevs);
 	loop_destroy(f.vm.loop);
 	fake_fini(&f);
