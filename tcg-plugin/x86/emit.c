@@ -219,6 +219,45 @@ void emit_pext(struct emit *e, u8 dst, u8 src, struct host_rm mask)
 	emit_vex(e, &op, dst, src, false, mask);
 }
 
+void emit_pdep(struct emit *e, u8 dst, u8 src, struct host_rm mask)
+{
+	const struct host_op op = { .map = 2, .byte = 0xf5, .pfx = 0xf2,
+				    .w = true };
+
+	emit_vex(e, &op, dst, src, false, mask);
+}
+
+void emit_shlx(struct emit *e, u8 dst, u8 src, u8 count)
+{
+	const struct host_op op = { .map = 2, .byte = 0xf7, .p66 = true,
+				    .w = true };
+
+	emit_vex(e, &op, dst, count, false, rm_reg(src));
+}
+
+void emit_sarx(struct emit *e, u8 dst, u8 src, u8 count)
+{
+	const struct host_op op = { .map = 2, .byte = 0xf7, .pfx = 0xf3,
+				    .w = true };
+
+	emit_vex(e, &op, dst, count, false, rm_reg(src));
+}
+
+void emit_not(struct emit *e, u8 r)
+{
+	op_rm(e, 0xf7, true, 2, rm_reg(r));
+}
+
+void emit_xchg(struct emit *e, u8 a, u8 b)
+{
+	op_rm(e, 0x87, true, a, rm_reg(b));
+}
+
+void emit_movsxd(struct emit *e, u8 dst, u8 src)
+{
+	op_rm(e, 0x63, true, dst, rm_reg(src));
+}
+
 void emit_jmp(struct emit *e, u64 target)
 {
 	e8(e, 0xe9);

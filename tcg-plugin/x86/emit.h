@@ -111,6 +111,13 @@ void emit_lea32(struct emit *e, u8 dst, struct host_rm m);
 void emit_rorx(struct emit *e, u8 dst, u8 src, u8 n);       /* BMI2 */
 void emit_movzx16(struct emit *e, u8 dst, u8 src);
 void emit_pext(struct emit *e, u8 dst, u8 src, struct host_rm mask);
+void emit_pdep(struct emit *e, u8 dst, u8 src, struct host_rm mask);
+/* 64 bits, by the count in a register; flags stay (BMI2). */
+void emit_shlx(struct emit *e, u8 dst, u8 src, u8 count);
+void emit_sarx(struct emit *e, u8 dst, u8 src, u8 count);
+void emit_not(struct emit *e, u8 r);                        /* 64 bits */
+void emit_xchg(struct emit *e, u8 a, u8 b);                 /* 64 bits */
+void emit_movsxd(struct emit *e, u8 dst, u8 src);
 /* Jumps: targets are executable addresses within +-2 GiB. */
 void emit_jmp(struct emit *e, u64 target);
 void emit_jcc(struct emit *e, u8 cc, u64 target);

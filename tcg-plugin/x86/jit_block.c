@@ -31,11 +31,12 @@ struct jit_block *jit_block_next(struct jit *j, const struct jit_block *prev,
 	return NULL;
 }
 
-struct jit_block *jit_block_find(struct jit *j, const struct block *b, u64 rip)
+struct jit_block *jit_block_find(struct jit *j, const struct block *b, u64 rip,
+				 u16 state)
 {
 	struct jit_block *jb = jit_block_next(j, NULL, b);
 
-	while (jb && jb->rip != rip)
+	while (jb && (jb->rip != rip || jb->state != state))
 		jb = jit_block_next(j, jb, b);
 	return jb;
 }
@@ -52,6 +53,7 @@ static void block_entry(struct tr *t)
 	emit_here8(&t->e, ok);
 	/* the cold piece sets rip to the block's own address and leaves */
 	tr_cold(t, out, NULL, JIT_NONE, JIT_NONE, 0);
+	t->j->block[t->block].inner = (u32)(t->e.p - t->j->buf.rw);
 }
 
 static void one_cold(struct tr *t, const struct jit_cold *k)
@@ -79,7 +81,8 @@ static void one_insn(struct tr *t, const struct insn *i)
 {
 	t->i = i;
 	if (i->row->fn != op_ud && i->row->fn != op_gp &&
-	    (tr_flow(t, i) || tr_plain(t, i)))
+	    (tr_flow(t, i) || tr_sys(t, i) || tr_string(t, i) ||
+	     tr_plain(t, i)))
 		return;
 	tr_interp(t, i->row->attr & A_END);
 }
@@ -125,14 +128,14 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
 	t.rip = c->rip;
 	t.page = c->rip & ~(u64)(PAGE_SIZE - 1);
 	t.mode = c->tlb_mode;
-	t.fpu_ok = !(c->cr0 & (CR0_EM | CR0_TS)) && (c->cr4 & CR4_OSFXSR);
+	t.state = jit_state(c);
 	t.fpu_here = t.ended = t.failed = false;
 	t.block = j->nblock;
 	t.ncold = 0;
 	jb = &j->block[t.block];
 	h = hash_of(b);
 	*jb = (struct jit_block){ .guest = b, .rip = c->rip,
-		.code = j->buf.used, .links_in = JIT_NONE,
+		.code = j->buf.used, .state = t.state, .links_in = JIT_NONE,
 		.hash_next = j->hash[h] };
 	translate_body(&t);
 	if (t.failed) {
@@ -166,7 +169,7 @@ void jit_link_to(struct jit *j, u32 link, struct jit_block *to)
 	l->to = (u32)(to - j->block);
 	l->next_in = to->links_in;
 	to->links_in = link;
-	patch(j, l->at, to->code);
+	patch(j, l->at, l->past ? to->inner : to->code);
 	j->st.links++;
 }
 

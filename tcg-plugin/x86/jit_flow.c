@@ -8,10 +8,9 @@
  */
 #include "tcg-plugin/x86/jit_priv.h"
 
-
 /* --- leaving a block --------------------------------------------------------- */
 
-static void goto_link(struct tr *t, u64 target)
+static void goto_link(struct tr *t, u64 target, bool past)
 {
 	struct jit *j = t->j;
 	u8 *at;
@@ -23,7 +22,7 @@ static void goto_link(struct tr *t, u64 target)
 	at = emit_jmp_fwd(&t->e);
 	j->link[j->nlink] = (struct jit_link){
 		.target = target, .at = (u32)(at - j->buf.rw),
-		.from = t->block, .to = JIT_NONE, .next_in = JIT_NONE,
+		.past = past, .from = t->block, .to = JIT_NONE, .next_in = JIT_NONE,
 	};
 	tr_cold(t, at, NULL, JIT_NONE, j->nlink, j->leave);
 	j->nlink++;
@@ -54,17 +53,22 @@ static void goto_r14(struct tr *t, s32 undo)
 void tr_goto(struct tr *t, u64 target)
 {
 	if ((target & ~(u64)(PAGE_SIZE - 1)) == t->page) {
-		goto_link(t, target);
+		goto_link(t, target, false);
 		return;
 	}
 	emit_mov_imm(&t->e, H_14, target);
 	goto_r14(t, 0);
 }
 
+void tr_goto_shadow(struct tr *t, u64 target)
+{
+	goto_link(t, target, true);
+}
+
 /* --- stack -------------------------------------------------------------------- */
 
 /* Look up [rsp - size, rsp) for a push. */
-static void push_slot(struct tr *t, unsigned size)
+void tr_push_slot(struct tr *t, unsigned size)
 {
 	emit_lea(&t->e, H_14, rm_mem(H_SP, H_NONE, 0, -(s32)size));
 	tr_lookup(t, TLB_WRITE, size);
@@ -77,7 +81,7 @@ static void push_done(struct tr *t, unsigned size)
 
 static void push_const(struct tr *t, u64 v)
 {
-	push_slot(t, 8);
+	tr_push_slot(t, 8);
 	if (v == (u64)(s64)(s32)v) {
 		emit_store_imm(&t->e, (s32)v, tr_host());
 	} else {
@@ -87,7 +91,7 @@ static void push_const(struct tr *t, u64 v)
 	push_done(t, 8);
 }
 
-static void pop_slot(struct tr *t, unsigned size)
+void tr_pop_slot(struct tr *t, unsigned size)
 {
 	emit_mov(&t->e, H_14, H_SP);
 	tr_lookup(t, TLB_READ, size);
@@ -104,7 +108,7 @@ static bool flow_push(struct tr *t, const struct insn *i)
 		push_const(t, i->imm);
 		break;
 	case F_O:
-		push_slot(t, 8);
+		tr_push_slot(t, 8);
 		emit_store(&t->e, tr_get(t, i->rm, H_CX), tr_host());
 		push_done(t, 8);
 		break;
@@ -115,7 +119,7 @@ static bool flow_push(struct tr *t, const struct insn *i)
 		tr_lookup(t, TLB_READ, 8);
 		emit_load(&t->e, H_CX, tr_host());
 		emit_store(&t->e, H_CX, GS(jr.tmp));
-		push_slot(t, 8);
+		tr_push_slot(t, 8);
 		emit_load(&t->e, H_CX, GS(jr.tmp));
 		emit_store(&t->e, H_CX, tr_host());
 		push_done(t, 8);
@@ -133,7 +137,7 @@ static bool flow_pop(struct tr *t, const struct insn *i)
 
 	if (i->opsize != 8 || i->row->form != F_O)
 		return false;
-	pop_slot(t, 8);
+	tr_pop_slot(t, 8);
 	emit_load(&t->e, H_CX, tr_host());
 	emit_lea(&t->e, H_SP, rm_mem(H_SP, H_NONE, 0, 8));
 	tr_put(t, i->rm, H_CX);        /* pop rsp: the value wins */
@@ -174,7 +178,7 @@ static bool flow_ret(struct tr *t, const struct insn *i)
 	u32 first = t->j->nsite;
 	s32 drop = 8 + (i->row->form == F_I16 ? (s32)i->imm : 0);
 
-	pop_slot(t, 8);
+	tr_pop_slot(t, 8);
 	emit_load(&t->e, H_14, tr_host());
 	emit_lea(&t->e, H_SP, rm_mem(H_SP, H_NONE, 0, drop));
 	tr_lookup_done(t, first);

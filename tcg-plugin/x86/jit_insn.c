@@ -63,6 +63,15 @@ static bool is_bit_string(const struct insn *i)
 	       (i->flags & I_MEM);
 }
 
+/* LDMXCSR, STMXCSR. */
+static bool is_mxcsr(const struct insn *i)
+{
+	unsigned ext = i->modrm >> 3 & 7;
+
+	return (i->flags & I_MEM) && (ext == 2 || ext == 3) &&
+	       (i->row->attr & A_SSE);
+}
+
 /* Implied registers that are not at home under their own number, or results
  * that would show host addresses. */
 static bool refused(const struct insn *i)
@@ -74,6 +83,8 @@ static bool refused(const struct insn *i)
 	switch (r->map) {
 	case M1:
 		/* mov r/m, sreg; pop r/m; push r/m: jit_flow.c's, or nobody's */
+		if (i->byte == 0x90 && i->rm == 0)   /* PAUSE */
+			return true;
 		return i->byte == 0x8c || i->byte == 0x8f ||
 		       (i->byte == 0xff && (i->modrm >> 3 & 7) == 6);
 	case M0F:
@@ -82,7 +93,8 @@ static bool refused(const struct insn *i)
 		case 0xf7:                           /* maskmov*: rdi     */
 			return true;
 		case 0xae:                           /* fxsave ... clwb   */
-			return !(i->modrm >= 0xe8 && r->pfx == NP);
+			return !is_mxcsr(i) &&
+			       !(i->modrm >= 0xe8 && r->pfx == NP);
 		case 0xc7:
 			return (i->modrm >> 3 & 7) != 1; /* rdrand, rdpid */
 		default:
@@ -98,9 +110,9 @@ static bool refused(const struct insn *i)
 /* Hints: nothing to do, and no memory to touch. */
 static bool is_hint(const struct insn *i)
 {
-	if (i->row->map == M1)         /* 90 is NOP or PAUSE, also where XCHG
-					  would zero-extend */
-		return i->byte == 0x90 && i->rm == 0;
+	if (i->row->map == M1)         /* 90 is NOP, also where XCHG would
+					  zero-extend; PAUSE is x86_spin's */
+		return i->byte == 0x90 && i->rm == 0 && i->row->pfx != PF3;
 	if (i->row->map != M0F)
 		return false;
 	return i->byte == 0x0d || (i->byte >= 0x18 && i->byte <= 0x1f);
@@ -543,7 +555,7 @@ bool tr_plain(struct tr *t, const struct insn *i)
 		return true;
 	if (refused(i))
 		return false;
-	if ((r->attr & (A_SSE | A_MMX | A_FPU)) && !t->fpu_ok)
+	if ((r->attr & (A_SSE | A_MMX | A_FPU)) && !(t->state & ST_FPU))
 		return false;
 	if (r->feat != FEAT_NONE && !(t->c->feats >> r->feat & 1))
 		return false;

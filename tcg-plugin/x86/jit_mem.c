@@ -105,7 +105,9 @@ static u32 code_off(const struct tr *t)
 	return (u32)(t->e.p - t->j->buf.rw);
 }
 
-void tr_lookup(struct tr *t, unsigned kind, unsigned size)
+/* rcx = what `last` adds to minus the page's address: the last byte's offset. */
+static void lookup(struct tr *t, unsigned kind, unsigned size,
+		   struct host_rm last)
 {
 	struct emit *e = &t->e;
 	u32 site = tr_site(t);
@@ -121,13 +123,26 @@ void tr_lookup(struct tr *t, unsigned kind, unsigned size)
 	emit_movzx16(e, H_CX, H_CX);
 	emit_load(e, H_15, rm_gs_idx(delta, H_CX, 3));
 	emit_load(e, H_CX, rm_gs_idx(neg, H_CX, 3));
-	emit_lea(e, H_CX, rm_mem(H_CX, H_14, 0, (s32)size - 1));
+	if (last.index != H_14)
+		emit_lea(e, H_CX, rm_mem(H_CX, H_14, 0, 0));
+	emit_lea(e, H_CX, last);
 	emit_pext(e, H_CX, H_CX, GS(jr.page_mask));
 	hit = emit_jrcxz_fwd(e);
 	slow = emit_jmp_fwd(e);
 	emit_here8(e, hit);
 	s->hit = code_off(t);
-	tr_cold(t, slow, NULL, site, JIT_NONE, t->j->slow);
+	tr_cold(t, slow, NULL, site, JIT_NONE, size ? t->j->slow
+						    : t->j->interp);
+}
+
+void tr_lookup(struct tr *t, unsigned kind, unsigned size)
+{
+	lookup(t, kind, size, rm_mem(H_CX, H_14, 0, (s32)size - 1));
+}
+
+void tr_lookup_run(struct tr *t, unsigned kind, u8 count, u8 log2)
+{
+	lookup(t, kind, 0, rm_mem(H_CX, count, log2, -1));
 }
 
 void tr_lookup_done(struct tr *t, u32 first_site)
@@ -164,4 +179,20 @@ void tr_interp(struct tr *t, bool end)
 	tr_cold(t, go, NULL, site, JIT_NONE, t->j->interp);
 	if (end)
 		t->ended = true;
+}
+
+void tr_slow(struct tr *t, u8 *from)
+{
+	u32 site = tr_site(t);
+
+	t->j->site[site].end = t->i->row->attr & A_END;
+	tr_cold(t, from, NULL, site, JIT_NONE, t->j->interp);
+}
+
+void tr_slow_unless_rcx0(struct tr *t)
+{
+	u8 *ok = emit_jrcxz_fwd(&t->e);
+
+	tr_slow(t, emit_jmp_fwd(&t->e));
+	emit_here8(&t->e, ok);
 }

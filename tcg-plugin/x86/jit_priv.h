@@ -6,12 +6,16 @@
  * Room:     jit_mem.c    addresses and look-ups
  *           jit_insn.c   re-emission of ordinary instructions
  *           jit_flow.c   stack, jumps, links
+ *           jit_sys.c    flags, segments, time: what kernels do all day
+ *           jit_string.c string instructions, a page at a time
  *           jit_block.c  block by block; the table of translated blocks
  *           jit_thunk.c  the few hand-made pieces every block jumps to
  *           jit_run.c    entering, and C's answers to slow paths
+ *           jit_jump.c   the jump cache
  * Invariants:
  *  1. Between two guest instructions every guest register is at home, EFLAGS
- *     hold the guest's six arithmetic flags and DF is clear.
+ *     hold the guest's six arithmetic flags and DF is clear, the guest's too;
+ *     those bits of c->rflags are zero.
  *  2. rcx, r14 and r15 are scratch: nothing is expected of them at
  *     instruction boundaries.
  *  3. A guest instruction changes guest state only after its last access that
@@ -64,6 +68,8 @@ struct jit_link {
 	u64 target;                    /* guest rip                       */
 	u32 at;                        /* code offset of the displacement */
 	u32 stub;                      /* code offset it points at unlinked */
+	bool past;                     /* behind the target's look at requests:
+					  an STI shadow                   */
 	u32 from;                      /* block                           */
 	u32 to, next_in;               /* linked: block, its list         */
 };
@@ -72,7 +78,9 @@ struct jit_block {
 	struct block *guest;
 	u64 rip;
 	u32 code;                      /* offset of the entry             */
+	u32 inner;                     /* ... behind its look at requests */
 	u32 hash_next;
+	u16 state;                     /* jit_state() it was made for     */
 	u32 links_in;                  /* first jit_link that lands here  */
 	bool dead;
 };
@@ -87,9 +95,17 @@ struct jit {
 	/* thunks: code offsets */
 	u32 enter, leave, slow, interp, fault, fpu;
 	u64 code_gen, flush_gen;       /* the block cache's, last looked at */
+	u16 env;                       /* jit_state() but its TLB mode, for
+					  which the jump cache holds      */
 	struct jit_stats st;
 	u64 *fell;                     /* by row: left to the interpreter */
 };
+
+/* What the emitted code of a block depends on besides its bytes and address:
+ * the TLB mode (low two bits), CPL 0, and control register bits. */
+enum { ST_FPU = BIT(2),                /* no #NM, no #UD for FP and SSE   */
+       ST_SMAP = BIT(3), ST_FSGS = BIT(4), ST_TSD = BIT(5),
+       ST_CPL0 = BIT(6), ST_ENV = ST_FPU | ST_SMAP | ST_FSGS | ST_TSD };
 
 /* An out-of-line piece, emitted behind the block. */
 struct jit_cold {
@@ -108,7 +124,7 @@ struct tr {
 	u64 rip;                       /* its address                     */
 	u64 page;                      /* guest page of the block         */
 	u8  mode;                      /* TLB mode                        */
-	bool fpu_ok;                   /* no #NM, no #UD for FP and SSE   */
+	u16 state;                     /* ST_*                            */
 	bool fpu_here;                 /* checked to be in host registers */
 	bool ended;                    /* control left the block          */
 	bool failed;                   /* an arena is full                */
@@ -138,6 +154,13 @@ void tr_lookup_done(struct tr *t, u32 first_site);
 void tr_need_fpu(struct tr *t);
 /* The same instruction in the interpreter; `end`: leave afterwards. */
 void tr_interp(struct tr *t, bool end);
+/* Jumps whose displacement is at `from` lead to the interpreter. */
+void tr_slow(struct tr *t, u8 *from);
+/* rcx must be zero here, or the interpreter does it. */
+void tr_slow_unless_rcx0(struct tr *t);
+/* As tr_lookup for a run of `count` (a register) elements; misses are the
+ * interpreter's.  count << log2 must be known to be small. */
+void tr_lookup_run(struct tr *t, unsigned kind, u8 count, u8 log2);
 u32  tr_site(struct tr *t);            /* new site for the current insn   */
 void tr_cold(struct tr *t, u8 *from0, u8 *from1, u32 site, u32 link,
 	     u32 thunk);
@@ -155,6 +178,22 @@ bool tr_plain(struct tr *t, const struct insn *i);
 bool tr_flow(struct tr *t, const struct insn *i);
 /* Jump to guest address `target` (a constant); ends this path. */
 void tr_goto(struct tr *t, u64 target);
+/* The same to the next instruction, in an STI shadow.  It is in this page. */
+void tr_goto_shadow(struct tr *t, u64 target);
+/* Look up the slot of a push: r14 + r15 is its host address. */
+void tr_push_slot(struct tr *t, unsigned size);
+/* Look up the top of the stack. */
+void tr_pop_slot(struct tr *t, unsigned size);
+
+/* --- jit_sys.c, jit_string.c --- */
+bool tr_sys(struct tr *t, const struct insn *i);
+bool tr_string(struct tr *t, const struct insn *i);
+
+/* --- jit_jump.c --- */
+void jit_jump_fill(struct x86_cpu *c, u64 rip, u32 code);
+/* Host code for rip in the present mode, NULL: not known. */
+const void *jit_jump_get(const struct x86_cpu *c, u64 rip);
+void jit_jump_forget(struct x86_cpu *c, const struct jit_block *b);
 
 /* --- jit_run.c: what the thunks call; 0: go on at c->jr.resume --- */
 u32  jit_c_slow(struct x86_cpu *c, u32 site, u64 la);
@@ -163,12 +202,14 @@ u32  jit_c_fault(struct x86_cpu *c, u32 site, u64 reason);
 u32  jit_c_fpu(struct x86_cpu *c, u32 site, u64 unused);
 /* Something waits that blocks must not run past. */
 bool jit_must_stop(const struct x86_cpu *c);
+u16  jit_state(const struct x86_cpu *c);
 
 /* --- jit_thunk.c --- */
 void jit_make_thunks(struct x86_cpu *c, struct jit *j);
 
 /* --- jit_block.c --- */
-struct jit_block *jit_block_find(struct jit *j, const struct block *b, u64 rip);
+struct jit_block *jit_block_find(struct jit *j, const struct block *b, u64 rip,
+				 u16 state);
 /* NULL: no room; flush and try again. */
 struct jit_block *jit_translate(struct x86_cpu *c, struct block *b);
 void jit_link_to(struct jit *j, u32 link, struct jit_block *to);

@@ -79,6 +79,8 @@ int jit_create(struct x86_cpu *c)
 	c->jr.self = c;
 	c->jr.fpu_away = 1;
 	c->jr.page_mask = ~(u64)(PAGE_SIZE - 1);
+	c->jr.no_if = ~(u64)FL_IF;
+	c->jr.no_ac = ~(u64)FL_AC;
 	jit_make_thunks(c, j);
 	for (unsigned m = 0; m < TLB_MODES; m++)
 		c->jump[m].neg[0] = 1;         /* rip 0 matches nothing */
@@ -171,6 +173,7 @@ static void flags_in(struct x86_cpu *c)
 	u64 fl = x86_rflags(c);
 
 	c->jr.flags = (u16)((fl & 0xd7) << 8 | !!(fl & FL_OF));
+	c->rflags = fl & ~(u64)FL_ARITH;
 }
 
 static void flags_out(struct x86_cpu *c)
@@ -185,7 +188,24 @@ static void flags_out(struct x86_cpu *c)
 
 static u32 resume(struct x86_cpu *c, u32 code)
 {
+	c->rflags &= ~(u64)FL_ARITH;   /* they are in jr.flags */
 	c->jr.resume = (u64)(uintptr_t)c->jit->buf.rx + code;
+	return 0;
+}
+
+/* Control went elsewhere: on at once if its code is known, else out. */
+static u32 chain(struct x86_cpu *c)
+{
+	const void *code;
+
+	if (!jit_usable(c) || jit_must_stop(c) ||
+	    (jit_state(c) & ST_ENV) != c->jit->env)
+		return JIT_STOP;
+	code = jit_jump_get(c, c->rip);
+	if (!code)
+		return JIT_STOP;
+	flags_in(c);
+	c->jr.resume = (u64)(uintptr_t)code;
 	return 0;
 }
 
@@ -200,7 +220,9 @@ static u32 interpret(struct x86_cpu *c, const struct jit_site *s)
 		c->jit->fell[s->insn->row - insn_rows]++;
 	to_tcg_vcpu(c)->running = c->jit->block[s->block].guest;
 	x86_run_block(c, s->insn, 1);
-	if (s->end || c->rip != next || c->shadow || jit_must_stop(c))
+	if (s->end || c->rip != next || (c->rflags & FL_DF))
+		return chain(c);
+	if (c->shadow || jit_must_stop(c))
 		return JIT_STOP;
 	flags_in(c);
 	if (fpu)
@@ -281,98 +303,11 @@ bool jit_host_fault(struct x86_cpu *c, u64 pc, u64 *new_pc, u64 *r15)
 	return true;
 }
 
-/* --- the jump cache --------------------------------------------------------------------- */
-
-/* rip's page was last filled as a global one. */
-static bool page_global(const struct x86_cpu *c, u64 rip)
-{
-	const struct tlb_list *l = c->tlb.list[c->tlb_mode][TLB_EXEC];
-	unsigned s = tlb_slot(rip);
-
-	return (l[1].in[s / 64] >> s % 64 & 1) &&
-	       !(l[0].in[s / 64] >> s % 64 & 1);
-}
-
-static void jump_fill(struct x86_cpu *c, u64 rip, u32 code)
-{
-	struct x86_jump *t = &c->jump[c->tlb_mode];
-	struct x86_jump_list *l = &c->jr.jumps[page_global(c, rip)];
-	unsigned s = tlb_slot(rip);
-	u16 k = (u16)rip;
-
-	c->jr.jump_pages[s / 64] |= 1ull << s % 64;
-	t->neg[k] = -rip;
-	t->code[k] = (u64)(uintptr_t)c->jit->buf.rx + code;
-	if (l->n < ARRAY_LEN(l->slot))
-		l->slot[l->n] = (u32)c->tlb_mode << 16 | k;
-	if (l->n <= ARRAY_LEN(l->slot))
-		l->n++;
-}
-
-static void jump_clear(struct x86_cpu *c, unsigned mode, u16 k)
-{
-	c->jump[mode].neg[k] = k ? 0 : 1;
-	c->jump[mode].code[k] = 0;
-}
-
-static void jump_clear_all(struct x86_cpu *c)
-{
-	memset(c->jump, 0, sizeof(c->jump));
-	for (unsigned m = 0; m < TLB_MODES; m++)
-		c->jump[m].neg[0] = 1;
-	c->jr.jumps[0].n = c->jr.jumps[1].n = 0;
-	memset(c->jr.jump_pages, 0, sizeof(c->jr.jump_pages));
-}
-
-static void jump_flush_list(struct x86_cpu *c, struct x86_jump_list *l)
-{
-	if (l->n > ARRAY_LEN(l->slot)) {
-		jump_clear_all(c);
-		return;
-	}
-	for (u32 n = 0; n < l->n; n++)
-		jump_clear(c, l->slot[n] >> 16, (u16)l->slot[n]);
-	l->n = 0;
-}
-
-void jit_jump_flush(struct x86_cpu *c)
-{
-	if (!c->jit)
-		return;
-	jump_flush_list(c, &c->jr.jumps[0]);
-	jump_flush_list(c, &c->jr.jumps[1]);
-}
-
-void jit_jump_flush_local(struct x86_cpu *c)
-{
-	if (c->jit)
-		jump_flush_list(c, &c->jr.jumps[0]);
-}
-
-/* A page's jumps have one upper nibble of slot in common. */
-void jit_jump_flush_page(struct x86_cpu *c, u64 la)
-{
-	u64 page = la & ~(u64)(PAGE_SIZE - 1);
-	unsigned first = (u16)page, s = tlb_slot(la);
-
-	if (!c->jit || !(c->jr.jump_pages[s / 64] >> s % 64 & 1))
-		return;
-	for (unsigned m = 0; m < TLB_MODES; m++)
-		for (unsigned k = first; k < first + PAGE_SIZE; k++)
-			if (c->jump[m].code[k] &&
-			    (-c->jump[m].neg[k] & ~(u64)(PAGE_SIZE - 1)) == page)
-				jump_clear(c, m, (u16)k);
-}
-
 /* --- invalidation --------------------------------------------------------------------------- */
 
 static void kill_block(struct x86_cpu *c, struct jit_block *b)
 {
-	u64 code = (u64)(uintptr_t)c->jit->buf.rx + b->code;
-
-	for (unsigned m = 0; m < TLB_MODES; m++)
-		if (c->jump[m].code[(u16)b->rip] == code)
-			jump_clear(c, m, (u16)b->rip);
+	jit_jump_forget(c, b);
 	jit_block_kill(c->jit, b);
 }
 
@@ -425,6 +360,7 @@ static void sweep(struct x86_cpu *c)
 bool jit_must_stop(const struct x86_cpu *c)
 {
 	return atomic_load_explicit(&c->request, memory_order_relaxed) ||
+	       (c->irq_blocked && (c->rflags & FL_IF)) ||
 	       c->jit->code_gen != atomic_load_explicit(&c->vm->code.gen,
 							memory_order_relaxed);
 }
@@ -434,14 +370,37 @@ bool jit_must_stop(const struct x86_cpu *c)
 bool jit_usable(const struct x86_cpu *c)
 {
 	return c->jit && c->mode == MODE_LONG && !c->align_check &&
+	       c->cpl != 1 && c->cpl != 2 &&
 	       !c->shadow && !c->io.count && !c->singlestep && !c->one_insn &&
-	       !(c->rflags & (FL_TF | FL_RF)) && !c->dr_armed &&
+	       !(c->rflags & (FL_TF | FL_RF | FL_DF)) && !c->dr_armed &&
 	       !(c->dr[7] & 0xff);
+}
+
+u16 jit_state(const struct x86_cpu *c)
+{
+	bool fpu = !(c->cr0 & (CR0_EM | CR0_TS)) && (c->cr4 & CR4_OSFXSR);
+
+	return (u16)(c->tlb_mode | (fpu ? ST_FPU : 0) |
+		     (c->cr4 & CR4_SMAP ? ST_SMAP : 0) |
+		     (c->cr4 & CR4_FSGSBASE ? ST_FSGS : 0) |
+		     (c->cr4 & CR4_TSD ? ST_TSD : 0) |
+		     (c->cpl ? 0 : ST_CPL0));
+}
+
+/* The jump cache knows the TLB mode only: CPL 1 and 2 stay out of its way. */
+static void check_env(struct x86_cpu *c)
+{
+	u16 env = jit_state(c) & ST_ENV;
+
+	if (env == c->jit->env)
+		return;
+	c->jit->env = env;
+	jit_jump_flush(c);
 }
 
 static struct jit_block *block_for(struct x86_cpu *c, struct block *b)
 {
-	struct jit_block *jb = jit_block_find(c->jit, b, c->rip);
+	struct jit_block *jb = jit_block_find(c->jit, b, c->rip, jit_state(c));
 
 	if (!jb)
 		jb = jit_translate(c, b);
@@ -452,7 +411,7 @@ static struct jit_block *block_for(struct x86_cpu *c, struct block *b)
 	return jb;
 }
 
-static u32 enter(struct x86_cpu *c, const struct jit_block *jb)
+static u32 enter(struct x86_cpu *c, u32 code)
 {
 	u8 *rx = c->jit->buf.rx;
 	u32 (*fn)(void *) = (u32 (*)(void *))(void *)(rx + c->jit->enter);
@@ -460,7 +419,7 @@ static u32 enter(struct x86_cpu *c, const struct jit_block *jb)
 
 	flags_in(c);
 	c->jit->st.enters++;
-	r = fn(rx + jb->code);
+	r = fn(rx + code);
 	if (r != JIT_STOP)
 		flags_out(c);
 	return r;
@@ -477,50 +436,62 @@ static void jump_to(struct x86_cpu *c, const struct jit_site *s)
 	c->rip = c->jr.r14;
 }
 
-/* Where control left the translated code: sets rip.  False: C decides. */
-static bool next_rip(struct x86_cpu *c, u32 r)
+static bool is_link(u32 r)
 {
+	return r != JIT_NONE && !(r & JIT_JUMP);
+}
+
+/* Where control left the translated code: sets rip.  False: C decides.  *past:
+ * in an STI shadow. */
+static bool next_rip(struct x86_cpu *c, u32 r, bool *past)
+{
+	*past = false;
 	if (r == JIT_STOP)
 		return false;
-	if (r == JIT_NONE)
+	if (r == JIT_NONE) {
 		c->rip = c->jr.r14;
-	else if (r & JIT_JUMP)
+	} else if (r & JIT_JUMP) {
 		jump_to(c, &c->jit->site[r & ~JIT_JUMP]);
-	else
+	} else {
 		c->rip = c->jit->link[r].target;
-	return !jit_must_stop(c);
+		*past = c->jit->link[r].past;
+	}
+	if (!jit_must_stop(c))
+		return true;
+	c->shadow = *past;
+	return false;
 }
 
 static void run(struct x86_cpu *c, struct block *b)
 {
 	struct jit *j = c->jit;
 	struct jit_block *jb = block_for(c, b);
-	u64 flushes;
-	u32 r;
+	u64 flushes = j->st.flushes;
+	bool past = false;
+	u32 r = JIT_JUMP;
 
 	while (jb) {
-		r = enter(c, jb);
-		if (!next_rip(c, r))
+		if (flushes == j->st.flushes && is_link(r)) {
+			jit_link_to(j, r, jb);
+		} else if (!past) {
+			jit_jump_fill(c, c->rip, jb->code);
+			j->st.jump_misses++;
+		}
+		r = enter(c, past ? jb->inner : jb->code);
+		if (!next_rip(c, r, &past))
 			return;
+		flushes = j->st.flushes;
 		b = tcg_block_here(to_tcg_vcpu(c));
 		if (!b)
 			return;
-		flushes = j->st.flushes;
 		jb = block_for(c, b);
-		if (!jb || flushes != j->st.flushes)
-			continue;
-		if (r != JIT_NONE && !(r & JIT_JUMP)) {
-			jit_link_to(j, r, jb);
-		} else {
-			jump_fill(c, c->rip, jb->code);
-			j->st.jump_misses++;
-		}
 	}
 }
 
 void jit_run(struct x86_cpu *c, struct block *b)
 {
 	sweep(c);
+	check_env(c);
 	if (!atomic_load_explicit(&b->valid, memory_order_relaxed))
 		return;
 	asm volatile("wrgsbase %0" : : "r"(c));

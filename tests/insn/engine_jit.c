@@ -94,6 +94,7 @@ static void blocks(struct x86_cpu *c)
 
 		if (body_at > bodies + BODIES - 8192)
 			return;
+		jit_fpu_save(c);       /* this file's code may use SSE */
 		b = block_of(c);
 		if (!b)
 			return;

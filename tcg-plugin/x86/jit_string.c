@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Translated code: MOVS, STOS and LODS.
+ *
+ * A run under REP that stays within one page at each end is done by the host's
+ * own REP; anything else is the interpreter's, which goes page by page.  DF is
+ * clear here (jit_usable).
+ */
+#include "tcg-plugin/x86/jit_priv.h"
+
+#include "tcg-plugin/x86/handlers.h"
+
+static u8 log2_of(const struct insn *i)
+{
+	return i->opsize == 8 ? 3 : i->opsize >> 1;
+}
+
+static struct host_op sized(const struct insn *i, u8 byte)
+{
+	return (struct host_op){ .byte = byte, .w = i->opsize == 8,
+				 .p66 = i->opsize == 2 };
+}
+
+static void load_elem(struct tr *t, const struct insn *i, u8 dst)
+{
+	const struct host_op movzx = { .map = 1,
+		.byte = i->opsize == 1 ? 0xb6 : 0xb7 };
+	const struct host_op mov = sized(i, 0x8b);
+
+	emit_modrm(&t->e, i->opsize <= 2 ? &movzx : &mov, dst, tr_host());
+}
+
+static void store_elem(struct tr *t, const struct insn *i, u8 src)
+{
+	struct host_op mov = sized(i, i->opsize == 1 ? 0x88 : 0x89);
+
+	mov.rex = i->opsize == 1;
+	emit_modrm(&t->e, &mov, src, tr_host());
+}
+
+static void step(struct tr *t, u8 r, s32 by)
+{
+	emit_lea(&t->e, r, rm_mem(r, H_NONE, 0, by));
+}
+
+/* --- one element ---------------------------------------------------------------- */
+
+static void one_movs(struct tr *t, const struct insn *i)
+{
+	emit_mov(&t->e, H_14, H_SI);
+	tr_lookup(t, TLB_READ, i->opsize);
+	load_elem(t, i, H_CX);
+	emit_store(&t->e, H_CX, GS(jr.tmp));
+	emit_mov(&t->e, H_14, H_DI);
+	tr_lookup(t, TLB_WRITE, i->opsize);
+	emit_load(&t->e, H_CX, GS(jr.tmp));
+	store_elem(t, i, H_CX);
+	step(t, H_SI, i->opsize);
+	step(t, H_DI, i->opsize);
+}
+
+static void one_stos(struct tr *t, const struct insn *i)
+{
+	emit_mov(&t->e, H_14, H_DI);
+	tr_lookup(t, TLB_WRITE, i->opsize);
+	store_elem(t, i, H_AX);
+	step(t, H_DI, i->opsize);
+}
+
+static void one_lods(struct tr *t, const struct insn *i)
+{
+	struct host_op mov = sized(i, i->opsize == 1 ? 0x8a : 0x8b);
+
+	emit_mov(&t->e, H_14, H_SI);
+	tr_lookup(t, TLB_READ, i->opsize);
+	emit_modrm(&t->e, &mov, H_AX, tr_host());
+	step(t, H_SI, i->opsize);
+}
+
+/* --- REP ---------------------------------------------------------------------------- */
+
+/* A count of 4096 or more is not for one page. */
+static void check_count(struct tr *t)
+{
+	emit_pext(&t->e, H_CX, H_13, GS(jr.page_mask));
+	tr_slow_unless_rcx0(t);
+}
+
+static void host_rep(struct tr *t, const struct insn *i)
+{
+	emit_mov(&t->e, H_CX, H_13);
+	if (i->opsize == 2)
+		e8(&t->e, 0x66);
+	e8(&t->e, 0xf3);
+	if (i->opsize == 8)
+		e8(&t->e, 0x48);
+	e8(&t->e, i->byte);
+}
+
+/* Guest registers after a run of r13 elements from `was`. */
+static void after_run(struct tr *t, const struct insn *i, u8 r, u8 was)
+{
+	emit_lea(&t->e, r, rm_mem(was, H_13, log2_of(i), 0));
+}
+
+static void rep_movs(struct tr *t, const struct insn *i)
+{
+	check_count(t);
+	emit_mov(&t->e, H_14, H_SI);
+	tr_lookup_run(t, TLB_READ, H_13, log2_of(i));
+	emit_lea(&t->e, H_CX, tr_host());
+	emit_store(&t->e, H_CX, GS(jr.tmp));
+	emit_mov(&t->e, H_14, H_DI);
+	tr_lookup_run(t, TLB_WRITE, H_13, log2_of(i));
+	emit_lea(&t->e, H_15, tr_host());
+	emit_mov(&t->e, H_14, H_SI);
+	emit_load(&t->e, H_SI, GS(jr.tmp));
+	emit_xchg(&t->e, H_DI, H_15);
+	host_rep(t, i);
+	after_run(t, i, H_SI, H_14);
+	after_run(t, i, H_DI, H_15);
+	emit_mov_imm(&t->e, H_13, 0);
+}
+
+static void rep_stos(struct tr *t, const struct insn *i)
+{
+	check_count(t);
+	emit_mov(&t->e, H_14, H_DI);
+	tr_lookup_run(t, TLB_WRITE, H_13, log2_of(i));
+	emit_lea(&t->e, H_15, tr_host());
+	emit_xchg(&t->e, H_DI, H_15);
+	host_rep(t, i);
+	after_run(t, i, H_DI, H_15);
+	emit_mov_imm(&t->e, H_13, 0);
+}
+
+bool tr_string(struct tr *t, const struct insn *i)
+{
+	bool rep = i->flags & (I_REP | I_REPNE);
+	insn_fn *fn = i->row->fn;
+	u32 first = t->j->nsite;
+
+	if (!(i->row->attr & A_REP) || i->addrsize != 8 || i->seg == FS ||
+	    i->seg == GS)
+		return false;
+	if (fn == op_movs && rep)
+		rep_movs(t, i);
+	else if (fn == op_movs)
+		one_movs(t, i);
+	else if (fn == op_stos && rep)
+		rep_stos(t, i);
+	else if (fn == op_stos)
+		one_stos(t, i);
+	else if (fn == op_lods && !rep)
+		one_lods(t, i);
+	else
+		return false;
+	tr_lookup_done(t, first);
+	return true;
+}
