@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""A mote with monitors on unix sockets, for the tests beside this file."""
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+def skip(why):
+    print("1..0 # SKIP " + why)
+    sys.exit(0)
+
+
+def multiboot_image(path):
+    """A guest that counts in a register for ever."""
+    magic, flags, at = 0x1badb002, 0x10000, 0x100000
+    head = struct.pack("<8I", magic, flags, -(magic + flags) & 0xffffffff,
+                       at, at, 0, 0, at + 32)
+    with open(path, "wb") as f:
+        f.write(head + b"\x40\xeb\xfd" + b"\0" * 64)
+
+
+class Vm:
+    def __init__(self, args=(), accel="tcg", qmps=1, hmps=1):
+        build = os.environ.get("O", "build")
+        self.mote = os.path.join(build, "mote")
+        if not os.path.exists(self.mote):
+            skip("there is no " + self.mote)
+        self.dir = tempfile.mkdtemp(prefix="mote-mon-")
+        kernel = os.path.join(self.dir, "spin.bin")
+        multiboot_image(kernel)
+        cmd = [self.mote, "-accel", accel, "-m", "32", "-display", "none",
+               "-nodefaults", "-name", "qtest", "-kernel", kernel]
+        for i in range(qmps):
+            cmd += ["-qmp", "unix:%s,server=on,wait=off" % self.path("q%d" % i)]
+        for i in range(hmps):
+            cmd += ["-monitor",
+                    "unix:%s,server=on,wait=off" % self.path("h%d" % i)]
+        self.log = open(self.path("log"), "w+")
+        self.proc = subprocess.Popen(cmd + list(args), stderr=self.log,
+                                     stdin=subprocess.DEVNULL,
+                                     stdout=self.log)
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def dial(self, name, timeout=20):
+        end = time.time() + timeout
+        while True:
+            s = socket.socket(socket.AF_UNIX)
+            try:
+                s.connect(self.path(name))
+                s.settimeout(timeout)
+                return s
+            except OSError:
+                s.close()
+                if time.time() > end or self.proc.poll() is not None:
+                    self.log.seek(0)
+                    raise RuntimeError("no monitor: " + self.log.read())
+                time.sleep(0.02)
+
+    def end(self):
+        self.proc.terminate()
+        try:
+            code = self.proc.wait(20)
+        except subprocess.TimeoutExpired:
+            self.proc.kill()
+            code = "hung"
+        shutil.rmtree(self.dir, ignore_errors=True)
+        return code
+
+
+class Qmp:
+    """Objects as they come; ask() keeps events aside."""
+
+    def __init__(self, vm, name="q0", negotiate=True):
+        self.sock = vm.dial(name)
+        self.buf = b""
+        self.events = []
+        self.greeting = self.read()
+        if negotiate:
+            self.ask({"execute": "qmp_capabilities"})
+
+    def read(self):
+        while b"\n" not in self.buf:
+            chunk = self.sock.recv(1 << 16)
+            if not chunk:
+                return None
+            self.buf += chunk
+        line, _, self.buf = self.buf.partition(b"\n")
+        return json.loads(line)
+
+    def answer(self):
+        while True:
+            v = self.read()
+            if v is None or "event" not in v:
+                return v
+            self.events.append(v)
+
+    def ask(self, v):
+        text = v if isinstance(v, str) else json.dumps(v)
+        self.sock.sendall(text.encode() + b"\n")
+        return self.answer()
+
+
+class Hmp:
+    def __init__(self, vm, name="h0"):
+        self.sock = vm.dial(name)
+        self.until(b"(qemu) ")
+
+    def until(self, end):
+        data = b""
+        while not data.endswith(end):
+            chunk = self.sock.recv(1 << 16)
+            if not chunk:
+                break
+            data += chunk
+        return data
+
+    def ask(self, line):
+        self.sock.sendall(line.encode() + b"\n")
+        return self.until(b"\r\n(qemu) ").decode("utf-8", "replace")
+
+
+class Tap:
+    def __init__(self):
+        self.n = 0
+        self.failed = 0
+
+    def ok(self, good, name, detail=""):
+        self.n += 1
+        print("%s %d - %s" % ("ok" if good else "not ok", self.n, name))
+        if not good:
+            self.failed += 1
+            for line in str(detail).split("\n"):
+                print("# " + line[:400])
+        sys.stdout.flush()
+
+    def done(self):
+        print("1..%d" % self.n)
+        sys.exit(1 if self.failed else 0)
