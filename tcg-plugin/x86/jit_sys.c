@@ -220,6 +220,14 @@ static bool sys_wrbase(struct tr *t, const struct insn *i)
 	return true;
 }
 
+static void put16(struct tr *t, unsigned g, u8 h)
+{
+	const struct host_op store16 = { .byte = 0x89, .p66 = true };
+
+	emit_modrm(&t->e, &store16, h, jit_home[g] == HOME_SLOT ?
+		   rm_gs(gs_reg(g)) : rm_reg(jit_home[g]));
+}
+
 /* MOV r/m, sreg. */
 static bool sys_mov_sreg(struct tr *t, const struct insn *i)
 {
@@ -239,10 +247,11 @@ static bool sys_mov_sreg(struct tr *t, const struct insn *i)
 		emit_modrm(&t->e, &movzx, H_CX, sel);
 		emit_modrm(&t->e, &store16, H_CX, tr_host());
 	} else {
-		if (i->opsize == 2)
-			return false;
 		emit_modrm(&t->e, &movzx, H_CX, sel);
-		tr_put(t, i->rm, H_CX);
+		if (i->opsize == 2)
+			put16(t, i->rm, H_CX);
+		else
+			tr_put(t, i->rm, H_CX);
 	}
 	tr_lookup_done(t, first);
 	return true;
