@@ -259,6 +259,18 @@ static int fill_config(struct virtio_net *n, struct err *e)
 	return 0;
 }
 
+static int check_sizes(const struct virtio_net *n, struct err *e)
+{
+	const u16 both[] = { n->p_rx_size, n->p_tx_size };
+
+	for (unsigned i = 0; i < 2; i++)
+		if (both[i] < 64 || both[i] > 1024 || both[i] & (both[i] - 1))
+			return err_set(e, -EINVAL, "%s_queue_size=%u is not a "
+				       "power of two from 64 to 1024",
+				       i ? "tx" : "rx", both[i]);
+	return 0;
+}
+
 static void vnet_reset(struct virtio *v)
 {
 	struct virtio_net *n = to_net(v);
@@ -303,9 +315,11 @@ static int vnet_realize(struct virtio *v, struct err *e)
 {
 	struct virtio_net *n = to_net(v);
 	struct netdev *nd = n->netdev;
-	int rc;
+	int rc = check_sizes(n, e);
 
 	n->netdev = NULL;              /* not ours yet                     */
+	if (rc < 0)
+		return rc;
 	if (nd) {
 		rc = netdev_attach(nd, &client, n, e);
 		if (rc < 0)
