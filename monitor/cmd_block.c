@@ -2,6 +2,7 @@
 /*
  * Disks: media, backends, background jobs, NBD exports.
  */
+#include "monitor/disk.h"
 #include "monitor/mon.h"
 
 const struct mon_cmd mon_block_cmds[] = {
@@ -24,8 +25,7 @@ const struct mon_cmd mon_block_cmds[] = {
 		.doc     = "A size without a suffix is in MiB.",
 		.example = "block_resize drv0 2G",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.run     = mon_block_resize,
 	}, {
 		.name    = "block_stream",
 		.args    = "device:block speed:size? base:string?",
@@ -105,8 +105,7 @@ const struct mon_cmd mon_block_cmds[] = {
 		.doc     = "Its device stays and reads and writes fail.",
 		.example = "drive_del drv0",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.run     = mon_drive_del,
 	}, {
 		.name    = "change",
 		.args    = "device:block force:-f target:file arg:string? "
@@ -152,8 +151,7 @@ const struct mon_cmd mon_block_cmds[] = {
 			   "looked at.",
 		.example = "drive_add 0 if=none,file=d.img,id=d1",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.run     = mon_drive_add,
 	}, {
 		.name    = "block_set_io_throttle",
 		.args    = "device:block bps:long bps_rd:long bps_wr:long "
@@ -163,8 +161,7 @@ const struct mon_cmd mon_block_cmds[] = {
 		.doc     = "Zero is no limit.",
 		.example = "block_set_io_throttle drv0 0 0 0 100 0 0",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.run     = mon_block_throttle,
 	}, {
 		.name    = "qemu-io",
 		.args    = "qdev:-d device:block command:string",
@@ -173,8 +170,7 @@ const struct mon_cmd mon_block_cmds[] = {
 		.doc     = "The command is one quoted word.",
 		.example = "qemu-io drv0 \"read 0 512\"",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.run     = mon_qemu_io,
 	}, {
 		.name    = "nbd_server_start",
 		.args    = "all:-a writable:-w uri:string",

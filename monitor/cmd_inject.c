@@ -2,6 +2,7 @@
 /*
  * Errors into the guest, dumps out of it, and its balloon.
  */
+#include "monitor/disk.h"
 #include "monitor/mon.h"
 
 const struct mon_cmd mon_inject_cmds[] = {
@@ -38,8 +39,7 @@ const struct mon_cmd mon_inject_cmds[] = {
 		.doc     = "The target size in MiB.",
 		.example = "balloon 512",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "the balloon device",
+		.run     = mon_balloon,
 	}, {
 		.name    = "dump-guest-memory",
 		.args    = "paging:-p detach:-d windmp:-w zlib:-z lzo:-l "

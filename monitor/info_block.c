@@ -2,6 +2,7 @@
 /*
  * info: disks and snapshots.
  */
+#include "monitor/disk.h"
 #include "monitor/mon.h"
 
 const struct mon_cmd mon_info_block_cmds[] = {
@@ -12,9 +13,8 @@ const struct mon_cmd mon_info_block_cmds[] = {
 		.help    = "show disks",
 		.doc     = "-n shows block nodes, -v the images too.",
 		.example = "info block -v",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.when    = MON_MAIN,
+		.run     = mon_info_block,
 	}, {
 		.name    = "blockstats",
 		.args    = "",
@@ -22,9 +22,8 @@ const struct mon_cmd mon_info_block_cmds[] = {
 		.help    = "show how disks were used",
 		.doc     = "Show how disks were used.",
 		.example = "info blockstats",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.when    = MON_MAIN,
+		.run     = mon_info_blockstats,
 	}, {
 		.name    = "block-jobs",
 		.args    = "",

@@ -2,6 +2,7 @@
 /*
  * info: devices and objects.
  */
+#include "monitor/disk.h"
 #include "monitor/mon.h"
 #include "monitor/qtree.h"
 #include "vmm/block/iothread.h"
@@ -160,9 +161,8 @@ const struct mon_cmd mon_info_device_cmds[] = {
 		.help    = "list virtio devices",
 		.doc     = "List virtio devices.",
 		.example = "info virtio",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "virtio",
+		.when    = MON_MAIN,
+		.run     = mon_info_virtio,
 	}, {
 		.name    = "virtio-status",
 		.args    = "path:string",
@@ -171,9 +171,8 @@ const struct mon_cmd mon_info_device_cmds[] = {
 		.doc     = "Show the state of a virtio device.",
 		.example = "info virtio-status "
 			   "/machine/peripheral/rng0/virtio-backend",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "virtio",
+		.when    = MON_MAIN,
+		.run     = mon_info_virtio_status,
 	}, {
 		.name    = "virtio-queue-status",
 		.args    = "path:string queue:int",
@@ -182,9 +181,8 @@ const struct mon_cmd mon_info_device_cmds[] = {
 		.doc     = "Show the state of a virtio queue.",
 		.example = "info virtio-queue-status "
 			   "/machine/peripheral/rng0/virtio-backend 0",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "virtio",
+		.when    = MON_MAIN,
+		.run     = mon_info_virtio_queue,
 	}, {
 		.name    = "virtio-vhost-queue-status",
 		.args    = "path:string queue:int",
@@ -204,9 +202,8 @@ const struct mon_cmd mon_info_device_cmds[] = {
 		.doc     = "The next one without an index.",
 		.example = "info virtio-queue-element "
 			   "/machine/peripheral/rng0/virtio-backend 0",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "virtio",
+		.when    = MON_MAIN,
+		.run     = mon_info_virtio_element,
 	}, {
 		.name    = "cryptodev",
 		.args    = "",

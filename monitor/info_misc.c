@@ -2,6 +2,7 @@
 /*
  * info: migration, dumps, statistics, traces.
  */
+#include "monitor/disk.h"
 #include "monitor/mon.h"
 
 const struct mon_cmd mon_info_misc_cmds[] = {
@@ -62,9 +63,8 @@ const struct mon_cmd mon_info_misc_cmds[] = {
 		.help    = "show the balloon",
 		.doc     = "Show the balloon.",
 		.example = "info balloon",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "the balloon device",
+		.when    = MON_MAIN,
+		.run     = mon_info_balloon,
 	}, {
 		.name    = "dump",
 		.args    = "",

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the commands about disks do.  See disk.h.
+ *
+ * Talks to: block/disk.h; machine.h for what makes a device.
+ * Never:    runs anywhere but on the main loop.
+ */
+#include "monitor/disk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/base/opts.h"
+#include "vmm/block/disk.h"
+#include "vmm/block/throttle.h"
+#include "vmm/core/clock.h"
+#include "vmm/machine.h"
+
+enum { IO_MAX = 16 << 20 };
+
+static struct disk *disk_or_error(struct mon *m, const char *id)
+{
+	struct disk *d = disk_find(mon_vm(m)->disks, id);
+	struct err e = { 0 };
+
+	if (!d) {
+		err_set(&e, -ENODEV, "Cannot find device '%s'", id);
+		mon_error(m, &e);
+	}
+	return d;
+}
+
+static void say(struct mon *m, int rc, const struct err *e)
+{
+	if (rc < 0)
+		mon_error(m, e);
+}
+
+void mon_block_resize(struct mon *m, const struct mon_arg *a)
+{
+	struct disk *d = disk_or_error(m, a[0].str);
+	struct err e = { 0 };
+
+	if (d)
+		say(m, disk_resize(d, a[1].num, &e), &e);
+}
+
+/* -n: a node; else a disk, whose address is not looked at. */
+void mon_drive_add(struct mon *m, const struct mon_arg *a)
+{
+	struct vm *vm = mon_vm(m);
+	struct err e = { 0 };
+	int rc;
+
+	if (a[0].given)
+		rc = blk_add(disk_blks(vm->disks), a[2].str, &e);
+	else
+		rc = machine_drive_add(vm, a[2].str, &e);
+	if (rc < 0)
+		mon_error(m, &e);
+	else if (!a[0].given)
+		mon_puts(m, "OK\n");
+}
+
+void mon_drive_del(struct mon *m, const struct mon_arg *a)
+{
+	struct disk *d = disk_or_error(m, a[0].str);
+	struct err e = { 0 };
+
+	if (d)
+		say(m, disk_del(d, &e), &e);
+}
+
+void mon_block_throttle(struct mon *m, const struct mon_arg *a)
+{
+	struct disk *d = disk_or_error(m, a[0].str);
+	struct throttle_config c = { 0 };
+	struct err e = { 0 };
+	int rc;
+
+	if (!d)
+		return;
+	for (unsigned i = 0; i < THROTTLE_KINDS; i++)
+		c.limit[i].avg = a[1 + i].num;
+	rc = throttle_check(&c, &e);
+	if (rc == 0)
+		rc = disk_set_throttle(d, &c, NULL, &e);
+	say(m, rc, &e);
+}
+
+/* --- qemu-io --------------------------------------------------------------- */
+
+struct io {
+	enum blk_op op;
+	bool write;
+	int pattern;                   /* -1: none                         */
+	u64 off, len;
+};
+
+static int io_parse(struct io *io, char **w, unsigned n, struct err *e)
+{
+	unsigned i = 1;
+
+	io->pattern = -1;
+	for (; i < n && w[i][0] == '-'; i++) {
+		u64 p = 0;
+
+		if (!strcmp(w[i], "-z")) {
+			io->op = BLK_WRITE_ZEROES;
+		} else if (!strcmp(w[i], "-P") && i + 1 < n &&
+			   opts_u64(w[i + 1], &p) == 0) {
+			io->pattern = p & 0xff;
+			i++;
+		} else if (strcmp(w[i], "-q") != 0) {
+			return err_set(e, -EINVAL, "%s: option %s is not "
+				       "supported yet", w[0], w[i]);
+		}
+	}
+	if (n - i != 2 || opts_size(w[i], 0, &io->off) < 0 ||
+	    opts_size(w[i + 1], 0, &io->len) < 0)
+		return err_set(e, -EINVAL, "%s: expected an offset and a "
+			       "length", w[0]);
+	if (io->len > IO_MAX && io->op <= BLK_WRITE)
+		return err_set(e, -EINVAL, "%s: at most %d bytes at once", w[0],
+			       IO_MAX);
+	return 0;
+}
+
+static void io_check(struct mon *m, const struct io *io, const u8 *buf)
+{
+	for (u64 i = 0; io->pattern >= 0 && i < io->len; i++) {
+		if (buf[i] == io->pattern)
+			continue;
+		mon_printf(m, "Pattern verification failed at offset %llu, "
+			   "%llu bytes\n", (unsigned long long)io->off,
+			   (unsigned long long)io->len);
+		return;
+	}
+}
+
+static const char *const io_verbs[BLK_OPS] = {
+	[BLK_READ] = "read", [BLK_WRITE] = "wrote", [BLK_DISCARD] = "discard",
+	[BLK_WRITE_ZEROES] = "wrote",
+};
+
+static void io_run(struct mon *m, struct disk *d, const struct io *io)
+{
+	u8 *buf = calloc(1, MAX(io->len, 1u));
+	struct iovec iov = { buf, io->len };
+	struct blk_req r = { .op = io->op, .off = io->off, .len = io->len,
+			     .iov = &iov, .niov = 1 };
+	struct err e = { 0 };
+	s64 t = clock_host_ns();
+	int rc;
+
+	if (!buf)
+		abort();
+	if (io->op == BLK_WRITE)
+		memset(buf, io->pattern < 0 ? 0xcd : io->pattern, io->len);
+	if (io->op > BLK_WRITE)
+		r.niov = 0;
+	rc = blk_run(d->root, &r);
+	t = clock_host_ns() - t;
+	if (rc < 0) {
+		err_set(&e, rc, "%s failed: %m", io_verbs[io->op]);
+		mon_error(m, &e);
+	} else {
+		if (io->op == BLK_READ)
+			io_check(m, io, buf);
+		mon_printf(m, "%s %llu/%llu bytes at offset %llu\n",
+			   io_verbs[io->op], (unsigned long long)io->len,
+			   (unsigned long long)io->len,
+			   (unsigned long long)io->off);
+		mon_printf(m, "%llu bytes, 1 ops; %.4f sec\n",
+			   (unsigned long long)io->len, t / 1e9);
+	}
+	free(buf);
+}
+
+static int io_flush(struct disk *d, struct err *e)
+{
+	struct blk_req r = { .op = BLK_FLUSH };
+	int rc = blk_run(d->root, &r);
+
+	return rc < 0 ? err_set(e, rc, "flush failed: %m") : 0;
+}
+
+static int io_command(struct mon *m, struct disk *d, char **w, unsigned n,
+		      struct err *e)
+{
+	struct io io = { .op = BLK_READ };
+	int rc;
+
+	if (!strcmp(w[0], "flush") || !strcmp(w[0], "aio_flush") ||
+	    !strcmp(w[0], "f"))
+		return io_flush(d, e);
+	if (!strcmp(w[0], "length")) {
+		mon_printf(m, "%llu bytes\n", (unsigned long long)d->root->len);
+		return 0;
+	}
+	if (!strcmp(w[0], "write") || !strcmp(w[0], "w"))
+		io.op = BLK_WRITE;
+	else if (!strcmp(w[0], "discard") || !strcmp(w[0], "d"))
+		io.op = BLK_DISCARD;
+	else if (strcmp(w[0], "read") && strcmp(w[0], "r"))
+		return err_set(e, -EINVAL, "not supported yet: qemu-io's '%s' "
+			       "(there are read, write, discard, flush, "
+			       "length)", w[0]);
+	rc = io_parse(&io, w, n, e);
+	if (rc == 0)
+		io_run(m, d, &io);
+	return rc;
+}
+
+void mon_qemu_io(struct mon *m, const struct mon_arg *a)
+{
+	struct disk *d = disk_or_error(m, a[1].str);
+	char *words[MON_ARGS_MAX];
+	struct err e = { 0 };
+	unsigned n = 0;
+
+	if (!d || !mon_split(a[2].str, words, &n))
+		return;
+	if (n)
+		say(m, io_command(m, d, words, n, &e), &e);
+	mon_split_free(words, n);
+}
+
+/* --- info ------------------------------------------------------------------ */
+
+static void one_block(struct mon *m, const struct disk *d, bool verbose)
+{
+	const struct device *dev = d->dev;
+	struct strbuf image = STRBUF_INIT;
+	struct throttle_config c;
+	const char *group;
+
+	disk_image(d, &image);
+	mon_printf(m, "%s%s%s%s: %s (raw%s)\n", d->id,
+		   d->root->name ? " (" : "", d->root->name ? d->root->name : "",
+		   d->root->name ? ")" : "", image.buf,
+		   d->root->read_only ? ", read-only" : "");
+	if (dev)
+		mon_printf(m, "    Attached to:      %s\n",
+			   dev->id ? dev->id : dev->class->name);
+	mon_printf(m, "    Cache mode:       %s\n", disk_cache_name(d));
+	if (disk_get_throttle(d, &c, &group))
+		mon_printf(m, "    I/O throttling:   bps=%llu bps_rd=%llu "
+			   "bps_wr=%llu iops=%llu iops_rd=%llu iops_wr=%llu "
+			   "group=%s\n",
+			   (unsigned long long)c.limit[THROTTLE_BPS].avg,
+			   (unsigned long long)c.limit[THROTTLE_BPS_RD].avg,
+			   (unsigned long long)c.limit[THROTTLE_BPS_WR].avg,
+			   (unsigned long long)c.limit[THROTTLE_IOPS].avg,
+			   (unsigned long long)c.limit[THROTTLE_IOPS_RD].avg,
+			   (unsigned long long)c.limit[THROTTLE_IOPS_WR].avg,
+			   group);
+	if (verbose)
+		mon_printf(m, "\nImages:\nimage: %s\nfile format: raw\n"
+			   "virtual size: %llu bytes\n", image.buf,
+			   (unsigned long long)d->root->len);
+	strbuf_fini(&image);
+}
+
+static void nodes(struct mon *m)
+{
+	struct list *all = blk_nodes(disk_blks(mon_vm(m)->disks)), *p;
+
+	list_for_each(p, all) {
+		struct blk *b = list_entry(p, struct blk, node);
+		struct strbuf image = STRBUF_INIT;
+
+		blk_describe(b, &image);
+		mon_printf(m, "%s: %s (%s%s)\n", b->name, image.buf,
+			   blk_driver_name(b),
+			   b->read_only ? ", read-only" : "");
+		strbuf_fini(&image);
+	}
+}
+
+void mon_info_block(struct mon *m, const struct mon_arg *a)
+{
+	struct list *all = disk_list(mon_vm(m)->disks), *p;
+	bool found = false;
+
+	if (a[0].given) {
+		nodes(m);
+		return;
+	}
+	list_for_each(p, all) {
+		struct disk *d = list_entry(p, struct disk, node);
+
+		if (a[2].given && strcmp(a[2].str, d->id))
+			continue;
+		if (found)
+			mon_puts(m, "\n");
+		one_block(m, d, a[1].given);
+		found = true;
+	}
+	if (a[2].given && !found)
+		disk_or_error(m, a[2].str);
+}
+
+void mon_info_blockstats(struct mon *m, const struct mon_arg *a)
+{
+	struct list *all = disk_list(mon_vm(m)->disks), *p;
+
+	(void)a;
+	list_for_each(p, all) {
+		struct disk *d = list_entry(p, struct disk, node);
+		const struct disk_stats *s = &d->stats;
+
+		mon_printf(m, "%s: rd_bytes=%llu wr_bytes=%llu "
+			   "rd_operations=%llu wr_operations=%llu "
+			   "flush_operations=%llu wr_total_time_ns=%llu "
+			   "rd_total_time_ns=%llu flush_total_time_ns=%llu "
+			   "rd_merged=0 wr_merged=0 idle_time_ns=%lld\n", d->id,
+			   (unsigned long long)s->bytes[BLK_READ],
+			   (unsigned long long)s->bytes[BLK_WRITE],
+			   (unsigned long long)s->ops[BLK_READ],
+			   (unsigned long long)s->ops[BLK_WRITE],
+			   (unsigned long long)s->ops[BLK_FLUSH],
+			   (unsigned long long)s->ns[BLK_WRITE],
+			   (unsigned long long)s->ns[BLK_READ],
+			   (unsigned long long)s->ns[BLK_FLUSH],
+			   s->last_ns ? (long long)(clock_host_ns() -
+						    s->last_ns) : 0ll);
+	}
+}
