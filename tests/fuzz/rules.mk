@@ -15,3 +15,36 @@ fuzz-guest: $(TCG_FUZZ) ## random code, tables and MSRs against the plugin: CASE
 CHECK_DEPS  += $(TCG_FUZZ)
 CHECK_TESTS += $(TCG_FUZZ)
 -include $(TCG_FUZZ).d
+
+# The monitors: libFuzzer with clang, and in `make check` the corpus replayed.
+MON_FUZZ  := $(O)/tests/fuzz/fuzz_hmp $(O)/tests/fuzz/fuzz_qmp
+FUZZ_MAIN ?= tests/fuzz/replay.c
+FUZZ_WRAP := open open64 openat socket socketpair connect bind unlink rename \
+             mkstemp posix_openpt fork vfork execve posix_spawn tcsetattr fopen \
+             vcpu_park vcpu_park_ask vcpu_resume
+FUZZ_SECONDS ?= 60
+FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+$(MON_FUZZ): $(O)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_MAIN) $(O)/libmote.a | $(DEPS)
+	@mkdir -p $(@D)
+	@$(if $(Q),echo "  LD      $@")
+	$(Q)$(CC) $(MOTE_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(FUZZ_MAIN) \
+	    $(FUZZ_WRAP:%=-Wl,--wrap=%) $(O)/libmote.a $(MOTE_LDFLAGS) -lcmocka $(MOTE_LIBS)
+
+# usage: $(call fuzz,hmp)
+fuzz = $(MAKE) O=$(O)-fuzz CC=clang FUZZ_MAIN= \
+    CFLAGS="-O1 -fsanitize=fuzzer-no-link $(FUZZ_SAN)" \
+    LDFLAGS="-fsanitize=fuzzer $(FUZZ_SAN)" $(O)-fuzz/tests/fuzz/fuzz_$(1) && \
+    mkdir -p $(O)-fuzz/corpus/$(1) && $(O)-fuzz/tests/fuzz/fuzz_$(1) \
+    -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=4096 \
+    -artifact_prefix=$(O)-fuzz/ -close_fd_mask=1 $(O)-fuzz/corpus/$(1) tests/fuzz/corpus/$(1)
+
+.PHONY: fuzz-hmp fuzz-qmp
+fuzz-hmp: ## libFuzzer on human monitor lines: FUZZ_SECONDS=n
+	$(Q)$(call fuzz,hmp)
+fuzz-qmp: ## libFuzzer on QMP: FUZZ_SECONDS=n
+	$(Q)$(call fuzz,qmp)
+
+CHECK_DEPS  += $(MON_FUZZ)
+CHECK_TESTS += tests/fuzz/replay.t
+-include $(MON_FUZZ:%=%.d)
