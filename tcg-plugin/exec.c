@@ -23,6 +23,8 @@
 #include "tcg-plugin/x86/sys.h"
 #include "vmm/base/log.h"
 
+#define DR6_BS (1u << 14)
+
 enum verdict { GO_ON, STOP, STOP_EINTR, STOP_EFAULT };
 
 /* --- exits ---------------------------------------------------------------- */
@@ -62,6 +64,14 @@ static enum verdict halt(struct tcg_vcpu *v)
 	}
 	c->run->exit_reason = KVM_EXIT_HLT;
 	return STOP;
+}
+
+/* An instruction, or the way into a handler, is done: was it a step? */
+static enum verdict stepped(struct tcg_vcpu *v)
+{
+	if (v->cpu.guest_debug & KVM_GUESTDBG_SINGLESTEP)
+		return exit_debug(v, EXC_DB, DR6_BS);
+	return GO_ON;
 }
 
 /* Should the VMM's debugger see this exception instead of the guest? */
@@ -108,7 +118,9 @@ static enum verdict after_leave(struct tcg_vcpu *v)
 	case LEAVE_MMIO:
 		return STOP;
 	case LEAVE_HLT:
-		return halt(v);
+		if (halt(v) == STOP)
+			return STOP;
+		return stepped(v);
 	case LEAVE_SHUTDOWN:
 		c->run->exit_reason = KVM_EXIT_SHUTDOWN;
 		return STOP;
@@ -120,11 +132,20 @@ static enum verdict after_leave(struct tcg_vcpu *v)
 	return exit_internal(v);
 }
 
-/* The monitor's switch; a debugger's breakpoints need a look at every rip. */
+static gva_t code_address(const struct x86_cpu *c)
+{
+	return c->rip + (c->code_bits == 64 ? 0 : c->seg[CS].base);
+}
+
+/* The monitor's switch; a debugger's breakpoint somewhere on this page needs a
+ * look at every rip.  A block never leaves its page. */
 static void one_insn_update(struct tcg_vcpu *v)
 {
-	v->cpu.one_insn = atomic_load(&v->vm->one_insn) ||
-			  (v->cpu.guest_debug & KVM_GUESTDBG_USE_HW_BP);
+	struct x86_cpu *c = &v->cpu;
+
+	c->one_insn = atomic_load(&v->vm->one_insn) ||
+		      ((c->guest_debug & KVM_GUESTDBG_USE_HW_BP) &&
+		       x86_debug_exec_page(c, code_address(c)));
 }
 
 /* --- between blocks ------------------------------------------------------- */
@@ -175,7 +196,13 @@ static enum verdict between(struct tcg_vcpu *v)
 		c->leave = LEAVE_AGAIN;        /* look at events again    */
 		return GO_ON;
 	}
-	tcg_deliver(v);
+	if (c->exc.pending) {
+		tcg_deliver(v);
+		if (stepped(v) == STOP)
+			return STOP;
+	} else {
+		tcg_deliver(v);
+	}
 	if (!c->run->request_interrupt_window || c->lapic)
 		return GO_ON;
 	if (!tcg_irq_window(v)) {
@@ -188,20 +215,24 @@ static enum verdict between(struct tcg_vcpu *v)
 
 /* --- running -------------------------------------------------------------- */
 
-/* A debugger's breakpoints: one instruction at a time, looked at first. */
+/* A debugger's breakpoints are looked at first: before each instruction on
+ * their pages, before each block elsewhere. */
 static enum verdict run_debugged(struct tcg_vcpu *v)
 {
 	struct x86_cpu *c = &v->cpu;
-	u32 hit = 0;
+	u32 hit;
 
-	if (c->guest_debug & KVM_GUESTDBG_USE_HW_BP)
-		hit = x86_debug_exec_hit(c, c->rip +
-			(c->code_bits == 64 ? 0 : c->seg[CS].base));
-	if (hit)
-		return exit_debug(v, EXC_DB, hit);
-	tcg_run_one(v);
-	if (c->guest_debug & KVM_GUESTDBG_SINGLESTEP)
-		return exit_debug(v, EXC_DB, 1u << 14);
+	do {
+		one_insn_update(v);
+		hit = c->guest_debug & KVM_GUESTDBG_USE_HW_BP ?
+		      x86_debug_exec_hit(c, code_address(c)) : 0;
+		if (hit)
+			return exit_debug(v, EXC_DB, hit);
+		tcg_run_one(v);
+		if (stepped(v) == STOP)
+			return STOP;
+	} while (!atomic_load_explicit(&c->request, memory_order_relaxed) &&
+		 !(c->irq_blocked && (c->rflags & FL_IF)));
 	return GO_ON;
 }
 
@@ -212,7 +243,7 @@ static enum verdict run(struct tcg_vcpu *v)
 
 	if (c->io.count) {
 		tcg_run_one(v);        /* finish the instruction first    */
-		return GO_ON;
+		return stepped(v);
 	}
 	if ((c->guest_debug & KVM_GUESTDBG_ENABLE) && (c->guest_debug & slow))
 		return run_debugged(v);

@@ -216,6 +216,8 @@ int  tcg_clock_paused(struct x86_cpu *c);          /* KVM_KVMCLOCK_CTRL     */
 /* --- x86/debug.c --- */
 /* Breakpoint on the instruction at la: DR6 bits, 0 none. */
 u32  x86_debug_exec_hit(struct x86_cpu *c, gva_t la);
+/* One of the breakpoints in force lies on that page. */
+bool x86_debug_exec_page(struct x86_cpu *c, gva_t la);
 /* Data breakpoints for [la, la+n); bits go to c->db_hits. */
 u32  x86_debug_data_hit(struct x86_cpu *c, gva_t la, unsigned n, bool write);
 /* Some armed data breakpoint lies in this page. */

@@ -89,6 +89,17 @@ static bool watches(u64 dr7, unsigned n, bool write)
 	       (k == RW_ACCESS || (k == RW_WRITE && write));
 }
 
+bool x86_debug_exec_page(struct x86_cpu *c, gva_t la)
+{
+	const u64 *dr = armed_set(c);
+
+	for (unsigned n = 0; n < 4; n++)
+		if (enabled(dr[7], n) && kind(dr[7], n) == RW_EXEC &&
+		    dr[n] >> PAGE_SHIFT == la >> PAGE_SHIFT)
+			return true;
+	return false;
+}
+
 u32 x86_debug_data_hit(struct x86_cpu *c, gva_t la, unsigned n, bool write)
 {
 	const u64 *dr = armed_set(c);
