@@ -7,6 +7,7 @@
 #define TESTS_UNIT_TCG_BOX_H
 
 #include <linux/kvm.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -45,22 +46,29 @@ static inline void box_vm(struct box *b, bool irqchip)
 		assert_int_equal(box_io(b->vm, KVM_CREATE_IRQCHIP, NULL), 0);
 }
 
-static inline void box_cpu(struct box *b, const void *code, size_t n)
+/* Copy code to `at` and point the vCPU at it, all segments at 0. */
+static inline void box_place(struct box *b, const void *code, size_t n,
+			     unsigned at)
 {
 	struct kvm_sregs s;
-	struct kvm_regs r = { .rip = BOX_CODE, .rflags = 2, .rsp = 0x8000 };
+	struct kvm_regs r = { .rip = at, .rflags = 2, .rsp = 0x8000 };
 
-	memcpy(b->mem + BOX_CODE, code, n);
+	memcpy(b->mem + at, code, n);
+	assert_int_equal(box_io(b->cpu, KVM_GET_SREGS, &s), 0);
+	s.cs.base = s.cs.selector = 0;
+	assert_int_equal(box_io(b->cpu, KVM_SET_SREGS, &s), 0);
+	assert_int_equal(box_io(b->cpu, KVM_SET_REGS, &r), 0);
+}
+
+static inline void box_cpu(struct box *b, const void *code, size_t n)
+{
 	b->cpu = box_io(b->vm, KVM_CREATE_VCPU, NULL);
 	assert_true(b->cpu >= 0);
 	b->run_size = box_io(b->sys, KVM_GET_VCPU_MMAP_SIZE, NULL);
 	b->run = mmap(NULL, b->run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
 		      b->cpu, 0);
 	assert_ptr_not_equal(b->run, MAP_FAILED);
-	assert_int_equal(box_io(b->cpu, KVM_GET_SREGS, &s), 0);
-	s.cs.base = s.cs.selector = 0;
-	assert_int_equal(box_io(b->cpu, KVM_SET_SREGS, &s), 0);
-	assert_int_equal(box_io(b->cpu, KVM_SET_REGS, &r), 0);
+	box_place(b, code, n, BOX_CODE);
 }
 
 static inline void box_close(struct box *b)

@@ -402,7 +402,7 @@ static void a_fault_on_the_second_page_leaves_the_first_untouched(void **state)
 {
 	struct x86_cpu *c = &vcpu->cpu;
 	u64 v = ~0ull;
-	bool faulted = false;
+	volatile bool faulted = false;
 
 	(void)state;
 	map4k(P | W | U, P | W | U);   /* the next page is not present    */
