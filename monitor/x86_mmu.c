@@ -3,11 +3,15 @@
  * info tlb and info mem: the current CPU's page tables, leaf by leaf.
  *
  * Talks to: arch->walk, which visits leaves in address order.
- * Never:    believes that a guest's tables end: leaves are counted.
+ * Never:    believes that a guest's tables end: a walk has a budget.
  */
 #include "monitor/x86.h"
 
-enum { LEAVES_MAX = 1 << 28 };
+static int say_cut(struct mon *m)
+{
+	mon_puts(m, "[too many page tables: stopped here]\n");
+	return 1;
+}
 
 /* Registers of a CPU with paging on; complains and returns NULL otherwise. */
 static const struct x86_regs *paging_regs(struct mon *m)
@@ -31,6 +35,8 @@ static int put_leaf(const struct arch_mapping *l, void *opaque)
 	struct mon *m = opaque;
 	const u64 e = l->pte;
 
+	if (!l->size)
+		return say_cut(m);
 	mon_printf(m, "%016llx: %016llx %c%c%c%c%c%c%c%c%c\n",
 		   (long long)l->va, (long long)l->pa,
 		   e & PG_NX ? 'X' : '-', e & PG_G ? 'G' : '-',
@@ -54,8 +60,7 @@ struct run {                           /* of equal rights, growing */
 	struct mon *m;
 	gva_t start, end;
 	u64 rights;
-	u32 leaves;
-	bool any;
+	bool any, cut;
 };
 
 static void put_run(struct run *r)
@@ -74,6 +79,9 @@ static int add_leaf(const struct arch_mapping *l, void *opaque)
 	struct run *r = opaque;
 	u64 rights = l->attr & (PG_US | PG_RW);
 
+	r->cut = !l->size;
+	if (r->cut)
+		return 1;
 	if (!r->any || r->end != l->va || r->rights != rights) {
 		put_run(r);
 		r->start = l->va;
@@ -81,7 +89,7 @@ static int add_leaf(const struct arch_mapping *l, void *opaque)
 		r->any = true;
 	}
 	r->end = l->va + l->size;
-	return ++r->leaves >= LEAVES_MAX || mon_enough(r->m);
+	return mon_enough(r->m);
 }
 
 void mon_x86_info_mem(struct mon *m, const struct mon_arg *a UNUSED)
@@ -94,6 +102,6 @@ void mon_x86_info_mem(struct mon *m, const struct mon_arg *a UNUSED)
 		return;
 	vm->arch->walk(vm, regs, add_leaf, &r);
 	put_run(&r);
-	if (r.leaves >= LEAVES_MAX)
-		mon_puts(m, "[page tables without end: stopped here]\n");
+	if (r.cut)
+		say_cut(m);
 }

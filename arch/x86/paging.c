@@ -142,6 +142,7 @@ struct walk {
 	const struct format *f;
 	int (*fn)(const struct arch_mapping *m, void *o);
 	void *o;
+	unsigned budget;               /* tables that may still be read */
 };
 
 static gva_t sign_extend(const struct format *f, gva_t va)
@@ -151,13 +152,24 @@ static gva_t sign_extend(const struct format *f, gva_t va)
 	return f->va_bits == 32 ? va : (gva_t)((s64)(va << n) >> n);
 }
 
-static int walk_table(const struct walk *w, unsigned depth, gpa_t table,
+/* Tables may point at each other and never end: too many are cut off. */
+static int out_of_budget(const struct walk *w, gva_t va)
+{
+	const struct arch_mapping cut = { .va = sign_extend(w->f, va) };
+
+	w->fn(&cut, w->o);
+	return -E2BIG;
+}
+
+static int walk_table(struct walk *w, unsigned depth, gpa_t table,
 		      gva_t va, u64 rights)
 {
 	const struct level *l = &w->f->level[depth];
 	unsigned n = 1u << l->bits, size = w->f->entry_size;
 	u8 page[4096];
 
+	if (!w->budget--)
+		return out_of_budget(w, va);
 	if (gmem_read(w->g, table, page, (u64)n * size) < 0)
 		return 0;
 	for (unsigned i = 0; i < n; i++) {
@@ -190,7 +202,7 @@ void paging_walk(struct gmem *g, const struct paging *p,
 		 int (*fn)(const struct arch_mapping *m, void *o), void *o)
 {
 	const struct format *f = format_of(p);
-	const struct walk w = { g, p, f, fn, o };
+	struct walk w = { g, p, f, fn, o, PAGING_TABLES_MAX };
 
 	if (paging_enabled(p))
 		walk_table(&w, 0, p->cr3 & f->root_mask, 0, RIGHTS);

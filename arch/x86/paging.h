@@ -43,8 +43,13 @@ int paging_translate(struct gmem *g, const struct paging *p, gva_t va,
 
 bool paging_enabled(const struct paging *p);
 
+/* Tables one walk reads: 256 GiB mapped by 4 KiB pages. */
+enum { PAGING_TABLES_MAX = 1 << 17 };
+
 /* Every present leaf in address order until fn returns non-zero; nothing
- * without paging.  attr as above; addresses are sign-extended. */
+ * without paging.  attr as above; addresses are sign-extended.  A guest's
+ * tables may be a knot: beyond PAGING_TABLES_MAX fn is called a last time,
+ * with size 0. */
 void paging_walk(struct gmem *g, const struct paging *p,
 		 int (*fn)(const struct arch_mapping *m, void *o), void *o);
 

@@ -222,9 +222,40 @@ static void a_table_that_points_at_itself_is_walked_until_told_to_stop(void **s)
 	gmem_destroy(g);
 }
 
+static int count_and_end(const struct arch_mapping *m, void *o)
+{
+	u64 *seen = o;
+
+	seen[!m->size]++;
+	return 0;
+}
+
+static void a_knot_of_tables_has_a_budget(void **s)
+{
+	struct gmem *g = fresh();
+	struct paging p = { .cr0 = PG_ON, .cr3 = 0x10000, .cr4 = PAE,
+			    .efer = LMA };
+	u64 seen[2] = { 0 };
+
+	/* Sixteen entries, each the table itself: 16^4 leaves. */
+	for (unsigned i = 0; i < 16; i++)
+		put64(g, 0x10000 + 8 * i, 0x10027);
+	paging_walk(g, &p, count_and_end, seen);
+	assert_int_equal(seen[0], 16 * 16 * 16 * 16);
+	assert_int_equal(seen[1], 0);
+	for (unsigned i = 0; i < 512; i++)
+		put64(g, 0x10000 + 8 * i, 0x10027);
+	seen[0] = 0;
+	paging_walk(g, &p, count_and_end, seen);
+	assert_int_equal(seen[1], 1);
+	assert_true(seen[0] < PAGING_TABLES_MAX * 512ull);
+	gmem_destroy(g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_knot_of_tables_has_a_budget),
 		cmocka_unit_test(no_paging_is_identity_of_52_bits),
 		cmocka_unit_test(thirty_two_bit_tables_give_small_and_large_pages),
 		cmocka_unit_test(without_pse_the_large_bit_is_ignored),
