@@ -113,7 +113,8 @@ static struct chardev *chardev_new(struct chardev_set *s, const char *id,
 	c->impl = calloc(1, k->size ? k->size : 1);
 	if (!c->id || !c->impl)
 		abort();
-	c->home = c->loop = s->loop;
+	c->home = s->loop;
+	c->loop = s->loop;
 	c->refs = 1;
 	c->log_fd = c->in_fd = c->out_fd = c->passed_fd = -1;
 	c->watched_in = c->watched_out = -1;
