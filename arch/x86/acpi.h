@@ -13,6 +13,8 @@
 #include "vmm/base/strbuf.h"
 #include "vmm/base/types.h"
 
+enum { ACPI_MMIO_MAX = 32 };
+
 struct acpi_facts {
 	unsigned cpus;
 	const u32 *apic_ids;           /* cpus of them                     */
@@ -36,6 +38,10 @@ struct acpi_facts {
 	u16 pvpanic;
 	u64 hpet;
 	bool rtc, i8042;
+	struct acpi_mmio {             /* virtio-mmio devices; len 0 ends  */
+		u32 base, len;
+		u32 gsi;
+	} mmio[ACPI_MMIO_MAX + 1];
 };
 
 /* The tables as they go to `base` (64-byte aligned); the RSDP is first. */

@@ -38,6 +38,33 @@ static void com_ports(struct aml *a, const struct acpi_facts *f)
 	}
 }
 
+/* An extended interrupt descriptor (ACPI 6.4, 6.4.3.6): level, active high. */
+static void res_gsi(struct strbuf *res, u32 gsi)
+{
+	const u8 d[] = { 0x89, 6, 0, 0x01, 1, gsi, gsi >> 8, gsi >> 16,
+			 gsi >> 24 };
+
+	strbuf_add(res, d, sizeof(d));
+}
+
+static void virtio_mmio(struct aml *a, const struct acpi_facts *f)
+{
+	for (unsigned i = 0; f->mmio[i].len; i++) {
+		struct strbuf res = STRBUF_INIT;
+		char name[8];
+
+		snprintf(name, sizeof(name), "VR%02u", i % 100);
+		res_fixed_memory(&res, f->mmio[i].base, f->mmio[i].len, true);
+		res_gsi(&res, f->mmio[i].gsi);
+		aml_device(a, name);
+		aml_name_string(a, "_HID", "LNRO0005");
+		aml_name_int(a, "_UID", i);
+		aml_name_int(a, "_STA", 0xf);
+		aml_name_resources(a, "_CRS", &res);
+		aml_close(a);
+	}
+}
+
 static void i8042(struct aml *a)
 {
 	struct strbuf kbd = STRBUF_INIT, mou = STRBUF_INIT;
@@ -235,6 +262,7 @@ void acpi_dsdt(const struct acpi_facts *f, struct strbuf *out)
 	board_resources(&a, f);
 	cpus(&a, f);
 	com_ports(&a, f);
+	virtio_mmio(&a, f);
 	if (f->rtc)
 		rtc(&a);
 	if (f->i8042)

@@ -16,7 +16,7 @@
 #include "vmm/dev/fw_cfg.h"
 #include "vmm/pci/pci.h"
 
-enum { COM_PORTS = 4, RESET_PORT = 0xcf9, RESET_VALUE = 0xf };
+enum { VIRTIO_MMIO_REGS = 0x200, COM_PORTS = 4, RESET_PORT = 0xcf9, RESET_VALUE = 0xf };
 
 /* Boards have these; -nodefaults does not take them away. */
 static const char *const board[] = {
@@ -209,11 +209,30 @@ static void com_facts(struct vm *vm, struct acpi_facts *f)
 	}
 }
 
+/* virtio devices on no bus a kernel could search. */
+static void mmio_facts(struct vm *vm, struct acpi_facts *f)
+{
+	unsigned n = 0;
+	struct list *p;
+
+	list_for_each(p, &vm->devices) {
+		struct device *d = list_entry(p, struct device, node);
+
+		if (strcmp(d->class->bus, "virtio-bus") != 0 ||
+		    n == ACPI_MMIO_MAX)
+			continue;
+		f->mmio[n].base = number_of(d, "base", 0);
+		f->mmio[n].gsi = number_of(d, "gsi", 0);
+		f->mmio[n++].len = VIRTIO_MMIO_REGS;
+	}
+}
+
 void x86_devices_facts(struct x86_machine *m, struct acpi_facts *f)
 {
 	struct device *panic = find_device(m->vm, "pvpanic");
 
 	pci_facts(m, f);
+	mmio_facts(m->vm, f);
 	com_facts(m->vm, f);
 	f->pm_base = ACPI_PM_BASE;
 	f->gpe_base = ACPI_GPE0_BASE;
