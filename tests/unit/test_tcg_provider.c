@@ -305,12 +305,14 @@ static void ioeventfd_of_length_zero_takes_any_mmio_write(void **state)
 
 static void irqfd_interrupts_a_halted_guest(void **state)
 {
-	/* PIC: ICW1-4 with base 0x20, all unmasked; sti; hlt; out 0x80; hlt.
-	 * vector 0x25 handler at 0x1800: out 0x81,al; iret */
+	/* PIC: ICW1-4 with base 0x20, all unmasked; out 0x82: ready (an edge
+	 * before ICW1 is forgotten); sti; hlt; out 0x80; hlt.  vector 0x25's
+	 * handler at 0x1800: out 0x81,al; iret */
 	BOX(b, true,
 	    0xb0, 0x11, 0xe6, 0x20, 0xb0, 0x20, 0xe6, 0x21,
 	    0xb0, 0x04, 0xe6, 0x21, 0xb0, 0x01, 0xe6, 0x21,
-	    0xb0, 0x00, 0xe6, 0x21, 0xfb, 0xf4, 0xe6, 0x80, 0xf4);
+	    0xb0, 0x00, 0xe6, 0x21, 0xe6, 0x82,
+	    0xfb, 0xf4, 0xe6, 0x80, 0xf4);
 	struct kvm_irqfd f = { .gsi = 5 };
 	const u64 one = 1;
 
@@ -319,6 +321,8 @@ static void irqfd_interrupts_a_halted_guest(void **state)
 	memcpy(b.mem + 0x25 * 4, "\x00\x18\x00\x00", 4);
 	f.fd = eventfd(0, EFD_NONBLOCK);
 	assert_int_equal(box_io(b.vm, KVM_IRQFD, &f), 0);
+	assert_int_equal(box_run(&b), 0);
+	assert_int_equal(b.run->io.port, 0x82);
 	assert_int_equal(write(f.fd, &one, 8), 8);
 	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_IO);
