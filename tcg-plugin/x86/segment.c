@@ -70,11 +70,38 @@ gva_t x86_ea_slow(struct x86_cpu *c, const struct insn *i, unsigned n,
 	return x86_lin(c, i->seg, x86_ea_off(c, i), n, write);
 }
 
-/* Which segment a non-canonical address came through: decode again. */
+/*
+ * Which segment a non-canonical address came through: decode again.  What is
+ * not the memory operand of the instruction at rip is its stack access, if it
+ * has one at all (strings and tables go through others, and make #GP).
+ */
+static bool through_stack(struct x86_cpu *c, gva_t la)
+{
+	unsigned left = PAGE_SIZE - c->rip % PAGE_SIZE;
+	const u8 *p = mem_fetch(c, c->rip, NULL);
+	struct insn i;
+
+	if (!p || !insn_decode(&i, p, MIN(left, 15), c->code_bits))
+		return false;
+	if ((i.flags & I_MEM) && la - x86_ea_off(c, &i) < 64)
+		return i.seg == SS;
+	if (i.row->map == M0F)
+		return (i.byte & 0xf6) == 0xa0;        /* push, pop fs, gs */
+	if (i.row->map != M1)
+		return false;
+	switch (i.byte) {
+	case 0x50 ... 0x5f: case 0x68: case 0x6a: case 0x8f: case 0x9c:
+	case 0x9d: case 0xc2: case 0xc3: case 0xc8: case 0xc9: case 0xca:
+	case 0xcb: case 0xcf: case 0xe8: case 0xff:
+		return true;
+	default:
+		return false;
+	}
+}
+
 void x86_raise_noncanonical(struct x86_cpu *c, gva_t la)
 {
-	(void)la;
-	x86_raise_err(c, EXC_GP, 0);
+	x86_raise_err(c, through_stack(c, la) ? EXC_SS : EXC_GP, 0);
 }
 
 /* --- descriptors --------------------------------------------------------------- */
