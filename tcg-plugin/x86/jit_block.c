@@ -87,19 +87,45 @@ static void one_insn(struct tr *t, const struct insn *i)
 	tr_interp(t, i->row->attr & A_END);
 }
 
-static void translate_body(struct tr *t)
+/* A group whose range was not in one known page: one by one. */
+static void group_alone(struct tr *t, const struct jit_group *g)
 {
 	const struct insn *body = (const struct insn *)(void *)t->guest->body;
 
-	block_entry(t);
-	for (unsigned n = 0; n < t->guest->count && !t->ended; n++) {
+	emit_here32(&t->e, g->from);
+	t->rip = g->rip;
+	t->mode = g->mode;
+	t->ended = false;
+	for (unsigned n = g->insn; n < g->insn + g->count; n++) {
 		one_insn(t, &body[n]);
 		t->rip += body[n].len;
+	}
+	if (!t->ended)
+		emit_jmp(&t->e, (u64)(uintptr_t)g->back + (u64)t->e.to_rx);
+}
+
+static void translate_body(struct tr *t)
+{
+	const struct insn *body = (const struct insn *)(void *)t->guest->body;
+	unsigned left, count;
+
+	block_entry(t);
+	for (t->n = 0; t->n < t->guest->count && !t->ended; t->n += count) {
+		left = t->guest->count - t->n;
+		count = tr_group(t, &body[t->n], left);
+		if (!count) {
+			one_insn(t, &body[t->n]);
+			count = 1;
+		}
+		for (unsigned k = 0; k < count; k++)
+			t->rip += body[t->n + k].len;
 		if (t->failed)
 			return;
 	}
 	if (!t->ended)
 		tr_goto(t, t->rip);
+	for (unsigned n = 0; n < t->ngroup; n++)
+		group_alone(t, &t->groups[n]);
 	for (unsigned n = 0; n < t->ncold; n++)
 		one_cold(t, &t->cold[n]);
 }
@@ -131,7 +157,8 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
 	t.state = jit_state(c);
 	t.fpu_here = t.ended = t.failed = false;
 	t.block = j->nblock;
-	t.ncold = 0;
+	t.ncold = t.ngroup = 0;
+	t.group.on = false;
 	jb = &j->block[t.block];
 	h = hash_of(b);
 	*jb = (struct jit_block){ .guest = b, .rip = c->rip,
@@ -169,7 +196,7 @@ void jit_link_to(struct jit *j, u32 link, struct jit_block *to)
 	l->to = (u32)(to - j->block);
 	l->next_in = to->links_in;
 	to->links_in = link;
-	patch(j, l->at, l->past ? to->inner : to->code);
+	patch(j, l->at, l->entry == LINK_BACK ? to->code : to->inner);
 	j->st.links++;
 }
 

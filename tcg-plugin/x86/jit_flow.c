@@ -10,26 +10,36 @@
 
 /* --- leaving a block --------------------------------------------------------- */
 
-static void goto_link(struct tr *t, u64 target, bool past)
+/* The jump whose displacement is at `at` becomes a link. */
+static void link_at(struct tr *t, u8 *at, u64 target, unsigned entry)
 {
 	struct jit *j = t->j;
-	u8 *at;
 
 	if (j->nlink == JIT_MAX_LINKS) {
 		t->failed = true;
 		return;
 	}
-	at = emit_jmp_fwd(&t->e);
 	j->link[j->nlink] = (struct jit_link){
 		.target = target, .at = (u32)(at - j->buf.rw),
-		.past = past, .from = t->block, .to = JIT_NONE, .next_in = JIT_NONE,
+		.entry = (u8)entry, .from = t->block, .to = JIT_NONE,
+		.next_in = JIT_NONE,
 	};
 	tr_cold(t, at, NULL, JIT_NONE, j->nlink, j->leave);
 	j->nlink++;
 }
 
-/* r14 holds the target; `undo`: what to add to rsp if it is no address. */
-static void goto_r14(struct tr *t, s32 undo)
+/* Every loop has a jump backwards or by the jump cache; only those look. */
+static unsigned entry_for(const struct tr *t, u64 target)
+{
+	return target > t->rip ? LINK_FORWARD : LINK_BACK;
+}
+
+static bool in_page(const struct tr *t, u64 target)
+{
+	return (target & ~(u64)(PAGE_SIZE - 1)) == t->page;
+}
+
+void tr_goto_r14(struct tr *t, s32 undo)
 {
 	struct emit *e = &t->e;
 	u32 site = tr_site(t);
@@ -52,17 +62,17 @@ static void goto_r14(struct tr *t, s32 undo)
 
 void tr_goto(struct tr *t, u64 target)
 {
-	if ((target & ~(u64)(PAGE_SIZE - 1)) == t->page) {
-		goto_link(t, target, false);
+	if (in_page(t, target)) {
+		link_at(t, emit_jmp_fwd(&t->e), target, entry_for(t, target));
 		return;
 	}
 	emit_mov_imm(&t->e, H_14, target);
-	goto_r14(t, 0);
+	tr_goto_r14(t, 0);
 }
 
 void tr_goto_shadow(struct tr *t, u64 target)
 {
-	goto_link(t, target, true);
+	link_at(t, emit_jmp_fwd(&t->e), target, LINK_SHADOW);
 }
 
 /* --- stack -------------------------------------------------------------------- */
@@ -182,7 +192,7 @@ static bool flow_ret(struct tr *t, const struct insn *i)
 	emit_load(&t->e, H_14, tr_host());
 	emit_lea(&t->e, H_SP, rm_mem(H_SP, H_NONE, 0, drop));
 	tr_lookup_done(t, first);
-	goto_r14(t, -drop);
+	tr_goto_r14(t, -drop);
 	return true;
 }
 
@@ -211,18 +221,23 @@ static bool flow_indirect(struct tr *t, const struct insn *i, bool call)
 		emit_load(&t->e, H_14, GS(jr.tmp));
 	}
 	tr_lookup_done(t, first);
-	goto_r14(t, call ? 8 : 0);
+	tr_goto_r14(t, call ? 8 : 0);
 	return true;
 }
 
 static bool flow_jcc(struct tr *t, const struct insn *i)
 {
-	u64 next = t->rip + i->len;
+	u64 next = t->rip + i->len, target = next + i->imm;
 	u8 *taken = emit_jcc_fwd(&t->e, i->byte & 15);
 
+	if (in_page(t, target)) {
+		link_at(t, taken, target, entry_for(t, target));
+		tr_goto(t, next);
+		return true;
+	}
 	tr_goto(t, next);
 	emit_here32(&t->e, taken);
-	tr_goto(t, next + i->imm);
+	tr_goto(t, target);
 	return true;
 }
 

@@ -118,8 +118,7 @@ static bool is_hint(const struct insn *i)
 	return i->byte == 0x0d || (i->byte >= 0x18 && i->byte <= 0x1f);
 }
 
-/* Bytes of the memory operand. */
-static unsigned mem_size(const struct insn *i)
+unsigned tr_mem_size(const struct insn *i)
 {
 	const struct insn_row *r = i->row;
 
@@ -214,7 +213,7 @@ static bool plain_high8(struct tr *t, const struct insn *i,
 	if (mem) {
 		tr_ea(t, i);
 		tr_lookup(t, i->row->attr & A_STORE ? TLB_WRITE : TLB_READ,
-			  mem_size(i));
+			  tr_mem_size(i));
 		emit_lea(&t->e, H_CX, tr_host());
 		rm = rm_mem(H_CX, H_NONE, 0, 0);
 	} else if (reg_cx || rm_cx || s->cl) {
@@ -308,18 +307,27 @@ static bool wants_rcx(const struct insn *i, const struct shape *s)
 	return s->cl || (i->row->map == M0F && i->byte == 0xc7);
 }
 
+static struct host_rm mem_operand(struct tr *t, const struct insn *i)
+{
+	if (t->group.on)
+		return tr_group_operand(t, i);
+	tr_ea(t, i);
+	tr_lookup(t, i->row->attr & A_STORE ? TLB_WRITE : TLB_READ,
+		  tr_mem_size(i));
+	return tr_host();
+}
+
 static bool plain_mem(struct tr *t, const struct insn *i,
 		      const struct shape *s, const struct host_op *op)
 {
 	u32 first = t->j->nsite;
+	struct host_rm rm;
 	bool put;
 	u8 reg;
 
 	if (s->cl && s->reg == O_GPR && jit_home[i->reg] == HOME_SLOT)
 		return false;          /* shld m, r13, cl: no register left */
-	tr_ea(t, i);
-	tr_lookup(t, i->row->attr & A_STORE ? TLB_WRITE : TLB_READ,
-		  mem_size(i));
+	rm = mem_operand(t, i);
 	if (wants_rcx(i, s)) {
 		reg = s->reg == O_GPR ? jit_home[i->reg] : i->modrm >> 3 & 7;
 		emit_mov(&t->e, H_CX, H_13);
@@ -327,7 +335,7 @@ static bool plain_mem(struct tr *t, const struct insn *i,
 	} else {
 		reg = reg_operand(t, i, s, &put);
 	}
-	emit_modrm(&t->e, op, reg, tr_host());
+	emit_modrm(&t->e, op, reg, rm);
 	if (put)
 		emit_store(&t->e, reg, rm_gs(gs_reg(i->reg)));
 	tr_lookup_done(t, first);

@@ -105,20 +105,15 @@ static u32 code_off(const struct tr *t)
 	return (u32)(t->e.p - t->j->buf.rw);
 }
 
-/* rcx = what `last` adds to minus the page's address: the last byte's offset. */
-static void lookup(struct tr *t, unsigned kind, unsigned size,
-		   struct host_rm last)
+/* `last`, with minus the page's address in rcx, is the last byte's offset.
+ * Returns the displacement of the jump for misses. */
+static u8 *lookup(struct tr *t, unsigned kind, struct host_rm last)
 {
 	struct emit *e = &t->e;
-	u32 site = tr_site(t);
-	struct jit_site *s = &t->j->site[site];
 	s32 neg = (s32)offsetof(struct x86_cpu, tlb.neg[t->mode][kind]);
 	s32 delta = (s32)offsetof(struct x86_cpu, tlb.delta[t->mode][kind]);
 	u8 *hit, *slow;
 
-	s->kind = (u8)kind;
-	s->size = (u8)MIN(size, 255u);
-	s->pc = code_off(t);
 	emit_rorx(e, H_CX, H_14, PAGE_SHIFT);
 	emit_movzx16(e, H_CX, H_CX);
 	emit_load(e, H_15, rm_gs_idx(delta, H_CX, 3));
@@ -130,19 +125,39 @@ static void lookup(struct tr *t, unsigned kind, unsigned size,
 	hit = emit_jrcxz_fwd(e);
 	slow = emit_jmp_fwd(e);
 	emit_here8(e, hit);
+	return slow;
+}
+
+/* ... with a site, whose slow path is `thunk`. */
+static void lookup_site(struct tr *t, unsigned kind, unsigned size,
+			struct host_rm last, u32 thunk)
+{
+	u32 site = tr_site(t);
+	struct jit_site *s = &t->j->site[site];
+	u8 *slow;
+
+	s->kind = (u8)kind;
+	s->size = (u8)MIN(size, 255u);
+	s->pc = code_off(t);
+	slow = lookup(t, kind, last);
 	s->hit = code_off(t);
-	tr_cold(t, slow, NULL, site, JIT_NONE, size ? t->j->slow
-						    : t->j->interp);
+	tr_cold(t, slow, NULL, site, JIT_NONE, thunk);
 }
 
 void tr_lookup(struct tr *t, unsigned kind, unsigned size)
 {
-	lookup(t, kind, size, rm_mem(H_CX, H_14, 0, (s32)size - 1));
+	lookup_site(t, kind, size, rm_mem(H_CX, H_14, 0, (s32)size - 1),
+		    t->j->slow);
 }
 
 void tr_lookup_run(struct tr *t, unsigned kind, u8 count, u8 log2)
 {
-	lookup(t, kind, 0, rm_mem(H_CX, count, log2, -1));
+	lookup_site(t, kind, 0, rm_mem(H_CX, count, log2, -1), t->j->interp);
+}
+
+u8 *tr_lookup_to(struct tr *t, unsigned kind, unsigned size)
+{
+	return lookup(t, kind, rm_mem(H_CX, H_14, 0, (s32)size - 1));
 }
 
 void tr_lookup_done(struct tr *t, u32 first_site)

@@ -5,6 +5,7 @@
  *
  * Room:     jit_mem.c    addresses and look-ups
  *           jit_insn.c   re-emission of ordinary instructions
+ *           jit_group.c  accesses that share a look-up
  *           jit_flow.c   stack, jumps, links
  *           jit_sys.c    flags, segments, time: what kernels do all day
  *           jit_string.c string instructions, a page at a time
@@ -38,7 +39,8 @@ enum {
 	JIT_MAX_LINKS  = 1 << 18,
 	JIT_MAX_BLOCKS = 1 << 17,
 	JIT_HASH       = 1 << 17,
-	JIT_COLD_MAX   = 192,          /* out-of-line pieces per block     */
+	JIT_COLD_MAX   = 256,          /* out-of-line pieces per block     */
+	JIT_GROUPS     = 16,           /* shared look-ups per block       */
 	JIT_INSN_ROOM  = 640,          /* bytes one instruction may take   */
 	JIT_NONE       = ~0u,
 	JIT_JUMP       = 1u << 30,     /* leave: with the jump's site     */
@@ -63,13 +65,16 @@ struct jit_site {
 					  target turns out not canonical  */
 };
 
+/* Where a link lands: backward ones look at requests first.  In an STI shadow,
+ * leaving for C must not let an interrupt in. */
+enum jit_link_entry { LINK_BACK, LINK_FORWARD, LINK_SHADOW };
+
 /* A direct jump out of a block. */
 struct jit_link {
 	u64 target;                    /* guest rip                       */
 	u32 at;                        /* code offset of the displacement */
 	u32 stub;                      /* code offset it points at unlinked */
-	bool past;                     /* behind the target's look at requests:
-					  an STI shadow                   */
+	u8  entry;                     /* enum jit_link_entry             */
 	u32 from;                      /* block                           */
 	u32 to, next_in;               /* linked: block, its list         */
 };
@@ -114,6 +119,15 @@ struct jit_cold {
 	u32 thunk;                     /* code offset to go to            */
 };
 
+/* Instructions that share a look-up (jit_group.c). */
+struct jit_group {
+	u8 *from, *back;               /* the miss's displacement; where the
+					  path out of line returns to     */
+	u64 rip;                       /* of the first                    */
+	unsigned insn, count;
+	u8 mode;
+};
+
 /* Translating one block. */
 struct tr {
 	struct emit e;
@@ -132,6 +146,13 @@ struct tr {
 	u32 cur_site;                  /* of the current look-up          */
 	struct jit_cold cold[JIT_COLD_MAX];
 	unsigned ncold;
+	struct {                       /* inside one                      */
+		bool on;
+		u8 base;
+		s64 shift;             /* how far rsp has moved           */
+	} group;
+	struct jit_group groups[JIT_GROUPS];
+	unsigned ngroup, n;            /* n: index of the instruction     */
 };
 
 /* --- jit_mem.c --- */
@@ -169,7 +190,18 @@ static inline struct host_rm tr_host(void)
 	return rm_mem(H_14, H_15, 0, 0);
 }
 
+/* A look-up of its own: returns where misses jump from. */
+u8  *tr_lookup_to(struct tr *t, unsigned kind, unsigned size);
+
+/* --- jit_group.c --- */
+/* As many of the `left` instructions at `i` as share a look-up; 0: none. */
+unsigned tr_group(struct tr *t, const struct insn *i, unsigned left);
+/* In a group: where the operand is. */
+struct host_rm tr_group_operand(const struct tr *t, const struct insn *i);
+
 /* --- jit_insn.c --- */
+/* Bytes of the memory operand. */
+unsigned tr_mem_size(const struct insn *i);
 /* Re-emit; false: not something it knows how to. */
 bool tr_plain(struct tr *t, const struct insn *i);
 
@@ -178,6 +210,8 @@ bool tr_plain(struct tr *t, const struct insn *i);
 bool tr_flow(struct tr *t, const struct insn *i);
 /* Jump to guest address `target` (a constant); ends this path. */
 void tr_goto(struct tr *t, u64 target);
+/* ... to the address in r14; `undo`: what to add to rsp if it is none. */
+void tr_goto_r14(struct tr *t, s32 undo);
 /* The same to the next instruction, in an STI shadow.  It is in this page. */
 void tr_goto_shadow(struct tr *t, u64 target);
 /* Look up the slot of a push: r14 + r15 is its host address. */

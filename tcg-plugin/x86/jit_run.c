@@ -454,7 +454,7 @@ static bool next_rip(struct x86_cpu *c, u32 r, bool *past)
 		jump_to(c, &c->jit->site[r & ~JIT_JUMP]);
 	} else {
 		c->rip = c->jit->link[r].target;
-		*past = c->jit->link[r].past;
+		*past = c->jit->link[r].entry == LINK_SHADOW;
 	}
 	if (!jit_must_stop(c))
 		return true;
