@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Unit test: vmm/block: the door, each driver and filter, disks, locks,
+ * throttling; by running requests on a loop.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/block/disk.h"
+#include "vmm/block/throttle.h"
+
+static struct loop *loop;
+static struct disk_set *set;
+static char path[64];
+static u8 buf[64 * 1024];
+
+static int up(void **s)
+{
+	struct err e = { 0 };
+	int fd;
+
+	(void)s;
+	loop = loop_create("main", &e);
+	set = disk_set_create(loop);
+	strcpy(path, "/tmp/mote-blk-XXXXXX");
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	close(fd);
+	return 0;
+}
+
+static int down(void **s)
+{
+	(void)s;
+	disk_set_destroy(set);
+	loop_destroy(loop);
+	unlink(path);
+	return 0;
+}
+
+/* A drive of the file, with these options more. */
+static struct disk *drive(const char *more)
+{
+	struct err e = { 0 };
+	char spec[256];
+	struct disk *d;
+
+	snprintf(spec, sizeof(spec), "file=%s,format=raw,if=none%s", path, more);
+	d = disk_add(set, spec, false, &e);
+	if (!d)
+		print_error("%s\n", e.msg);
+	assert_non_null(d);
+	return d;
+}
+
+static void refused(const char *spec, const char *word)
+{
+	struct err e = { 0 };
+
+	assert_null(disk_add(set, spec, false, &e));
+	if (!strstr(e.msg, word))
+		print_error("'%s' has no '%s'\n", e.msg, word);
+	assert_non_null(strstr(e.msg, word));
+}
+
+static int run(struct blk *b, enum blk_op op, u64 off, u64 len, u32 flags)
+{
+	struct iovec iov[2] = { { buf, len / 2 }, { buf + len / 2,
+						    len - len / 2 } };
+	struct blk_req r = { .op = op, .off = off, .len = len, .iov = iov,
+			     .niov = op <= BLK_WRITE ? 2 : 0, .flags = flags };
+
+	return blk_run(b, &r);
+}
+
+static bool all(u8 byte, u64 len)
+{
+	for (u64 i = 0; i < len; i++)
+		if (buf[i] != byte)
+			return false;
+	return true;
+}
+
+static void round_trip(struct blk *b)
+{
+	memset(buf, 0x5a, 8192);
+	assert_int_equal(run(b, BLK_WRITE, 4096, 8192, 0), 0);
+	memset(buf, 0, sizeof(buf));
+	assert_int_equal(run(b, BLK_READ, 4096, 8192, 0), 0);
+	assert_true(all(0x5a, 8192));
+	assert_int_equal(run(b, BLK_WRITE, 0, 512, BLK_F_FUA), 0);
+	assert_int_equal(run(b, BLK_FLUSH, 0, 0, 0), 0);
+	assert_int_equal(run(b, BLK_WRITE_ZEROES, 4096, 4096, 0), 0);
+	assert_int_equal(run(b, BLK_READ, 4096, 4096, 0), 0);
+	assert_true(all(0, 4096));
+	assert_int_equal(run(b, BLK_READ, 8192, 4096, 0), 0);
+	assert_true(all(0x5a, 4096));
+}
+
+static void what_is_written_is_read_by_every_engine(void **s)
+{
+	static const char *const more[] = { "", ",aio=threads", ",cache=unsafe",
+					    ",cache=writethrough" };
+
+	(void)s;
+	for (unsigned i = 0; i < ARRAY_LEN(more); i++) {
+		struct disk *d = drive(more[i]);
+
+		round_trip(d->root);
+		assert_int_equal(disk_del(d, NULL), 0);
+	}
+}
+
+static void the_door_refuses_what_is_outside_or_read_only(void **s)
+{
+	struct disk *d = drive(",readonly=on");
+
+	(void)s;
+	assert_int_equal(run(d->root, BLK_READ, 1 << 20, 512, 0), -EIO);
+	assert_int_equal(run(d->root, BLK_READ, ~0ull - 511, 512, 0), -EIO);
+	assert_int_equal(run(d->root, BLK_WRITE, 0, 512, 0), -EROFS);
+	assert_int_equal(run(d->root, BLK_READ, 0, 512, 0), 0);
+}
+
+static void a_discard_makes_a_hole_when_asked_for(void **s)
+{
+	struct disk *d = drive(",discard=unmap");
+
+	(void)s;
+	memset(buf, 1, 4096);
+	assert_int_equal(run(d->root, BLK_WRITE, 0, 4096, 0), 0);
+	assert_int_equal(run(d->root, BLK_DISCARD, 0, 4096, 0), 0);
+	assert_int_equal(run(d->root, BLK_READ, 0, 4096, 0), 0);
+	assert_true(all(0, 4096));
+}
+
+static void zeros_are_detected(void **s)
+{
+	struct disk *d = drive(",detect-zeroes=unmap,discard=unmap");
+
+	(void)s;
+	memset(buf, 1, 4096);
+	assert_int_equal(run(d->root, BLK_WRITE, 0, 4096, 0), 0);
+	memset(buf, 0, 4096);
+	assert_int_equal(run(d->root, BLK_WRITE, 0, 4096, 0), 0);
+	memset(buf, 2, 4096);
+	assert_int_equal(run(d->root, BLK_READ, 0, 4096, 0), 0);
+	assert_true(all(0, 4096));
+}
+
+static void a_snapshot_reads_both_and_writes_only_its_own(void **s)
+{
+	struct disk *d = drive("");
+	u8 byte;
+	int fd;
+
+	(void)s;
+	memset(buf, 7, sizeof(buf));
+	assert_int_equal(run(d->root, BLK_WRITE, 0, 65536, 0), 0);
+	disk_del(d, NULL);
+	d = drive(",snapshot=on");
+	memset(buf, 9, 1024);
+	assert_int_equal(run(d->root, BLK_WRITE, 512, 512, 0), 0);
+	assert_int_equal(run(d->root, BLK_WRITE, 2048, 1024, 0), 0);
+	memset(buf, 0, sizeof(buf));
+	assert_int_equal(run(d->root, BLK_READ, 0, 65536, 0), 0);
+	for (unsigned i = 0; i < 65536; i++)
+		assert_int_equal(buf[i], (i >= 512 && i < 1024) ||
+					 (i >= 2048 && i < 3072) ? 9 : 7);
+	fd = open(path, O_RDONLY);
+	assert_int_equal(pread(fd, &byte, 1, 512), 1);
+	assert_int_equal(byte, 7);
+	close(fd);
+}
+
+static void an_image_in_use_is_refused(void **s)
+{
+	char spec[128];
+
+	(void)s;
+	drive(",id=a");
+	snprintf(spec, sizeof(spec), "file=%s,format=raw,id=b", path);
+	refused(spec, "lock");
+	snprintf(spec, sizeof(spec), "file=%s,format=raw,id=b,readonly=on", path);
+	refused(spec, "lock");
+	snprintf(spec, sizeof(spec), "file=%s,format=raw,id=b,locking=off", path);
+	assert_non_null(disk_add(set, spec, false, NULL));
+}
+
+static void readers_share_an_image(void **s)
+{
+	(void)s;
+	drive(",id=a,readonly=on");
+	drive(",id=b,readonly=on");
+}
+
+static void wrong_options_are_named(void **s)
+{
+	char spec[128];
+	int fd = open(path, O_WRONLY);
+
+	(void)s;
+	assert_int_equal(write(fd, "QFI\xfb", 4), 4);
+	close(fd);
+	snprintf(spec, sizeof(spec), "file=%s", path);
+	refused(spec, "qcow2");
+	refused("file=/nowhere,format=raw", "/nowhere");
+	refused("id=x", "file=");
+	refused("file=null-co://,if=ide", "if=ide");
+	refused("file=null-co://,cache=maybe", "maybe");
+	refused("file=null-co://,werror=perhaps", "perhaps");
+	refused("file=null-co://,colour=red", "colour");
+	refused("file=null-co://,id=0x", "0x");
+	refused("file=null-co://,bps=1,bps_rd=1", "total");
+	refused("file=/tmp,format=raw", "/tmp");
+}
+
+static void nodes_are_added_used_and_removed(void **s)
+{
+	struct blk_set *b = disk_blks(set);
+	struct err e = { 0 };
+	char spec[160];
+
+	(void)s;
+	snprintf(spec, sizeof(spec), "file,filename=%s,node-name=f", path);
+	assert_int_equal(blk_add(b, spec, &e), 0);
+	assert_int_equal(blk_add(b, "raw,file=f,offset=4096,size=8192,"
+				 "node-name=r", &e), 0);
+	assert_int_equal(blk_find(b, "r")->len, 8192);
+	memset(buf, 3, 512);
+	assert_int_equal(run(blk_find(b, "r"), BLK_WRITE, 512, 512, 0), 0);
+	assert_int_equal(run(blk_find(b, "r"), BLK_WRITE, 8192, 512, 0), -EIO);
+	assert_int_equal(blk_del(b, "f", &e), -EBUSY);
+	assert_int_equal(blk_del(b, "r", &e), 0);
+	assert_int_equal(run(blk_find(b, "f"), BLK_READ, 4608, 512, 0), 0);
+	assert_true(all(3, 512));
+	assert_int_equal(blk_del(b, "f", &e), 0);
+	assert_int_equal(blk_add(b, "null-co", &e), -EINVAL);
+	assert_int_equal(blk_add(b, "raw,file=nope,node-name=x", &e), -EINVAL);
+	assert_int_equal(blk_add(b, "raw,node-name=x,file.driver=null-co,"
+				 "offset=2G", &e), -EINVAL);
+}
+
+static void faults_come_when_asked_for(void **s)
+{
+	struct blk_set *b = disk_blks(set);
+	struct err e = { 0 };
+	struct blk *f;
+
+	(void)s;
+	assert_int_equal(blk_add(b, "fault,file.driver=null-co,node-name=x,"
+				 "op=write,errno=28,after=1,count=2", &e), 0);
+	f = blk_find(b, "x");
+	assert_int_equal(run(f, BLK_WRITE, 0, 512, 0), 0);
+	assert_int_equal(run(f, BLK_READ, 0, 512, 0), 0);
+	assert_int_equal(run(f, BLK_WRITE, 0, 512, 0), -ENOSPC);
+	assert_int_equal(run(f, BLK_WRITE, 0, 512, 0), -ENOSPC);
+	assert_int_equal(run(f, BLK_WRITE, 0, 512, 0), 0);
+}
+
+static void errors_lead_where_the_drive_says(void **s)
+{
+	struct disk *d = drive(",werror=stop,rerror=ignore");
+
+	(void)s;
+	assert_int_equal(disk_on_error(d, BLK_WRITE, -EIO), DISK_STOP);
+	assert_int_equal(disk_on_error(d, BLK_READ, -EIO), DISK_IGNORE);
+	disk_del(d, NULL);
+	d = drive("");
+	assert_int_equal(disk_on_error(d, BLK_WRITE, -ENOSPC), DISK_STOP);
+	assert_int_equal(disk_on_error(d, BLK_WRITE, -EIO), DISK_REPORT);
+	assert_int_equal(disk_on_error(d, BLK_READ, -EIO), DISK_REPORT);
+}
+
+static void a_disk_grows(void **s)
+{
+	struct disk *d = drive("");
+	struct err e = { 0 };
+
+	(void)s;
+	assert_int_equal(disk_resize(d, 2 << 20, &e), 0);
+	assert_int_equal(d->root->len, 2 << 20);
+	assert_int_equal(run(d->root, BLK_WRITE, (2 << 20) - 512, 512, 0), 0);
+	assert_int_equal(disk_resize(d, 1000, &e), -EINVAL);
+}
+
+static void a_bucket_lets_so_much_through(void **s)
+{
+	struct throttle_config c = { 0 };
+	struct throttle t;
+	unsigned went = 0;
+
+	(void)s;
+	throttle_init(&t);
+	c.limit[THROTTLE_IOPS].avg = 100;
+	throttle_set(&t, &c);
+	for (s64 now = 1; now < 1000000000; now += 1000000)
+		went += throttle_try(&t, false, 4096, now) == 0;
+	assert_in_range(went, 100, 115);
+	c.limit[THROTTLE_IOPS].avg = 0;
+	c.limit[THROTTLE_BPS_WR].avg = 40960;
+	throttle_set(&t, &c);
+	assert_int_equal(throttle_try(&t, true, 4096, 1000000000), 0);
+	assert_int_equal(throttle_try(&t, true, 4096, 1000000000), 0);
+	assert_true(throttle_try(&t, true, 4096, 1000000000) > 0);
+	assert_int_equal(throttle_try(&t, false, 4096, 1000000000), 0);
+	lock_fini(&t.lock);
+}
+
+static void limits_are_put_on_and_shown(void **s)
+{
+	struct throttle_config c = { 0 }, got;
+	struct disk *d = drive("");
+	struct err e = { 0 };
+	const char *group;
+
+	(void)s;
+	assert_false(disk_get_throttle(d, &got, &group));
+	c.limit[THROTTLE_IOPS].avg = 1000;
+	assert_int_equal(disk_set_throttle(d, &c, NULL, &e), 0);
+	assert_true(disk_get_throttle(d, &got, &group));
+	assert_int_equal(got.limit[THROTTLE_IOPS].avg, 1000);
+	round_trip(d->root);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, up, down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(what_is_written_is_read_by_every_engine),
+		T(the_door_refuses_what_is_outside_or_read_only),
+		T(a_discard_makes_a_hole_when_asked_for),
+		T(zeros_are_detected),
+		T(a_snapshot_reads_both_and_writes_only_its_own),
+		T(an_image_in_use_is_refused),
+		T(readers_share_an_image),
+		T(wrong_options_are_named),
+		T(nodes_are_added_used_and_removed),
+		T(faults_come_when_asked_for),
+		T(errors_lead_where_the_drive_says),
+		T(a_disk_grows),
+		T(a_bucket_lets_so_much_through),
+		T(limits_are_put_on_and_shown),
+	};
+
+	return cmocka_run_group_tests_name("blk", tests, NULL, NULL);
+}
