@@ -17,7 +17,7 @@ CHECK_TESTS += $(TCG_FUZZ)
 -include $(TCG_FUZZ).d
 
 # The monitors: libFuzzer with clang, and in `make check` the corpus replayed.
-MON_FUZZ  := $(O)/tests/fuzz/fuzz_hmp $(O)/tests/fuzz/fuzz_qmp
+MON_FUZZ  := $(O)/tests/fuzz/fuzz_hmp $(O)/tests/fuzz/fuzz_qmp $(O)/tests/fuzz/fuzz_gdb
 FUZZ_MAIN ?= tests/fuzz/replay.c
 FUZZ_WRAP := open open64 openat socket socketpair connect bind unlink rename \
              mkstemp posix_openpt fork vfork execve posix_spawn tcsetattr fopen \
@@ -39,7 +39,9 @@ fuzz = $(MAKE) O=$(O)-fuzz CC=clang FUZZ_MAIN= \
     -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=4096 \
     -artifact_prefix=$(O)-fuzz/ -close_fd_mask=1 $(O)-fuzz/corpus/$(1) tests/fuzz/corpus/$(1)
 
-.PHONY: fuzz-hmp fuzz-qmp
+.PHONY: fuzz-hmp fuzz-qmp fuzz-gdb
+fuzz-gdb: ## libFuzzer on the gdb server: FUZZ_SECONDS=n
+	$(Q)$(call fuzz,gdb)
 fuzz-hmp: ## libFuzzer on human monitor lines: FUZZ_SECONDS=n
 	$(Q)$(call fuzz,hmp)
 fuzz-qmp: ## libFuzzer on QMP: FUZZ_SECONDS=n
