@@ -6,6 +6,7 @@
  */
 #include "monitor/mon.h"
 #include "vmm/base/log.h"
+#include "vmm/base/trace.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,12 +21,23 @@ void mon_log_items(struct mon *m)
 		mon_printf(m, "%-15s %s\n", r->name, r->help);
 }
 
+/* "trace:PATTERN" or "trace:help". */
+static void log_trace(struct mon *m, const char *pattern)
+{
+	if (strcmp(pattern, "help") && strcmp(pattern, "?")) {
+		trace_set(pattern, true);
+		return;
+	}
+	for (unsigned i = 0; i < TRACE_COUNT; i++)
+		mon_printf(m, "%s\n", trace_events[i].name);
+}
+
 static void cmd_log(struct mon *m, const struct mon_arg *a)
 {
 	u32 mask;
 
 	if (!strncmp(a[0].str, "trace:", 6))
-		mon_puts(m, "not supported yet: trace points\n");
+		log_trace(m, a[0].str + 6);
 	else if (log_parse_mask(a[0].str, &mask, NULL) < 0)
 		mon_log_items(m);
 	else
@@ -60,12 +72,68 @@ static void cmd_logfile(struct mon *m, const struct mon_arg *a)
 			   strerror(-rc));
 }
 
-static void complete_onoff(struct mon *m, unsigned n, const char *typed)
+/* Complain about what no row fits; false then. */
+bool mon_trace_known(struct mon *m, const char *name,
+		     const struct mon_arg *vcpu)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < TRACE_COUNT; i++)
+		n += trace_fits(name, (enum trace_id)i);
+	if (!n && !strpbrk(name, "*?["))
+		mon_printf(m, "unknown event \"%s\"\n", name);
+	else if (vcpu->given && vcpu->num >= mon_vm(m)->nvcpus)
+		mon_printf(m, "invalid vCPU index %d\n", (int)vcpu->num);
+	else if (vcpu->given && n)
+		mon_printf(m, "event \"%s\" is not vCPU-specific\n", name);
+	else
+		return true;
+	return false;
+}
+
+static void cmd_trace_event(struct mon *m, const struct mon_arg *a)
+{
+	if (mon_trace_known(m, a[0].str, &a[2]))
+		trace_set(a[0].str, a[1].num);
+}
+
+static void show_trace_file(struct mon *m)
+{
+	char name[256];
+	const bool on = trace_file_status(name, sizeof(name));
+
+	mon_printf(m, "Trace file \"%s\" %s.\n", name, on ? "on" : "off");
+}
+
+static void cmd_trace_file(struct mon *m, const struct mon_arg *a)
+{
+	const char *op = a[0].given ? a[0].str : NULL;
+	struct err e = { 0 };
+
+	if (!op)
+		show_trace_file(m);
+	else if (!strcmp(op, "on") && trace_file_on(&e) < 0)
+		mon_error(m, &e);
+	else if (!strcmp(op, "off"))
+		trace_file_off();
+	else if (!strcmp(op, "flush"))
+		trace_file_flush();
+	else if (!strcmp(op, "set") && a[1].given)
+		trace_file_name(a[1].str);
+	else if (strcmp(op, "on"))
+		mon_printf(m, "unexpected argument \"%s\"\n", op);
+}
+
+static void complete_trace(struct mon *m, unsigned n, const char *typed)
 {
 	static const char *const words[] = { "off", "on", NULL };
 
 	if (n == 1)
 		mon_offer_list(m, words, typed);
+	if (n == 0)
+		readline_typed(m->rl, strlen(typed));
+	for (unsigned i = 0; n == 0 && i < TRACE_COUNT; i++)
+		mon_offer(m, trace_events[i].name, typed);
 }
 
 const struct mon_cmd mon_log_cmds[] = {
@@ -95,11 +163,10 @@ const struct mon_cmd mon_log_cmds[] = {
 		.params  = "name on|off [vcpu]",
 		.help    = "switch trace points",
 		.doc     = "NAME may hold `*` and `?`.",
-		.example = "trace-event virtq_* on",
+		.example = "trace-event bus_* on",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.complete = complete_onoff,
-		.needs   = "trace points",
+		.run     = cmd_trace_event,
+		.complete = complete_trace,
 	}, {
 		.name    = "trace-file",
 		.args    = "op:string? arg:file?",
@@ -109,8 +176,7 @@ const struct mon_cmd mon_log_cmds[] = {
 			   "open.",
 		.example = "trace-file set run.trace",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "trace points",
+		.run     = cmd_trace_file,
 	},
 	{ 0 }
 };

@@ -172,6 +172,22 @@ static void complete_watchdog(struct mon *m, unsigned n UNUSED,
 	mon_offer_list(m, mon_watchdog_actions, typed);
 }
 
+static void cmd_sync_profile(struct mon *m, const struct mon_arg *a)
+{
+	const char *op = a[0].given ? a[0].str : NULL;
+
+	if (!op)
+		mon_printf(m, "sync-profile is %s\n",
+			   lock_profiling ? "on" : "off");
+	else if (!strcmp(op, "reset"))
+		lock_profile_reset();
+	else if (!strcmp(op, "on") || !strcmp(op, "off"))
+		lock_profile_set(!strcmp(op, "on"));
+	else
+		mon_printf(m, "Error: invalid parameter '%s', expecting 'on', "
+			   "'off', or 'reset'\n", op);
+}
+
 const struct mon_cmd mon_run_cmds[] = {
 	{
 		.name    = "quit|q",
@@ -318,8 +334,7 @@ const struct mon_cmd mon_run_cmds[] = {
 			   "info sync-profile.",
 		.example = "sync-profile on",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "lock profiling",
+		.run     = cmd_sync_profile,
 	}, {
 		.name    = "xen-event-inject",
 		.args    = "port:int",

@@ -4,6 +4,26 @@
  */
 #include "monitor/disk.h"
 #include "monitor/mon.h"
+#include "monitor/profile.h"
+#include "vmm/base/trace.h"
+
+static void info_sync_profile(struct mon *m, const struct mon_arg *a)
+{
+	sync_profile_print(m, a[0].given, a[1].given,
+			   a[2].given ? (unsigned)a[2].num : 10);
+}
+
+static void info_trace_events(struct mon *m, const struct mon_arg *a)
+{
+	const char *name = a[0].given ? a[0].str : "*";
+
+	if (!mon_trace_known(m, name, &a[1]))
+		return;
+	for (unsigned i = 0; i < TRACE_COUNT; i++)
+		if (trace_fits(name, (enum trace_id)i))
+			mon_printf(m, "%s : state %d\n", trace_events[i].name,
+				   trace_enabled[i]);
+}
 
 const struct mon_cmd mon_info_misc_cmds[] = {
 	{
@@ -81,10 +101,9 @@ const struct mon_cmd mon_info_misc_cmds[] = {
 		.params  = "[name] [vcpu]",
 		.help    = "list trace points",
 		.doc     = "NAME may hold `*` and `?`.",
-		.example = "info trace-events virtq_*",
+		.example = "info trace-events bus_*",
 		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "trace points",
+		.run     = info_trace_events,
 	}, {
 		.name    = "sync-profile",
 		.args    = "mean:-m no_coalesce:-n max:int?",
@@ -93,8 +112,7 @@ const struct mon_cmd mon_info_misc_cmds[] = {
 		.doc     = "-m sorts by the mean, -n keeps objects apart.",
 		.example = "info sync-profile 5",
 		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "lock profiling",
+		.run     = info_sync_profile,
 	}, {
 		.name    = "stats",
 		.args    = "target:string names:string? provider:string?",

@@ -9,6 +9,7 @@
  */
 #include "monitor/mon.h"
 #include "monitor/monitor.h"
+#include "vmm/base/trace.h"
 #include "vmm/arch.h"
 #include "vmm/vcpu.h"
 
@@ -295,6 +296,7 @@ int mon_open(struct mon *m, const char *path, int flags, int mode,
 
 void mon_run_call(struct mon *m, const struct mon_call *call)
 {
+	trace(hmp_command, "%s", call->cmd->name);
 	m->call = call;
 	call->cmd->run(m, call->arg);
 	m->call = NULL;

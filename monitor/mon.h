@@ -166,6 +166,10 @@ void mon_complete(struct mon *m, const char *text);    /* complete.c */
 /* By enum action_watchdog; ends with NULL. */
 extern const char *const mon_watchdog_actions[];
 
+/* cmd_log.c: complains when no trace point fits, or `vcpu` is given. */
+bool mon_trace_known(struct mon *m, const char *name,
+		     const struct mon_arg *vcpu);
+
 /* Print `items`' table, as `log` with nothing it knows does. */
 void mon_log_items(struct mon *m);
 

@@ -8,6 +8,7 @@
  */
 #include "monitor/qmp.h"
 #include "monitor/monitor.h"
+#include "vmm/base/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -105,6 +106,7 @@ void qmp_call_free(struct qmp_call *c)
 
 void qmp_call_run(struct qmp_call *c)
 {
+	trace(qmp_command, "%s", c->cmd->name);
 	c->cmd->run(c);
 }
 
@@ -540,6 +542,7 @@ void monitors_event(struct vm *vm, const char *name, const char *data)
 	char *text;
 
 	assert(known_event(name));
+	trace(qmp_event, "%s %s", name, data ? data : "");
 	if (!s || !s->has_qmp)
 		return;
 	text = event_text(name, data ? json_loads(data, 0, NULL) : NULL);

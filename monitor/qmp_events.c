@@ -108,7 +108,9 @@ static void on_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
 
 	switch (ev) {
 	case VM_EV_STOP:
-		return monitors_event(vm, "STOP", NULL);
+		if (!vm->quitting)
+			monitors_event(vm, "STOP", NULL);
+		return;
 	case VM_EV_RESUME:
 		return monitors_event(vm, "RESUME", NULL);
 	case VM_EV_RESET:

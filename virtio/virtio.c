@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "vmm/base/log.h"
+#include "vmm/base/trace.h"
 
 /* --- what devices use ------------------------------------------------------ */
 
@@ -65,6 +66,7 @@ void virtio_break(struct virtio *v, const char *why)
 	v->errors++;
 	v->why = why;
 	v->started = false;
+	trace(virtio_break, "%s: %s", v->class->name, why);
 	log_if(LOG_GUEST_ERROR, "%s: the guest's driver is wrong: %s",
 	       v->class->name, why);
 	if (v->status & VIRTIO_S_NEEDS_RESET || v->resetting)

@@ -28,6 +28,7 @@
 
 #include "vmm/arch.h"
 #include "vmm/base/log.h"
+#include "vmm/base/trace.h"
 #include "vmm/vm.h"
 
 #define KICK_SIGNAL SIGUSR1
@@ -169,6 +170,7 @@ static bool vcpu_dispatch(struct vcpu *v)
 {
 	const u32 reason = v->kvm.run->exit_reason;
 
+	trace(vcpu_exit, "cpu %u reason %u", v->index, reason);
 	if (reason < ARRAY_LEN(v->exits))
 		v->exits[reason]++;
 	switch (reason) {

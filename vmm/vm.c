@@ -22,6 +22,7 @@
 
 #include "vmm/arch.h"
 #include "vmm/base/log.h"
+#include "vmm/base/trace.h"
 #include "vmm/vcpu.h"
 
 /* --- states --- */
@@ -100,6 +101,7 @@ static void vm_set_state(struct vm *vm, enum run_state s)
 		return;
 	assert(may_become[old] & BIT(s));
 	vm->state = s;
+	trace(vm_state, "%s -> %s", state_names[old], state_names[s]);
 	vm_notify(vm, VM_EV_STATE, (int)s);
 }
 
@@ -204,9 +206,9 @@ int vm_cont(struct vm *vm, struct err *e)
 
 static void vm_end(struct vm *vm, int exit_code)
 {
+	vm->quitting = true;           /* who listens: it does not just stop */
 	vm_pause(vm, RUN_SHUTDOWN);
 	vm->exit_code = exit_code;
-	vm->quitting = true;
 	loop_stop(vm->loop);
 }
 
@@ -232,6 +234,7 @@ static void reset_machine(struct vm *vm)
 {
 	struct err e = { 0 };
 
+	trace(vm_reset, "in state %s", state_names[vm->state]);
 	log_if(LOG_RESET, "machine reset\n");
 	devices_each(vm, device_reset);
 	if (vm->arch && vm->arch->reset && vm->arch->reset(vm, &e) < 0)
@@ -381,6 +384,7 @@ static void handle_requests(void *opaque)
 void vm_request(struct vm *vm, enum vm_request r, int code)
 {
 	assert(r < VM_REQ_COUNT);
+	trace(vm_request, "request %d code %d", (int)r, code);
 	for (unsigned i = 0; i < vm->nvcpus; i++)
 		if (vcpu_is_current(vm->vcpus[i]))
 			vcpu_park_ask(vm->vcpus[i]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mutexes with names, so that sync-profile can say which one waited.
+ * Mutexes with names, and a profile of who waited for them where
+ * (sync-profile).  Off, the profile costs one load and a predictable branch.
  *
  * Lock order is written in docs/threads.md.  SCOPED_LOCK is the only
  * __attribute__((cleanup)) in the tree.
@@ -30,9 +31,31 @@ static inline void lock_fini(struct lock *l)
 	pthread_mutex_destroy(&l->mutex);
 }
 
-static inline void lock_take(struct lock *l)
+/* --- the profile (lock.c) --- */
+extern bool lock_profiling;            /* by lock_profile_set; atomic */
+
+/* How long takers at one place waited for one lock. */
+struct lock_site {
+	const char *site;              /* "FILE:LINE"                    */
+	const struct lock *lock;       /* may be gone: an address only   */
+	u64 count, ns;
+};
+void lock_profile_set(bool on);        /* [any] */
+void lock_profile_reset(void);         /* [any] */
+/* Up to `max` places, in no order; how many. [any] */
+unsigned lock_profile_get(struct lock_site *out, unsigned max);
+void lock_take_profiled(struct lock *l, const char *site);
+
+#define LOCK_STR2(x) #x
+#define LOCK_STR(x) LOCK_STR2(x)
+#define lock_take(l) lock_take_at((l), __FILE__ ":" LOCK_STR(__LINE__))
+
+static inline void lock_take_at(struct lock *l, const char *site)
 {
-	pthread_mutex_lock(&l->mutex);
+	if (__builtin_expect(__atomic_load_n(&lock_profiling, __ATOMIC_RELAXED), 0))
+		lock_take_profiled(l, site);
+	else
+		pthread_mutex_lock(&l->mutex);
 }
 
 static inline void lock_drop(struct lock *l)

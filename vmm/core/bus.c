@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/base/trace.h"
 #include "vmm/core/device.h"
 #include "vmm/core/grace.h"
 
@@ -402,6 +403,9 @@ bool bus_read(struct bus *b, u64 addr, u64 *val, unsigned size)
 	access_run(&a);
 	grace_leave(&b->grace, ticket);
 	*val = a.val & low_bytes(size);
+	trace(bus_read, "addr 0x%llx size %u is 0x%llx%s",
+	      (unsigned long long)addr, size, (unsigned long long)*val,
+	      a.answered ? "" : ", nobody there");
 	return a.answered;
 }
 
@@ -413,6 +417,8 @@ bool bus_write(struct bus *b, u64 addr, u64 val, unsigned size)
 	struct grace_ticket ticket;
 
 	assert(size >= 1 && size <= 8);
+	trace(bus_write, "addr 0x%llx size %u to 0x%llx",
+	      (unsigned long long)addr, size, (unsigned long long)val);
 	ticket = grace_enter(&b->grace);
 	access_run(&a);
 	grace_leave(&b->grace, ticket);

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/base/trace.h"
+
 /* --- references and calls --- */
 
 void chardev_take(struct chardev *c)
@@ -336,6 +338,7 @@ struct chardev *chardev_open(struct chardev_set *s, const char *id,
 	}
 	if (chardev_spec_parse(spec, &o, &mon, e) < 0)
 		return NULL;
+	trace(chardev_open, "id %s: %s", id ? id : "", spec);
 	c = open_opts(s, id, &o, mon, e);
 	opts_fini(&o);
 	return c;

@@ -13,6 +13,7 @@
 
 #include "vmm/base/opts.h"
 #include "vmm/base/strbuf.h"
+#include "vmm/base/trace.h"
 #include "vmm/core/chardev.h"
 #include "vmm/core/clock.h"
 
@@ -323,6 +324,7 @@ int device_realize(struct device *d, struct err *e)
 		return rc;
 	}
 	d->realized = true;
+	trace(device_realize, "%s id %s", d->class->name, d->id ? d->id : "");
 	return 0;
 }
 
@@ -364,6 +366,7 @@ void device_destroy(struct device *d)
 {
 	if (!d)
 		return;
+	trace(device_destroy, "%s id %s", d->class->name, d->id ? d->id : "");
 	take_off_buses(d);
 	if (d->realized && d->class->unrealize) {
 		d->class->unrealize(d);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "vmm/kvm/kvm.h"
+#include "vmm/base/trace.h"
 #include "vmm/kvm/kvm_priv.h"
 
 enum { IOAPIC_PINS = 24, PIC_PINS = 16 };
@@ -96,6 +97,7 @@ void kvm_vm_irq_line(struct kvm_vm *vm, unsigned gsi, int level)
 {
 	struct kvm_irq_level l = { .irq = gsi, .level = (u32)!!level };
 
+	trace(irq_line, "gsi %u level %d", gsi, !!level);
 	kvm_vm_ioctl(vm, KVM_IRQ_LINE, &l);
 }
 
@@ -107,6 +109,8 @@ void kvm_vm_msi(struct kvm_vm *vm, u64 addr, u32 data)
 		.data       = data,
 	};
 
+	trace(irq_msi, "addr 0x%llx data 0x%x", (unsigned long long)addr,
+	      data);
 	kvm_vm_ioctl(vm, KVM_SIGNAL_MSI, &m);
 }
 

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Trace points: what happened in the VMM, a line each.
+ *
+ * Every point is a row of TRACE_EVENTS; `trace-event`, `info trace-events`,
+ * completion and QMP loop over the rows.  A point that is off costs one load
+ * and a predictable branch; its arguments are not evaluated.
+ *
+ * A line is "SECONDS THREAD NAME TEXT".  It goes to the trace file when one is
+ * open (trace-file on), else to the log.
+ *
+ * Add one: a row below, and trace(NAME, "...") where it happens.
+ * Thread: any.
+ */
+#ifndef MOTE_BASE_TRACE_H
+#define MOTE_BASE_TRACE_H
+
+#include "vmm/base/err.h"
+#include "vmm/base/types.h"
+
+#define TRACE_EVENTS(X) \
+	X(vm_state,        "the run state changes")                       \
+	X(vm_request,      "a device or vCPU asks the main loop")         \
+	X(vm_reset,        "the machine is reset")                        \
+	X(vcpu_exit,       "a vCPU leaves the guest: its exit reason")    \
+	X(bus_read,        "a register is read")                          \
+	X(bus_write,       "a register is written")                       \
+	X(irq_line,        "a device sets an interrupt line")             \
+	X(irq_msi,         "a device sends a message")                    \
+	X(device_realize,  "a device comes to be")                        \
+	X(device_destroy,  "a device goes")                               \
+	X(virtio_break,    "a virtio device refuses its driver")          \
+	X(hmp_command,     "the human monitor runs a line")               \
+	X(qmp_command,     "QMP runs a command")                          \
+	X(qmp_event,       "QMP clients hear of an event")                \
+	X(chardev_open,    "a chardev is made")
+
+#define TRACE_ID(name, help) TRACE_##name,
+enum trace_id { TRACE_EVENTS(TRACE_ID) TRACE_COUNT };
+#undef TRACE_ID
+
+struct trace_event {
+	const char *name, *help;
+};
+extern const struct trace_event trace_events[TRACE_COUNT];
+extern u8 trace_enabled[TRACE_COUNT];  /* atomic; by trace_set */
+
+#define trace_is_on(name) __builtin_expect( \
+	__atomic_load_n(&trace_enabled[TRACE_##name], __ATOMIC_RELAXED), 0)
+#define trace(name, ...) \
+	((void)(trace_is_on(name) && (trace_emit(TRACE_##name, __VA_ARGS__), 0)))
+
+void trace_emit(enum trace_id id, const char *fmt, ...) PRINTF(2, 3);
+
+/* `pattern` may hold '*' and '?'.  How many rows it fits. */
+unsigned trace_set(const char *pattern, bool on);
+bool trace_fits(const char *pattern, enum trace_id id);
+
+/* --- the file: "trace-PID" unless named --- */
+int  trace_file_on(struct err *e);     /* opens: [loop] */
+void trace_file_off(void);
+void trace_file_flush(void);
+void trace_file_name(const char *name);        /* closes the one that is open */
+/* Its name, for who may keep `size` bytes; true: it is open. */
+bool trace_file_status(char *name, size_t size);
+
+#endif
