@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "tcg-plugin/memory/tlb.h"
 #include "vmm/base/lock.h"
 #include "vmm/base/types.h"
 
@@ -88,7 +89,7 @@ typedef u64 mem_u64 __attribute__((aligned(1), may_alias));
 
 /* Store as the guest's instruction does: 1, 2, 4 and 8 bytes at once and
  * exactly once (memcpy may store a byte twice). */
-static inline void mem_store(void *to, const void *from, unsigned n)
+GUEST_MEM static inline void mem_store(void *to, const void *from, unsigned n)
 {
 	u64 v = 0;
 
@@ -101,7 +102,7 @@ static inline void mem_store(void *to, const void *from, unsigned n)
 	}
 }
 
-static inline void mem_load(void *to, const void *from, unsigned n)
+GUEST_MEM static inline void mem_load(void *to, const void *from, unsigned n)
 {
 	u64 v;
 

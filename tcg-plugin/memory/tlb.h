@@ -27,6 +27,9 @@
 
 #include "vmm/base/types.h"
 
+/* On functions that touch guest RAM: data races there are the guest's own. */
+#define GUEST_MEM __attribute__((no_sanitize("thread")))
+
 enum tlb_kind { TLB_READ, TLB_WRITE, TLB_EXEC, TLB_KINDS };
 /* TLB_SUPER_AC: supervisor with SMAP on and RFLAGS.AC set, so user pages are
  * open to it; TLB_SUPER then refuses them. */

@@ -55,6 +55,7 @@ u32  io_in(struct x86_cpu *c, u16 port, unsigned size);
 void io_out(struct x86_cpu *c, u16 port, u32 val, unsigned size);
 
 #define MEM_ACCESSORS(T, N)                                              \
+GUEST_MEM                                                                \
 static inline T ld##N(struct x86_cpu *c, gva_t la)                       \
 {                                                                        \
 	const void *p = tlb_lookup(&c->tlb, c->tlb_mode, TLB_READ, la,   \
@@ -66,6 +67,7 @@ static inline T ld##N(struct x86_cpu *c, gva_t la)                       \
 		mem_slow_read(c, la, &v, sizeof(v), c->tlb_mode);        \
 	return v;                                                        \
 }                                                                        \
+GUEST_MEM                                                                \
 static inline void st##N(struct x86_cpu *c, gva_t la, T v)               \
 {                                                                        \
 	void *p = tlb_lookup(&c->tlb, c->tlb_mode, TLB_WRITE, la,        \
@@ -75,6 +77,7 @@ static inline void st##N(struct x86_cpu *c, gva_t la, T v)               \
 	else                                                             \
 		mem_slow_write(c, la, &v, sizeof(v), c->tlb_mode);       \
 }                                                                        \
+GUEST_MEM                                                                \
 static inline T ld##N##_sys(struct x86_cpu *c, gva_t la)                 \
 {                                                                        \
 	const void *p = tlb_lookup(&c->tlb, TLB_SUPER, TLB_READ, la,     \
@@ -86,6 +89,7 @@ static inline T ld##N##_sys(struct x86_cpu *c, gva_t la)                 \
 		mem_slow_read(c, la, &v, sizeof(v), TLB_SUPER);          \
 	return v;                                                        \
 }                                                                        \
+GUEST_MEM                                                                \
 static inline void st##N##_sys(struct x86_cpu *c, gva_t la, T v)         \
 {                                                                        \
 	void *p = tlb_lookup(&c->tlb, TLB_SUPER, TLB_WRITE, la,          \
@@ -101,6 +105,7 @@ MEM_ACCESSORS(u32, 32)
 MEM_ACCESSORS(u64, 64)
 #undef MEM_ACCESSORS
 
+GUEST_MEM
 static inline void ld_bytes(struct x86_cpu *c, gva_t la, void *buf, unsigned n)
 {
 	const void *p = tlb_lookup(&c->tlb, c->tlb_mode, TLB_READ, la, n);
@@ -111,6 +116,7 @@ static inline void ld_bytes(struct x86_cpu *c, gva_t la, void *buf, unsigned n)
 		mem_slow_read(c, la, buf, n, c->tlb_mode);
 }
 
+GUEST_MEM
 static inline void st_bytes(struct x86_cpu *c, gva_t la, const void *buf,
 			    unsigned n)
 {
