@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Unit test: virtio/virtio_blk.c over virtio/virtio_pci.c: requests, errors
+ * that stop the VM and are tried again, bad requests, resize, removal.
+ */
+#include "tests/unit/device_fake.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "virtio/virtio.h"
+#include "vmm/block/disk.h"
+#include "vmm/pci/pci.h"
+
+extern const struct device_class virtio_blk_pci_class, pci_host_class;
+
+enum { DESC = 0x1000, AVAIL = 0x2000, USED = 0x3000, HDR = 0x4000,
+       STATUS = 0x5000, DATA = 0x8000 };
+
+static struct disk_set *disks;
+static struct device *host, *dev;
+static struct virtio *v;
+static u8 *ram;
+static u16 avail;
+
+static void *find(void *o, enum prop_type t, const char *id)
+{
+	(void)o;
+	return t == PROP_DRIVE ? disk_find(disks, id) : NULL;
+}
+
+static void up(const char *node)
+{
+	struct err e = { 0 };
+
+	fake_machine_up(0);
+	fake.env.find_backend = find;
+	gmem_add(fake.env.gmem, "ram", 0, MiB, -1, 0, GMEM_RAM, &e);
+	ram = gmem_ptr(fake.env.gmem, 0, MiB);
+	disks = disk_set_create(fake.env.loop);
+	assert_int_equal(blk_add(disk_blks(disks), node, &e), 0);
+	host = fake_device(&pci_host_class);
+	fake.env.pci = pci_host_bus(host);
+	dev = device_create(&virtio_blk_pci_class, "d", &fake.env);
+	assert_int_equal(device_set_prop(dev, "drive", "n", &e), 0);
+	assert_int_equal(device_set_prop(dev, "werror", "stop", &e), 0);
+	assert_int_equal(device_set_prop(dev, "serial", "S1", &e), 0);
+	fake_realize(dev);
+	v = to_virtio(dev);
+	avail = 0;
+}
+
+static void down(void)
+{
+	device_destroy(dev);
+	disk_set_destroy(disks);
+	fake_machine_down();
+}
+
+/* The registers by hand: the BAR is tested in test_virtio_mmio's way. */
+static void driver_up(void)
+{
+	virtio_lock(v);
+	virtio_set_status(v, 0);
+	virtio_set_status(v, 3);
+	virtio_accept(v, 0, v->offered);
+	virtio_accept(v, 1, 1);
+	virtio_set_status(v, 11);
+	v->queue_sel = 0;
+	virtio_queue_size(v, 16);
+	virtio_queue_addr(v, &virtio_q(v, 0)->desc, false, DESC);
+	virtio_queue_addr(v, &virtio_q(v, 0)->driver, false, AVAIL);
+	virtio_queue_addr(v, &virtio_q(v, 0)->device, false, USED);
+	virtio_queue_enable(v);
+	virtio_set_status(v, 15);
+	virtio_unlock(v);
+	avail = 0;
+	memset(ram + AVAIL, 0, 64);
+	memset(ram + USED, 0, 256);
+	assert_true(v->started);
+}
+
+static void desc(unsigned i, u64 addr, u32 len, u16 flags)
+{
+	u16 next = i + 1;
+
+	memcpy(ram + DESC + 16 * i, &addr, 8);
+	memcpy(ram + DESC + 16 * i + 8, &len, 4);
+	memcpy(ram + DESC + 16 * i + 12, &flags, 2);
+	memcpy(ram + DESC + 16 * i + 14, &next, 2);
+}
+
+static void offer(void)
+{
+	u16 head = 0;
+
+	memcpy(ram + AVAIL + 4 + 2 * (avail % 16), &head, 2);
+	avail++;
+	memcpy(ram + AVAIL + 2, &avail, 2);
+	virtio_kick_later(v, 0);
+	for (unsigned i = 0; i < 20; i++)
+		fake_turn();
+	blk_drain(disk_find(disks, "n")->root);
+}
+
+static u16 used(void)
+{
+	u16 n;
+
+	memcpy(&n, ram + USED + 2, 2);
+	return n;
+}
+
+static u8 request(u32 type, u64 sector, u32 len)
+{
+	const bool in = type == 0 || type == 8;
+	unsigned n = 0;
+
+	memcpy(ram + HDR, &type, 4);
+	memcpy(ram + HDR + 8, &sector, 8);
+	ram[STATUS] = 0xee;
+	desc(n++, HDR, 16, 1);
+	if (len)
+		desc(n++, DATA, len, in ? 3 : 1);
+	desc(n, STATUS, 1, 2);
+	offer();
+	return ram[STATUS];
+}
+
+static void reads_writes_and_flushes_end_well(void **s)
+{
+	(void)s;
+	up("null-co,node-name=n,size=1M,read-zeroes=on");
+	driver_up();
+	memset(ram + DATA, 1, 512);
+	assert_int_equal(request(0, 0, 512), 0);
+	assert_int_equal(ram[DATA], 0);
+	assert_int_equal(request(1, 8, 4096), 0);
+	assert_int_equal(request(4, 0, 0), 0);
+	assert_int_equal(request(8, 0, 20), 0);
+	assert_string_equal((char *)ram + DATA, "S1");
+	assert_int_equal(used(), 4);
+	assert_int_equal(v->errors, 0);
+	down();
+}
+
+static void bad_requests_fail_and_do_no_harm(void **s)
+{
+	(void)s;
+	up("null-co,node-name=n,size=1M");
+	driver_up();
+	assert_int_equal(request(0, 2048, 512), 1);    /* beyond the end   */
+	assert_int_equal(request(0, ~0ull, 512), 1);
+	assert_int_equal(request(1, 0, 100), 1);       /* not whole sectors */
+	assert_int_equal(request(0, 0, 0), 1);
+	assert_int_equal(request(77, 0, 512), 2);
+	assert_int_equal(request(8, 0, 8), 1);
+	assert_int_equal(request(11, 0, 8), 1);        /* range too short  */
+	assert_int_equal(v->errors, 0);
+	down();
+}
+
+static void a_request_without_header_or_status_breaks_the_device(void **s)
+{
+	(void)s;
+	up("null-co,node-name=n,size=1M");
+	driver_up();
+	desc(0, HDR, 8, 1);
+	desc(1, STATUS, 1, 2);
+	offer();
+	assert_true(v->status & VIRTIO_S_NEEDS_RESET);
+	assert_int_equal(v->errors, 1);
+	driver_up();
+	desc(0, HDR, 16, 0);
+	offer();
+	assert_int_equal(v->errors, 2);
+	assert_int_equal(virtio_q(v, 0)->inuse, 0);
+	down();
+}
+
+static void a_full_disk_stops_the_vm_and_cont_tries_again(void **s)
+{
+	(void)s;
+	up("fault,file.driver=null-co,node-name=n,op=write,errno=28,count=2");
+	driver_up();
+	assert_int_equal(request(1, 0, 512), 0xee);    /* not answered yet */
+	assert_int_equal(fake.request, VM_REQ_IO_ERROR);
+	assert_int_equal(used(), 0);
+	device_quiesce(dev);
+	device_resume(dev);                            /* full once more   */
+	fake_turn();
+	assert_int_equal(fake.requests, 2);
+	device_quiesce(dev);
+	device_resume(dev);
+	fake_turn();
+	assert_int_equal(ram[STATUS], 0);
+	assert_int_equal(used(), 1);
+	down();
+}
+
+static void a_reset_lets_stopped_requests_go(void **s)
+{
+	(void)s;
+	up("fault,file.driver=null-co,node-name=n,op=write,errno=5");
+	driver_up();
+	assert_int_equal(request(1, 0, 512), 0xee);
+	driver_up();
+	assert_int_equal(request(0, 0, 512), 0);
+	assert_int_equal(request(1, 0, 512), 0xee);
+	down();                        /* and so does removal              */
+}
+
+static void a_resize_reaches_the_configuration(void **s)
+{
+	struct err e = { 0 };
+
+	(void)s;
+	up("null-co,node-name=n,size=1M");
+	driver_up();
+	assert_int_equal(virtio_config_get(v, 0, 8), 2048);
+	assert_int_equal(disk_resize(disk_find(disks, "n"), 2 << 20, &e), 0);
+	assert_int_equal(virtio_config_get(v, 0, 8), 4096);
+	assert_int_equal(v->config_gen, 1);
+	down();
+}
+
+static void a_disk_has_one_device_at_most(void **s)
+{
+	struct err e = { 0 };
+	struct device *other;
+
+	(void)s;
+	up("null-co,node-name=n,size=1M");
+	other = device_create(&virtio_blk_pci_class, "d2", &fake.env);
+	assert_int_equal(device_set_prop(other, "drive", "n", &e), 0);
+	assert_int_equal(device_realize(other, &e), -EBUSY);
+	device_destroy(other);
+	down();
+}
+
+static void state_goes_round(void **s)
+{
+	(void)s;
+	up("null-co,node-name=n,size=1M");
+	driver_up();
+	request(1, 0, 512);
+	fake_round_trip(dev);
+	assert_int_equal(request(1, 0, 512), 0);
+	assert_int_equal(used(), 2);
+	down();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_writes_and_flushes_end_well),
+		cmocka_unit_test(bad_requests_fail_and_do_no_harm),
+		cmocka_unit_test(a_request_without_header_or_status_breaks_the_device),
+		cmocka_unit_test(a_full_disk_stops_the_vm_and_cont_tries_again),
+		cmocka_unit_test(a_reset_lets_stopped_requests_go),
+		cmocka_unit_test(a_resize_reaches_the_configuration),
+		cmocka_unit_test(a_disk_has_one_device_at_most),
+		cmocka_unit_test(state_goes_round),
+	};
+
+	return cmocka_run_group_tests_name("virtio_blk", tests, NULL, NULL);
+}
