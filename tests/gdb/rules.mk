@@ -1,3 +1,3 @@
 # A stock gdb attached to guests of tests/guest and to Debian's kernel.
 CHECK_DEPS  += guests boot-files
-CHECK_TESTS += tests/gdb/gdb.t
+CHECK_TESTS += tests/gdb/raw.t tests/gdb/gdb.t
