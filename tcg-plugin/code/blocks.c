@@ -50,27 +50,26 @@ static void *map_zeroed(size_t n)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* Error-checking, so that code_unlock_mine may try. */
-static void lock_init_checked(struct lock *l)
+/* Around whatever touches guest memory with the lock held, and so may fault. */
+static void may_fault(struct code_cache *cc, bool on)
 {
-	pthread_mutexattr_t a;
-
-	pthread_mutexattr_init(&a);
-	pthread_mutexattr_settype(&a, PTHREAD_MUTEX_ERRORCHECK);
-	pthread_mutex_init(&l->mutex, &a);
-	pthread_mutexattr_destroy(&a);
-	l->name = "tcg code";
+	atomic_store_explicit(&cc->faulter, on ? pthread_self() : 0,
+			      memory_order_relaxed);
 }
 
 void code_unlock_mine(struct code_cache *cc)
 {
-	lock_drop(&cc->lock);          /* EPERM when it is not ours       */
+	if (atomic_load_explicit(&cc->faulter, memory_order_relaxed) !=
+	    pthread_self())
+		return;
+	may_fault(cc, false);
+	lock_drop(&cc->lock);
 }
 
 int code_cache_init(struct code_cache *cc, size_t arena_size)
 {
 	*cc = (struct code_cache){ .size = arena_size, .epoch = 1 };
-	lock_init_checked(&cc->lock);
+	lock_init(&cc->lock, "tcg code");
 	cc->blocks = map_zeroed(CODE_BLOCK_HASH * sizeof(*cc->blocks));
 	cc->pages = map_zeroed(CODE_PAGE_HASH * sizeof(*cc->pages));
 	cc->arena = map_zeroed(arena_size);
@@ -214,7 +213,9 @@ bool code_write(struct code_cache *cc, u8 *host, const void *src, unsigned n)
 		return false;
 	if (p->cover & cover_of(host, n))
 		page_drop(cc, p, host, n);
+	may_fault(cc, true);
 	mem_store(host, src, n);
+	may_fault(cc, false);
 	memcpy(p->copy + (uintptr_t)host % PAGE_SIZE, src, n);
 	page_untrack(p);
 	return true;
@@ -286,7 +287,9 @@ void code_verify(struct code_cache *cc, const u8 *host)
 	    atomic_load(&p->verified) == atomic_load(&cc->epoch))
 		return;
 	SCOPED_LOCK(&cc->lock);
+	may_fault(cc, true);
 	page_verify(cc, p);
+	may_fault(cc, false);
 }
 
 void code_flush(struct code_cache *cc)
@@ -320,6 +323,7 @@ struct block *code_begin(struct code_cache *cc, const u8 *host, unsigned mode,
 		memset(b, 0, sizeof(*b));
 		b->host = host;
 		b->mode = mode;
+		may_fault(cc, true);   /* until commit or abort           */
 		return b;
 	}
 	lock_drop(&cc->lock);
@@ -361,11 +365,13 @@ void code_commit(struct code_cache *cc, struct block *b, unsigned count,
 	atomic_store(&b->hash_next, atomic_load(&cc->blocks[h]));
 	atomic_store_explicit(&cc->blocks[h], b, memory_order_release);
 	cc->n_blocks++;
+	may_fault(cc, false);
 	lock_drop(&cc->lock);
 }
 
 void code_abort(struct code_cache *cc)
 {
+	may_fault(cc, false);
 	lock_drop(&cc->lock);
 }
 

@@ -56,6 +56,7 @@ enum { CODE_DEAD = 256, CODE_BLOCK_HASH = 1 << 16, CODE_PAGE_HASH = 1 << 12,
 
 struct code_cache {
 	struct lock lock;
+	_Atomic pthread_t faulter;     /* holds the lock over guest memory */
 	struct block *_Atomic *blocks; /* CODE_BLOCK_HASH                 */
 	struct code_page *_Atomic *pages;
 	_Atomic u8 *writers;           /* per hashed page: bit id % 8 of each
