@@ -124,7 +124,7 @@ void lock_##N(struct x86_cpu *c, const struct insn *i, alu_fn *op, T b)   \
 		rmw_slow_locked(c, la, L, op, b);                         \
 		return;                                                   \
 	}                                                                 \
-	old = *p;                                                         \
+	old = __atomic_load_n(p, __ATOMIC_RELAXED);                       \
 	do {                                                              \
 		cc_load(c, s);                                            \
 		new = (T)op(c, L, old, b);                                \
