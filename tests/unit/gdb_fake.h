@@ -58,8 +58,7 @@ static inline void gdb_fake_init(struct gdb_fake *t)
 		t->f.cpu[i].kvm.vm = &t->f.vm.kvm;
 		t->f.cpu[i].kvm.run = &t->run[i];
 	}
-	if (!t->f.vm.loop)
-		t->f.vm.loop = loop_create("main", &e);
+	t->f.vm.loop = loop_create("main", &e);
 	t->f.vm.chardevs = chardev_set_create(t->f.vm.loop);
 	if (gdb_open(&t->f.vm, "null", &e) < 0)
 		abort();
@@ -71,7 +70,7 @@ static inline void gdb_fake_fini(struct gdb_fake *t)
 {
 	gdb_destroy(&t->f.vm);
 	chardev_set_destroy(t->f.vm.chardevs);
-	t->f.vm.chardevs = NULL;
+	loop_destroy(t->f.vm.loop);
 	fake_fini(&t->f);
 }
 
