@@ -115,8 +115,8 @@ static inline void code_note_writer(struct code_cache *cc, const u8 *host,
 
 	if (!(atomic_load_explicit(w, memory_order_relaxed) & bit))
 		atomic_fetch_or(w, bit);
-	else
-		atomic_thread_fence(memory_order_seq_cst);
+	/* Either the one who protects the page reads our bit, or its mark came
+	 * before our fetch_or and code_page_tracked sees it. */
 }
 
 /* Would that store change or cut `b`? */
