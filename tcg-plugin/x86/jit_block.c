@@ -56,6 +56,27 @@ static void block_entry(struct tr *t)
 	t->j->block[t->block].inner = (u32)(t->e.p - t->j->buf.rw);
 }
 
+/* What a link leads to while it is not patched; a cross link also has a way by
+ * the jump cache, for targets that may not be linked. */
+static void link_stub(struct tr *t, u32 link)
+{
+	struct jit_link *l = &t->j->link[link];
+	struct emit *e = &t->e;
+	u8 *miss = NULL;
+
+	if (l->cross) {
+		l->via = (u32)(e->p - t->j->buf.rw);
+		emit_mov_imm(e, H_14, l->target);
+		miss = tr_jump_cache(t);
+		emit_here32(e, miss);
+	}
+	l->stub = (u32)(e->p - t->j->buf.rw);
+	if (l->cross)
+		emit_patch32(e, t->j->buf.rw + l->at,
+			     (u64)(uintptr_t)t->j->buf.rx + l->stub);
+	emit_mov_imm(e, H_15, link);
+}
+
 static void one_cold(struct tr *t, const struct jit_cold *k)
 {
 	struct emit *e = &t->e;
@@ -66,8 +87,7 @@ static void one_cold(struct tr *t, const struct jit_cold *k)
 	if (k->site != JIT_NONE) {
 		emit_mov_imm(e, H_15, k->site);
 	} else if (k->link != JIT_NONE) {
-		t->j->link[k->link].stub = (u32)(e->p - t->j->buf.rw);
-		emit_mov_imm(e, H_15, k->link);
+		link_stub(t, k->link);
 	} else {
 		emit_mov_imm(e, H_15, JIT_NONE);
 		if (!k->thunk)         /* block_entry's */
@@ -187,17 +207,78 @@ static void patch(struct jit *j, u32 at, u32 to)
 	memcpy(j->buf.rw + at, &d, 4);
 }
 
+static void remember_cross(struct jit *j, u32 link)
+{
+	unsigned s = tlb_slot(j->link[link].target);
+
+	if (j->ncross == JIT_MAX_LINKS)
+		jit_cut_all(j);
+	j->cross[j->ncross++] = link;
+	j->cross_pages[s / 64] |= 1ull << s % 64;
+}
+
 void jit_link_to(struct jit *j, u32 link, struct jit_block *to)
 {
 	struct jit_link *l = &j->link[link];
+	u32 k = (u32)(to - j->block);
 
-	if (l->to != JIT_NONE)
+	if (l->to != JIT_NONE && !(l->cut && l->to == k))
 		return;
-	l->to = (u32)(to - j->block);
-	l->next_in = to->links_in;
-	to->links_in = link;
+	if (l->to == JIT_NONE) {
+		l->to = k;
+		l->next_in = to->links_in;
+		to->links_in = link;
+	}
+	l->cut = false;
 	patch(j, l->at, l->entry == LINK_BACK ? to->code : to->inner);
+	if (l->cross)
+		remember_cross(j, link);
 	j->st.links++;
+}
+
+void jit_link_via(struct jit *j, u32 link)
+{
+	struct jit_link *l = &j->link[link];
+
+	if (l->to == JIT_NONE || l->cut)
+		patch(j, l->at, l->via);
+}
+
+/* It stays on its block's list, which may be long. */
+static void cut(struct jit *j, struct jit_link *l)
+{
+	if (l->to == JIT_NONE)
+		return;                /* the block died meanwhile */
+	l->cut = true;
+	patch(j, l->at, l->stub);
+}
+
+void jit_cut_all(struct jit *j)
+{
+	if (!j->ncross)
+		return;
+	for (u32 n = 0; n < j->ncross; n++)
+		cut(j, &j->link[j->cross[n]]);
+	j->ncross = 0;
+	memset(j->cross_pages, 0, sizeof(j->cross_pages));
+}
+
+void jit_cut_page(struct jit *j, u64 la)
+{
+	unsigned s = tlb_slot(la);
+
+	if (!(j->cross_pages[s / 64] >> s % 64 & 1))
+		return;
+	for (u32 n = 0; n < j->ncross; ) {
+		struct jit_link *l = &j->link[j->cross[n]];
+
+		if ((l->target ^ la) >> PAGE_SHIFT) {
+			n++;
+			continue;
+		}
+		cut(j, l);
+		j->cross[n] = j->cross[--j->ncross];
+	}
 }
 
 void jit_block_kill(struct jit *j, struct jit_block *b)
@@ -210,6 +291,7 @@ void jit_block_kill(struct jit *j, struct jit_block *b)
 		k = l->next_in;
 		patch(j, l->at, l->stub);
 		l->to = l->next_in = JIT_NONE;
+		l->cut = false;
 	}
 	b->links_in = JIT_NONE;
 	b->dead = true;
@@ -221,7 +303,8 @@ void jit_forget_all(struct x86_cpu *c)
 	struct jit *j = c->jit;
 
 	code_buf_reset(&j->buf);
-	j->nsite = j->nlink = j->nblock = 0;
+	j->nsite = j->nlink = j->nblock = j->ncross = 0;
+	memset(j->cross_pages, 0, sizeof(j->cross_pages));
 	memset(j->hash, 0xff, JIT_HASH * sizeof(*j->hash));
 	j->st.flushes++;
 	jit_jump_flush(c);

@@ -2,11 +2,13 @@
 /*
  * Translated code: the stack, jumps, calls and returns.
  *
- * A constant target within the block's own page becomes a link, patched once
- * the target is translated.  Everything else goes through the jump cache:
- * guest address -> host code, for the present address space and mode.
+ * A constant target within the block's own page, or in a global page, becomes a
+ * link, patched once the target is translated.  Everything else goes through
+ * the jump cache: guest address -> host code, for the present address space and
+ * mode.
  */
 #include "tcg-plugin/x86/jit_priv.h"
+#include "tcg-plugin/x86/walk.h"
 
 /* --- leaving a block --------------------------------------------------------- */
 
@@ -22,7 +24,7 @@ static void link_at(struct tr *t, u8 *at, u64 target, unsigned entry)
 	j->link[j->nlink] = (struct jit_link){
 		.target = target, .at = (u32)(at - j->buf.rw),
 		.entry = (u8)entry, .from = t->block, .to = JIT_NONE,
-		.next_in = JIT_NONE,
+		.next_in = JIT_NONE, .cross = (target ^ t->page) >> PAGE_SHIFT,
 	};
 	tr_cold(t, at, NULL, JIT_NONE, j->nlink, j->leave);
 	j->nlink++;
@@ -39,10 +41,9 @@ static bool in_page(const struct tr *t, u64 target)
 	return (target & ~(u64)(PAGE_SIZE - 1)) == t->page;
 }
 
-void tr_goto_r14(struct tr *t, s32 undo)
+u8 *tr_jump_cache(struct tr *t)
 {
 	struct emit *e = &t->e;
-	u32 site = tr_site(t);
 	s32 neg = (s32)offsetof(struct x86_cpu, jump[t->mode].neg);
 	s32 code = (s32)offsetof(struct x86_cpu, jump[t->mode].code);
 	u8 *hit, *miss;
@@ -55,14 +56,30 @@ void tr_goto_r14(struct tr *t, s32 undo)
 	miss = emit_jmp_fwd(e);
 	emit_here8(e, hit);
 	emit_jmp_reg(e, H_15);
+	return miss;
+}
+
+void tr_goto_r14(struct tr *t, s32 undo)
+{
+	u32 site = tr_site(t);
+	u8 *miss = tr_jump_cache(t);
+
 	t->j->site[site].undo = undo;
 	tr_lookup_done(t, site);
 	tr_cold(t, miss, NULL, site | JIT_JUMP, JIT_NONE, t->j->leave);
 }
 
+/* May a jump to that place be patched to go there?  The page's translation must
+ * outlast address spaces: the kernel's pages. */
+static bool may_link(const struct tr *t, u64 target)
+{
+	return in_page(t, target) ||
+	       (t->mode != TLB_USER && x86_canonical(t->c, target));
+}
+
 void tr_goto(struct tr *t, u64 target)
 {
-	if (in_page(t, target)) {
+	if (may_link(t, target)) {
 		link_at(t, emit_jmp_fwd(&t->e), target, entry_for(t, target));
 		return;
 	}
@@ -230,7 +247,7 @@ static bool flow_jcc(struct tr *t, const struct insn *i)
 	u64 next = t->rip + i->len, target = next + i->imm;
 	u8 *taken = emit_jcc_fwd(&t->e, i->byte & 15);
 
-	if (in_page(t, target)) {
+	if (may_link(t, target)) {
 		link_at(t, taken, target, entry_for(t, target));
 		tr_goto(t, next);
 		return true;

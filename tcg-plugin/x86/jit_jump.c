@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* rip's page was last filled as a global one. */
-static bool page_global(const struct x86_cpu *c, u64 rip)
+bool jit_page_global(const struct x86_cpu *c, u64 rip)
 {
 	const struct tlb_list *l = c->tlb.list[c->tlb_mode][TLB_EXEC];
 	unsigned s = tlb_slot(rip);
@@ -23,10 +23,11 @@ static bool page_global(const struct x86_cpu *c, u64 rip)
 void jit_jump_fill(struct x86_cpu *c, u64 rip, u32 code)
 {
 	struct x86_jump *t = &c->jump[c->tlb_mode];
-	struct x86_jump_list *l = &c->jr.jumps[page_global(c, rip)];
+	struct x86_jump_list *l = &c->jr.jumps[jit_page_global(c, rip)];
 	unsigned s = tlb_slot(rip);
 	u16 k = (u16)rip;
 
+	c->jit->st.jump_misses++;
 	c->jr.jump_pages[s / 64] |= 1ull << s % 64;
 	t->neg[k] = -rip;
 	t->code[k] = (u64)(uintptr_t)c->jit->buf.rx + code;
@@ -66,6 +67,7 @@ void jit_jump_flush(struct x86_cpu *c)
 {
 	if (!c->jit)
 		return;
+	jit_cut_all(c->jit);
 	jump_flush_list(c, &c->jr.jumps[0]);
 	jump_flush_list(c, &c->jr.jumps[1]);
 }
@@ -82,6 +84,8 @@ void jit_jump_flush_page(struct x86_cpu *c, u64 la)
 	u64 page = la & ~(u64)(PAGE_SIZE - 1);
 	unsigned first = (u16)page, s = tlb_slot(la);
 
+	if (c->jit)
+		jit_cut_page(c->jit, la);
 	if (!c->jit || !(c->jr.jump_pages[s / 64] >> s % 64 & 1))
 		return;
 	for (unsigned m = 0; m < TLB_MODES; m++)

@@ -75,6 +75,12 @@ struct jit_link {
 	u32 at;                        /* code offset of the displacement */
 	u32 stub;                      /* code offset it points at unlinked */
 	u8  entry;                     /* enum jit_link_entry             */
+	bool cross;                    /* to another page: only while its
+					  translation is a global one     */
+	bool cut;                      /* cross: not patched now, but still
+					  on its block's list             */
+	u32 via;                       /* cross: code offset of the way by
+					  the jump cache                  */
 	u32 from;                      /* block                           */
 	u32 to, next_in;               /* linked: block, its list         */
 };
@@ -97,6 +103,8 @@ struct jit {
 	struct jit_block *block;
 	u32 nsite, nlink, nblock;
 	u32 *hash;                     /* JIT_HASH heads                  */
+	u32 *cross, ncross;            /* cross links that are patched    */
+	u64 cross_pages[1024];         /* by tlb_slot: some link goes there */
 	/* thunks: code offsets */
 	u32 enter, leave, slow, interp, fault, fpu;
 	u64 code_gen, flush_gen;       /* the block cache's, last looked at */
@@ -212,6 +220,8 @@ bool tr_flow(struct tr *t, const struct insn *i);
 void tr_goto(struct tr *t, u64 target);
 /* ... to the address in r14; `undo`: what to add to rsp if it is none. */
 void tr_goto_r14(struct tr *t, s32 undo);
+/* The jump cache's part of that; returns where misses jump from. */
+u8  *tr_jump_cache(struct tr *t);
 /* The same to the next instruction, in an STI shadow.  It is in this page. */
 void tr_goto_shadow(struct tr *t, u64 target);
 /* Look up the slot of a push: r14 + r15 is its host address. */
@@ -227,6 +237,8 @@ bool tr_string(struct tr *t, const struct insn *i);
 void jit_jump_fill(struct x86_cpu *c, u64 rip, u32 code);
 /* Host code for rip in the present mode, NULL: not known. */
 const void *jit_jump_get(const struct x86_cpu *c, u64 rip);
+/* Will this translation of rip's page survive a change of address space? */
+bool jit_page_global(const struct x86_cpu *c, u64 rip);
 void jit_jump_forget(struct x86_cpu *c, const struct jit_block *b);
 
 /* --- jit_run.c: what the thunks call; 0: go on at c->jr.resume --- */
@@ -247,6 +259,11 @@ struct jit_block *jit_block_find(struct jit *j, const struct block *b, u64 rip,
 /* NULL: no room; flush and try again. */
 struct jit_block *jit_translate(struct x86_cpu *c, struct block *b);
 void jit_link_to(struct jit *j, u32 link, struct jit_block *to);
+/* A cross link's target is not global: by the jump cache from now on. */
+void jit_link_via(struct jit *j, u32 link);
+/* Cross links to la's page, or all of them: away. */
+void jit_cut_page(struct jit *j, u64 la);
+void jit_cut_all(struct jit *j);
 void jit_block_kill(struct jit *j, struct jit_block *b);
 /* Live translations of `b`, one after the other; prev NULL: the first. */
 struct jit_block *jit_block_next(struct jit *j, const struct jit_block *prev,

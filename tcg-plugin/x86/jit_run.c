@@ -68,8 +68,9 @@ int jit_create(struct x86_cpu *c)
 	j->link = map(JIT_MAX_LINKS * sizeof(*j->link));
 	j->block = map(JIT_MAX_BLOCKS * sizeof(*j->block));
 	j->hash = map(JIT_HASH * sizeof(*j->hash));
+	j->cross = map(JIT_MAX_LINKS * sizeof(*j->cross));
 	j->fell = calloc(insn_row_count, sizeof(*j->fell));
-	if (j->site && j->link && j->block && j->hash)
+	if (j->site && j->link && j->block && j->hash && j->cross)
 		rc = code_buf_init(&j->buf, JIT_CODE_SIZE);
 	c->jit = j;
 	if (rc < 0) {
@@ -99,6 +100,7 @@ void jit_destroy(struct x86_cpu *c)
 	unmap(j->link, JIT_MAX_LINKS * sizeof(*j->link));
 	unmap(j->block, JIT_MAX_BLOCKS * sizeof(*j->block));
 	unmap(j->hash, JIT_HASH * sizeof(*j->hash));
+	unmap(j->cross, JIT_MAX_LINKS * sizeof(*j->cross));
 	free(j->fell);
 	free(j);
 	c->jit = NULL;
@@ -462,6 +464,17 @@ static bool next_rip(struct x86_cpu *c, u32 r, bool *past)
 	return false;
 }
 
+/* Patch the link that led to `jb`; false: it goes by the jump cache. */
+static bool link_up(struct x86_cpu *c, u32 link, struct jit_block *jb)
+{
+	if (c->jit->link[link].cross && !jit_page_global(c, c->rip)) {
+		jit_link_via(c->jit, link);
+		return false;
+	}
+	jit_link_to(c->jit, link, jb);
+	return true;
+}
+
 static void run(struct x86_cpu *c, struct block *b)
 {
 	struct jit *j = c->jit;
@@ -471,12 +484,9 @@ static void run(struct x86_cpu *c, struct block *b)
 	u32 r = JIT_JUMP;
 
 	while (jb) {
-		if (flushes == j->st.flushes && is_link(r)) {
-			jit_link_to(j, r, jb);
-		} else if (!past) {
-			jit_jump_fill(c, c->rip, jb->code);
-			j->st.jump_misses++;
-		}
+		if (flushes != j->st.flushes || !is_link(r) || !link_up(c, r, jb))
+			if (!past)
+				jit_jump_fill(c, c->rip, jb->code);
 		r = enter(c, past ? jb->inner : jb->code);
 		if (!next_rip(c, r, &past))
 			return;
