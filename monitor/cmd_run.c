@@ -7,6 +7,7 @@
 #include "monitor/both.h"
 #include "monitor/mon.h"
 #include "vmm/gdb/gdb.h"
+#include "vmm/dev/mc146818rtc.h"
 #include "vmm/vcpu.h"
 
 #include <errno.h>
@@ -172,6 +173,86 @@ static void complete_watchdog(struct mon *m, unsigned n UNUSED,
 	mon_offer_list(m, mon_watchdog_actions, typed);
 }
 
+/* --- boot order: three nibbles in the CMOS, as firmware reads it --- */
+
+enum { CMOS_BOOT_LOW = 0x3d, CMOS_BOOT_HIGH = 0x38, BOOT_MAX = 3 };
+
+static int boot_nibble(char c)
+{
+	switch (c) {
+	case 'a': case 'b': return 1;
+	case 'c':           return 2;
+	case 'd':           return 3;
+	case 'n':           return 4;
+	default:            return -1;
+	}
+}
+
+static int check_boot_order(const char *order, struct err *e)
+{
+	u32 seen = 0;
+
+	for (const char *p = order; *p; p++) {
+		if (*p < 'a' || *p > 'p')
+			return err_set(e, -EINVAL, "Invalid boot device '%c'",
+				       *p);
+		if (seen & BIT(*p - 'a'))
+			return err_set(e, -EINVAL, "Boot device '%c' was "
+				       "given twice", *p);
+		seen |= BIT(*p - 'a');
+	}
+	if (strlen(order) > BOOT_MAX)
+		return err_set(e, -EINVAL, "Too many boot devices for PC");
+	for (const char *p = order; *p; p++)
+		if (boot_nibble(*p) < 0)
+			return err_set(e, -EINVAL, "Invalid boot device for "
+				       "PC: '%c'", *p);
+	return 0;
+}
+
+static struct device *find_rtc(struct vm *vm)
+{
+	struct list *p;
+
+	list_for_each(p, &vm->devices) {
+		struct device *d = list_entry(p, struct device, node);
+
+		if (!strcmp(d->class->name, "mc146818rtc"))
+			return d;
+	}
+	return NULL;
+}
+
+int mon_do_boot_set(struct vm *vm, const char *order, struct err *e)
+{
+	struct device *rtc = find_rtc(vm);
+	u8 nibble[BOOT_MAX] = { 0 };
+	int rc;
+
+	if (!rtc)
+		return err_set(e, -ENODEV, "no function defined to set boot "
+			       "device list for this architecture");
+	rc = check_boot_order(order, e);
+	if (rc < 0)
+		return rc;
+	for (unsigned i = 0; order[i]; i++)
+		nibble[i] = (u8)boot_nibble(order[i]);
+	mc146818rtc_set_cmos(rtc, CMOS_BOOT_LOW,
+			     (u8)(nibble[1] << 4 | nibble[0]));
+	mc146818rtc_set_cmos(rtc, CMOS_BOOT_HIGH, (u8)(nibble[2] << 4));
+	return 0;
+}
+
+static void cmd_boot_set(struct mon *m, const struct mon_arg *a)
+{
+	struct err e = { 0 };
+
+	if (mon_do_boot_set(mon_vm(m), a[0].str, &e) < 0)
+		mon_printf(m, "%s\n", e.msg);
+	else
+		mon_printf(m, "boot device list now set to %s\n", a[0].str);
+}
+
 static void cmd_sync_profile(struct mon *m, const struct mon_arg *a)
 {
 	const char *op = a[0].given ? a[0].str : NULL;
@@ -284,8 +365,7 @@ const struct mon_cmd mon_run_cmds[] = {
 		.doc     = "Letters: a floppy, c disk, d CD-ROM, n network.",
 		.example = "boot_set dc",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "a boot order in the CMOS and fw_cfg",
+		.run     = cmd_boot_set,
 	}, {
 		.name    = "watchdog_action",
 		.args    = "action:string",

@@ -5,7 +5,10 @@
 #include "monitor/disk.h"
 #include "monitor/mon.h"
 #include "monitor/profile.h"
+#include "monitor/stats.h"
 #include "vmm/base/trace.h"
+
+#include <string.h>
 
 static void info_sync_profile(struct mon *m, const struct mon_arg *a)
 {
@@ -23,6 +26,26 @@ static void info_trace_events(struct mon *m, const struct mon_arg *a)
 		if (trace_fits(name, (enum trace_id)i))
 			mon_printf(m, "%s : state %d\n", trace_events[i].name,
 				   trace_enabled[i]);
+}
+
+static void info_stats(struct mon *m, const struct mon_arg *a)
+{
+	struct strbuf out = STRBUF_INIT;
+	const bool vcpu = !strcmp(a[0].str, "vcpu");
+
+	if (!vcpu && strcmp(a[0].str, "vm")) {
+		mon_printf(m, "invalid stats target %s\n", a[0].str);
+		return;
+	}
+	if (a[2].given && strcmp(a[2].str, "kvm")) {
+		mon_printf(m, "invalid stats provider %s\n", a[2].str);
+		return;
+	}
+	if (!vcpu || mon_vcpu(m))
+		stats_print(mon_vm(m), vcpu ? mon_vcpu(m) : NULL,
+			    a[1].given ? a[1].str : NULL, !a[2].given, &out);
+	mon_write(m, out.buf, out.len);
+	strbuf_fini(&out);
 }
 
 const struct mon_cmd mon_info_misc_cmds[] = {
@@ -120,9 +143,8 @@ const struct mon_cmd mon_info_misc_cmds[] = {
 		.help    = "show run-time statistics",
 		.doc     = "TARGET is vm or vcpu.",
 		.example = "info stats vcpu",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "KVM statistics",
+		.when    = MON_MAIN,
+		.run     = info_stats,
 	}, {
 		.name    = "replay",
 		.args    = "",
