@@ -34,7 +34,7 @@ enum {
 	TCG_RUN_PAGES = 3,             /* kvm_run, PIO data, coalesced MMIO */
 	TCG_BLOCK_INSNS = 32,
 	TCG_JUMP_CACHE = 4096,
-	TCG_CROSS_CACHE = 256,
+	TCG_CROSS_CACHE = 4096,
 };
 #define TCG_CODE_ARENA (192 * MiB)
 
