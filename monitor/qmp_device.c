@@ -211,6 +211,34 @@ static void run_query_iothreads(struct qmp_call *c)
 	}
 }
 
+/* --- networks --- */
+
+static void run_netdev_add(struct qmp_call *c)
+{
+	run_spec(c, mon_do_netdev_add);
+}
+
+static void run_netdev_del(struct qmp_call *c)
+{
+	struct err e = { 0 };
+	int rc = mon_do_netdev_del(mon_vm(c->m), qmp_str(c, "id"), &e);
+
+	if (rc == -ENOENT)
+		c->class = QMP_DEVICE_NOT_FOUND;
+	qmp_check(c, rc, &e);
+}
+
+static void run_set_link(struct qmp_call *c)
+{
+	struct err e = { 0 };
+	int rc = mon_do_set_link(mon_vm(c->m), qmp_str(c, "name"),
+				 qmp_bool(c, "up", false), &e);
+
+	if (rc == -ENOENT)
+		c->class = QMP_DEVICE_NOT_FOUND;
+	qmp_check(c, rc, &e);
+}
+
 const struct qmp_cmd qmp_device_cmds[] = {
 	{ "device_add", "driver:str bus:str? id:str? *", "",
 	  "Add a device; its properties are members beside.", MON_MAIN,
@@ -239,5 +267,12 @@ const struct qmp_cmd qmp_device_cmds[] = {
 	  NULL },
 	{ "query-iothreads", "", "[IOThreadInfo]", "The I/O threads.",
 	  MON_MAIN | MON_PRE, run_query_iothreads, NULL },
+	{ "netdev_add", "type:str id:str *", "",
+	  "Add a network back end; its options are members beside.",
+	  MON_MAIN, run_netdev_add, NULL },
+	{ "netdev_del", "id:str", "", "Remove a network back end.",
+	  MON_MAIN, run_netdev_del, NULL },
+	{ "set_link", "name:str up:bool", "",
+	  "Plug or unplug a network cable.", MON_MAIN, run_set_link, NULL },
 	{ 0 }
 };
