@@ -259,8 +259,18 @@ u8 virtio_get_status(struct virtio *v)
 
 void virtio_hard_reset(struct virtio *v)
 {
-	SCOPED_LOCK(&v->pci.dev.lock);
+	bool busy;
+
+	virtio_lock(v);
 	begin_reset(v);
+	busy = v->resetting;
+	virtio_unlock(v);
+	if (!busy || !v->class->quiesce)
+		return;
+	v->class->quiesce(v);          /* no DMA into the next life's RAM  */
+	virtio_lock(v);
+	try_finish_reset(v);
+	virtio_unlock(v);
 }
 
 /* --- features -------------------------------------------------------------- */
