@@ -5,6 +5,7 @@
  * Talks to: vmm/net, on the main loop.
  */
 #include "monitor/both.h"
+#include "vmm/base/opts.h"
 #include "vmm/net/netdev.h"
 
 #include <string.h>
@@ -13,9 +14,16 @@
 
 int mon_do_netdev_add(struct vm *vm, const char *spec, struct err *e)
 {
+	struct opts o = OPTS_INIT;
 	int rc = netdev_add(vm->nets, spec, e);
 
-	return rc < 0 ? rc : netdevs_ready(vm->nets, e);
+	if (rc < 0)
+		return rc;
+	rc = netdevs_ready(vm->nets, e);
+	if (rc < 0 && opts_parse(&o, spec, "type", NULL) == 0)
+		netdev_del(vm->nets, opts_find(&o, "id"), NULL);
+	opts_fini(&o);
+	return rc;
 }
 
 int mon_do_netdev_del(struct vm *vm, const char *id, struct err *e)

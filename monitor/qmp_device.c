@@ -224,8 +224,9 @@ static void run_netdev_del(struct qmp_call *c)
 	int rc = mon_do_netdev_del(mon_vm(c->m), qmp_str(c, "id"), &e);
 
 	if (rc == -ENOENT)
-		c->class = QMP_DEVICE_NOT_FOUND;
-	qmp_check(c, rc, &e);
+		qmp_fail(c, QMP_DEVICE_NOT_FOUND, "%s", e.msg);
+	else
+		qmp_check(c, rc, &e);
 }
 
 static void run_set_link(struct qmp_call *c)
@@ -235,8 +236,9 @@ static void run_set_link(struct qmp_call *c)
 				 qmp_bool(c, "up", false), &e);
 
 	if (rc == -ENOENT)
-		c->class = QMP_DEVICE_NOT_FOUND;
-	qmp_check(c, rc, &e);
+		qmp_fail(c, QMP_DEVICE_NOT_FOUND, "%s", e.msg);
+	else
+		qmp_check(c, rc, &e);
 }
 
 const struct qmp_cmd qmp_device_cmds[] = {
