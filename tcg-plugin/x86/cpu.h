@@ -172,6 +172,8 @@ struct x86_cpu {
 	u8  tlb_mode;                  /* MMU mode: see memory/tlb.h        */
 	u8  shadow;                    /* 1: STI, 2: MOV SS; one insn long  */
 	u8  align_check;               /* CPL 3 and CR0.AM and RFLAGS.AC    */
+	u8  flat;                      /* bit n: segment n is writable data
+					  from 0 to 4 GiB, and !align_check */
 	struct x86_seg seg[SEG_COUNT];
 	struct x86_jit_regs jr;
 	struct jit *jit;               /* NULL: interpreter only            */

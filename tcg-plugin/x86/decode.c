@@ -380,6 +380,10 @@ static void finish(struct dec *d)
 		i->flags |= I_64;
 	if (d->bits == 64 && i->addrsize == 8 && i->seg != FS && i->seg != GS)
 		i->flags |= I_EASY;
+	if (d->bits == 32 && i->addrsize == 4)
+		i->flags |= I_A32;
+	if (i->row->form == F_J || i->row->form == F_J8)
+		i->flags |= I_NEAR;
 	if ((i->flags & I_LOCK) &&
 	    !((i->row->attr & A_LOCK) && (i->flags & I_MEM)))
 		i->row = &row_ud;

@@ -294,10 +294,12 @@ static void deliver_inner(struct x86_cpu *c, const struct event *e,
 	push_at(c, &sp, g->size, c->undo.rsp);
 	push_frame(c, e, &sp, g->size);
 	enter_handler(c, g, sp);
-	if (v86)
-		for (unsigned n = ES; n <= GS; n++)
-			if (n != CS && n != SS)
-				seg_set_null(c, n, 0);
+	if (!v86)
+		return;
+	for (unsigned n = ES; n <= GS; n++)
+		if (n != CS && n != SS)
+			seg_set_null(c, n, 0);
+	x86_update_flat(c);
 }
 
 static void deliver_same(struct x86_cpu *c, const struct event *e,

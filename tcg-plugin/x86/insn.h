@@ -134,6 +134,8 @@ enum insn_flag {
 	I_REXW = BIT(8), I_VEXL = BIT(9), I_EASY = BIT(10), /* EA: 64-bit,
 					 base+index+disp, flat segment    */
 	I_64 = BIT(11),                /* decoded as 64-bit code          */
+	I_A32 = BIT(12),               /* 32-bit code and addresses       */
+	I_NEAR = BIT(13),              /* Jcc, JMP, LOOP: only rip changes */
 };
 
 /* One decoded instruction; the block cache holds arrays of these. */
@@ -185,11 +187,15 @@ static inline bool x86_misaligned(gva_t a, unsigned n)
 static inline gva_t x86_ea(struct x86_cpu *c, const struct insn *i,
 			   unsigned n, bool write)
 {
-	gva_t a;
+	gva_t a = c->rx[i->base] + (c->rx[i->index] << i->scale) +
+		  (u64)i->disp;
 
-	if (__builtin_expect(!(i->flags & I_EASY), 0))
-		return x86_ea_slow(c, i, n, write);
-	a = c->rx[i->base] + (c->rx[i->index] << i->scale) + (u64)i->disp;
+	if (__builtin_expect(!(i->flags & I_EASY), 0)) {
+		if (!(i->flags & I_A32) || !(c->flat >> i->seg & 1) ||
+		    (u32)a > 0u - n)
+			return x86_ea_slow(c, i, n, write);
+		return (u32)a;
+	}
 	/* canonical: the TLB xor refuses, the slow path rechecks */
 	if (__builtin_expect(c->align_check, 0) && x86_misaligned(a, n))
 		x86_raise_err(c, EXC_AC, 0);

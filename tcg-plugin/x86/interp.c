@@ -138,14 +138,17 @@ static enum x86_leave run_end(struct x86_cpu *c)
 enum x86_leave x86_run_block(struct x86_cpu *c, const struct insn *insns,
 			     unsigned n)
 {
-	const struct insn *i = insns, *last = insns + n - 1;
-	u64 rip = c->rip;
+	const struct insn *i, *last = insns + n - 1;
+	const u64 start = c->rip;
+	u64 rip;
 
 	if (UNLIKELY(needs_care(c))) {
-		step_careful(c, i);
+		step_careful(c, insns);
 		return LEAVE_AGAIN;
 	}
-	for (; i < last; i++) {
+again:
+	rip = start;
+	for (i = insns; i < last; i++) {
 		i->fn(c, i);
 		rip += i->len;
 		c->rip = rip;
@@ -159,5 +162,9 @@ enum x86_leave x86_run_block(struct x86_cpu *c, const struct insn *insns,
 	if (!(i->row->attr & A_END))
 		x86_next(c, i);
 	c->n_insn += n;
+	/* a loop of one block: around again without asking anybody */
+	if ((i->flags & I_NEAR) && c->rip == start &&
+	    !atomic_load_explicit(&c->request, memory_order_relaxed))
+		goto again;
 	return run_end(c);
 }

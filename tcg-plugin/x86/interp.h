@@ -307,6 +307,8 @@ static inline gva_t stack_lin(struct x86_cpu *c, u64 sp, unsigned n, bool wr)
 {
 	if (LIKELY(c->stack_bits == 64 && !c->align_check))
 		return sp;
+	if (c->stack_bits == 32 && (c->flat >> SS & 1) && (u32)sp <= 0u - n)
+		return (u32)sp;
 	return x86_lin(c, SS, sp & stack_mask(c), n, wr);
 }
 

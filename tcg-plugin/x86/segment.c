@@ -275,6 +275,8 @@ void seg_load(struct x86_cpu *c, unsigned seg, u16 sel)
 		load_data(c, seg, sel);
 	if (seg == SS)
 		x86_update_mode(c);
+	else
+		x86_update_flat(c);
 }
 
 void seg_drop_outer(struct x86_cpu *c)
@@ -293,6 +295,7 @@ void seg_drop_outer(struct x86_cpu *c)
 			seg_set_null(c, segs[n], 0);
 		}
 	}
+	x86_update_flat(c);
 }
 
 /* --- instructions ---------------------------------------------------------------------- */

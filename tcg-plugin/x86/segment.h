@@ -48,6 +48,8 @@ void seg_set_v86(struct x86_cpu *c, unsigned seg, u16 sel);
 void seg_set_null(struct x86_cpu *c, unsigned seg, u16 sel);
 /* Flat segments that SYSCALL and friends make up. */
 void seg_set_flat(struct x86_cpu *c, unsigned seg, u16 sel, u32 attr);
+/* c->flat follows; the loaders and x86_update_mode call it (system.c). */
+void x86_update_flat(struct x86_cpu *c);
 /* Load ES, SS, DS, FS or GS by the rules of the current mode. */
 void seg_load(struct x86_cpu *c, unsigned seg, u16 sel);
 /* The check of a stack selector for privilege level cpl; raises vec(sel) (or

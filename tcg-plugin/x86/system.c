@@ -9,6 +9,7 @@
 
 #include "tcg-plugin/x86/fpu.h"
 #include "tcg-plugin/x86/interp.h"
+#include "tcg-plugin/x86/segment.h"
 #include "tcg-plugin/x86/sys.h"
 
 static u8 mode_of(const struct x86_cpu *c)
@@ -18,6 +19,24 @@ static u8 mode_of(const struct x86_cpu *c)
 	if (c->efer & EFER_LMA)
 		return c->seg[CS].attr & SEG_L ? MODE_LONG : MODE_COMPAT;
 	return c->rflags & FL_VM ? MODE_V86 : MODE_PROT;
+}
+
+static bool is_flat(const struct x86_seg *s)
+{
+	const u32 mask = SEG_UNUSABLE | SEG_CODE | SEG_E | SEG_W | SEG_P;
+
+	return !s->base && s->limit == 0xffffffff &&
+	       (s->attr & mask) == (SEG_W | SEG_P);
+}
+
+void x86_update_flat(struct x86_cpu *c)
+{
+	u8 f = 0;
+
+	for (unsigned n = ES; n <= GS; n++)
+		if (is_flat(&c->seg[n]))
+			f |= BIT(n);
+	c->flat = c->align_check ? 0 : f;
 }
 
 void x86_update_mode(struct x86_cpu *c)
@@ -38,6 +57,8 @@ void x86_update_mode(struct x86_cpu *c)
 		      TLB_SUPER_AC : TLB_SUPER;
 	c->align_check = c->cpl == 3 && (c->cr0 & CR0_AM) &&
 			 (c->rflags & FL_AC);
+	if (c->mode != MODE_LONG)
+		x86_update_flat(c);
 }
 
 /* --- features ---------------------------------------------------------------- */

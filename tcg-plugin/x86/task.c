@@ -171,6 +171,7 @@ static void load_data(struct x86_cpu *c, unsigned seg, u16 sel)
 	struct desc d;
 
 	seg_set_null(c, seg, sel);
+	x86_update_flat(c);
 	if (sel_null(sel))
 		return;
 	if (!desc_read(c, sel, &d) || !desc_s(&d) ||
@@ -182,6 +183,7 @@ static void load_data(struct x86_cpu *c, unsigned seg, u16 sel)
 		x86_raise_err(c, EXC_NP, sel & 0xfffc);
 	desc_set_accessed(c, &d);
 	seg_set(c, seg, sel, &d);
+	x86_update_flat(c);
 }
 
 static void load_segs(struct x86_cpu *c, const struct tss_image *t)
