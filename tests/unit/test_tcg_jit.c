@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Unit test: the translator (tcg-plugin/x86/jit_*.c) with real page tables:
+ * small kernels in 64-bit mode, each run to HLT.  Where there is no translator
+ * the interpreter runs them and must say the same.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include "tests/unit/tcg_box.h"
+
+enum { PML4 = 0x10000, PDPT = 0x11000, PD = 0x12000, PT = 0x13000,
+       HOLE = 0x50000, DATA = 0x40000 };
+
+#define CODE(name, text)                                                  \
+	extern const u8 name[], name##_end[];                             \
+	asm(".pushsection .rodata\n" #name ":\n" text "\n" #name "_end:\n" \
+	    ".popsection\n")
+
+static void put64(struct box *b, unsigned at, u64 v)
+{
+	memcpy(b->mem + at, &v, 8);
+}
+
+static u64 get64(const struct box *b, unsigned at)
+{
+	u64 v;
+
+	memcpy(&v, b->mem + at, 8);
+	return v;
+}
+
+/* 4 KiB pages at their own addresses; none at HOLE. */
+static void map_low(struct box *b)
+{
+	put64(b, PML4, PDPT | 3);
+	put64(b, PDPT, PD | 3);
+	put64(b, PD, PT | 3);
+	for (unsigned n = 0; n < BOX_MEM / 4096; n++)
+		put64(b, PT + 8 * n, n * 4096 == HOLE ? 0 : n * 4096 | 3);
+}
+
+static void long_mode(struct box *b)
+{
+	struct kvm_segment d = { .limit = ~0u, .selector = 16, .type = 3,
+				 .present = 1, .s = 1, .db = 1, .g = 1 };
+	struct kvm_sregs s;
+
+	assert_int_equal(box_io(b->cpu, KVM_GET_SREGS, &s), 0);
+	s.ds = s.es = s.ss = s.fs = s.gs = s.cs = d;
+	s.cs.selector = 8;
+	s.cs.type = 11;
+	s.cs.db = 0;
+	s.cs.l = 1;
+	s.cr0 = 0x80010033;
+	s.cr3 = PML4;
+	s.cr4 = 0x220;
+	s.efer = 0x500;
+	s.idt.limit = 0;
+	assert_int_equal(box_io(b->cpu, KVM_SET_SREGS, &s), 0);
+}
+
+static void start(struct box *b, const u8 *code, const u8 *end, unsigned at)
+{
+	box_vm(b, false);
+	box_cpu(b, code, (size_t)(end - code));
+	box_place(b, code, (size_t)(end - code), at);
+	map_low(b);
+	long_mode(b);
+}
+
+/* To HLT, or a triple fault; the registers then. */
+static struct kvm_regs run_at(struct box *b, const u8 *code, const u8 *end,
+			      unsigned at, u32 reason)
+{
+	start(b, code, end, at);
+	assert_int_equal(box_run(b), 0);
+	assert_int_equal(b->run->exit_reason, reason);
+	return box_regs(b);
+}
+
+#define RUN(b, name) run_at(&(b), name, name##_end, 0x1000, KVM_EXIT_HLT)
+
+/* --- flags ---------------------------------------------------------------- */
+
+CODE(flags_code,
+     "mov $3, %ebp\n"
+     "1: xor %eax, %eax; sub $1, %eax\n"       /* CF SF PF AF            */
+     "sti; nop; pushfq; cli; pushfq; popq %rbx; popq %rcx\n"
+     "push $0xad7; popfq; pushfq; popq %rdx; cli; cld\n"
+     "dec %ebp; jnz 1b; hlt");
+
+static void flags_are_pushed_and_popped_whole(void **state)
+{
+	struct kvm_regs r;
+	struct box b;
+
+	(void)state;
+	r = RUN(b, flags_code);
+	assert_int_equal(r.rcx, 0x297);
+	assert_int_equal(r.rbx, 0x097);
+	assert_int_equal(r.rdx, 0xad7);
+	box_close(&b);
+}
+
+/* --- strings ----------------------------------------------------------------- */
+
+CODE(string_code,
+     "mov $0x40000, %edi; mov $0x1122334455667788, %rax\n"
+     "mov $1024, %ecx; rep stosq\n"            /* two pages              */
+     "mov $0x40010, %esi; mov $0x42ffc, %edi; mov $100, %ecx\n"
+     "rep movsb\n"                             /* crosses at the end     */
+     "mov $0x40000, %esi; mov $0x41000, %edi; movsq; lodsb\n"
+     "xor %ecx, %ecx; rep movsb; hlt");
+
+static void runs_of_strings_cross_pages(void **state)
+{
+	struct kvm_regs r;
+	struct box b;
+
+	(void)state;
+	r = RUN(b, string_code);
+	assert_int_equal(get64(&b, DATA + 0x1ff8), 0x1122334455667788);
+	assert_int_equal(get64(&b, DATA + 0x2000), 0);
+	assert_int_equal(get64(&b, DATA + 0x2ffc), 0x1122334455667788);
+	assert_int_equal(b.mem[DATA + 0x2ffc + 99], 0x55);
+	assert_int_equal(b.mem[DATA + 0x2ffc + 100], 0);
+	assert_int_equal(r.rsi, DATA + 9);
+	assert_int_equal(r.rdi, DATA + 0x1008);
+	assert_int_equal(r.rcx, 0);
+	assert_int_equal(r.rax & 0xff, 0x88);
+	box_close(&b);
+}
+
+CODE(bits_code,
+     "mov $0x44000, %ebx; mov $65, %eax; btsq %rax, (%rbx)\n"
+     "mov $-1, %rcx; btsq %rcx, (%rbx); mov $-33, %ecx; lock btsl %ecx, (%rbx)\n"
+     "btq %rax, (%rbx); setc %dl; btrq %rax, (%rbx); hlt");
+
+static void bit_strings_reach_beyond_their_address(void **state)
+{
+	struct kvm_regs r;
+	struct box b;
+
+	(void)state;
+	r = RUN(b, bits_code);
+	assert_int_equal(get64(&b, 0x44008), 0);
+	assert_int_equal(get64(&b, 0x43ff8), 1ull << 63 | 1ull << 31);
+	assert_int_equal(r.rdx & 0xff, 1);
+	box_close(&b);
+}
+
+/* --- shared look-ups ------------------------------------------------------------- */
+
+CODE(group_code,
+     "mov $2, %ebp\n"
+     "1: mov $0x40ff0, %ebx; mov $7, %eax\n"
+     "mov %rax, (%rbx); mov %rax, 8(%rbx); add %rax, 16(%rbx)\n"
+     "mov $0x44008, %esp; push %rax; push %rbx; mov %rax, -8(%rsp)\n"
+     "sub $16, %rsp; mov %rsp, 8(%rsp); pop %rcx; pop %rdx\n"
+     "dec %ebp; jnz 1b; hlt");
+
+static void accesses_off_one_base_may_lie_in_two_pages(void **state)
+{
+	struct kvm_regs r;
+	struct box b;
+
+	(void)state;
+	r = RUN(b, group_code);
+	assert_int_equal(get64(&b, 0x40ff0), 7);
+	assert_int_equal(get64(&b, 0x40ff8), 7);
+	assert_int_equal(get64(&b, 0x41000), 14);
+	assert_int_equal(get64(&b, 0x44000), 7);
+	assert_int_equal(get64(&b, 0x43ff8), 0x40ff0);
+	assert_int_equal(r.rdx, 0x43fe8);
+	assert_int_equal(r.rsp, 0x43ff8);
+	box_close(&b);
+}
+
+CODE(fault_code,
+     "mov $0x4fff0, %ebx; mov $7, %eax\n"
+     "mov %rax, (%rbx); inc %ecx; mov %rax, 8(%rbx); inc %ecx\n"
+     "mov %rax, 16(%rbx); inc %ecx; hlt");
+
+static void a_fault_leaves_what_came_before_and_nothing_after(void **state)
+{
+	struct kvm_regs r;
+	struct box b;
+
+	(void)state;
+	r = run_at(&b, fault_code, fault_code_end, 0x1000, KVM_EXIT_SHUTDOWN);
+	assert_int_equal(get64(&b, 0x4fff8), 7);
+	assert_int_equal(r.rcx, 2);
+	box_close(&b);
+}
+
+/* --- code that changes ------------------------------------------------------------- */
+
+CODE(smc_code,
+     "mov $5, %ebp\n"
+     "1: incb 2f+1(%rip); 2: mov $0, %al; add %eax, %edx\n"
+     "dec %ebp; jnz 1b; hlt");
+
+static void a_block_may_change_itself(void **state)
+{
+	struct kvm_regs r;
+	struct box b;
+
+	(void)state;
+	r = RUN(b, smc_code);
+	assert_int_equal(r.rdx, 1 + 2 + 3 + 4 + 5);
+	box_close(&b);
+}
+
+CODE(cross_code,
+     "mov $4, %ebp\n"
+     "1: add $0x11111111, %rax; dec %ebp; jnz 1b; hlt");
+
+/* The ADD, 6 bytes, has three of them in the next page. */
+static void an_instruction_may_lie_in_two_pages(void **state)
+{
+	struct kvm_regs r;
+	struct box b;
+
+	(void)state;
+	r = run_at(&b, cross_code, cross_code_end, 0x2000 - 8, KVM_EXIT_HLT);
+	assert_int_equal(r.rax, 0x44444444);
+	box_close(&b);
+}
+
+/* A called function is replaced by another: its links must die. */
+CODE(links_code,
+     "mov $0x8000, %esp; mov $4, %ebp\n"
+     "1: call 3f; dec %ebp; jz 2f; cmp $2, %ebp; jne 1b\n"
+     "movb $0x10, 3f+2(%rip); jmp 1b\n"
+     "2: hlt\n"
+     "3: add $1, %edx; ret");
+
+static void links_to_replaced_code_are_gone(void **state)
+{
+	struct kvm_regs r;
+	struct box b;
+
+	(void)state;
+	r = RUN(b, links_code);
+	assert_int_equal(r.rdx, 1 + 1 + 16 + 16);
+	box_close(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(flags_are_pushed_and_popped_whole),
+		cmocka_unit_test(runs_of_strings_cross_pages),
+		cmocka_unit_test(bit_strings_reach_beyond_their_address),
+		cmocka_unit_test(accesses_off_one_base_may_lie_in_two_pages),
+		cmocka_unit_test(
+			a_fault_leaves_what_came_before_and_nothing_after),
+		cmocka_unit_test(a_block_may_change_itself),
+		cmocka_unit_test(an_instruction_may_lie_in_two_pages),
+		cmocka_unit_test(links_to_replaced_code_are_gone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
