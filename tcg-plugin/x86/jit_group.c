@@ -9,7 +9,8 @@
  * a TLB entry, the same instructions run one look-up each, out of line.
  *
  * Invariants:
- *  1. Nothing in a group but its first look-up uses r15 or may fault.
+ *  1. Nothing in a group but its first look-up uses r15; whoever leaves it in
+ *     the middle does not come back.
  *  2. A group with a store wants an entry for writing: the entry exists for no
  *     page that could not be read.
  */
@@ -69,21 +70,22 @@ static bool plain_0f(const struct insn *i)
 	case 0x40 ... 0x4f: case 0x90 ... 0x9f: case 0xaf: case 0xb6:
 	case 0xb7: case 0xbe: case 0xbf:
 		return true;
-	case 0x10: case 0x11:                  /* movups movss movsd       */
-		return true;
-	case 0x6f: case 0x7f:
-		return i->row->pfx == PF3;     /* movdqu                   */
+	case 0x10: case 0x11: case 0x14: case 0x15: case 0x28: case 0x29:
+	case 0x2e: case 0x2f: case 0x51 ... 0x5f: case 0x6f: case 0x7f:
+	case 0xef:
+		return i->row->attr & A_SSE;   /* moves, arithmetic        */
 	default:
 		return false;
 	}
 }
 
-/* Moves no stack pointer, cannot fault but for its operand, needs no r15. */
+/* Moves no stack pointer, needs no r15.  Faults of SSE are the interpreter's,
+ * and it does not come back into the group (site_here). */
 static bool is_plain(const struct tr *t, const struct insn *i)
 {
 	const struct insn_row *r = i->row;
 
-	if (i->sel8 || (r->attr & (A_MMX | A_FPU | A_XM | A_ALIGN | A_END)) ||
+	if (i->sel8 || (r->attr & (A_MMX | A_FPU | A_END)) ||
 	    !(t->c->feats >> r->feat & 1))
 		return false;
 	if ((r->attr & A_SSE) && !(t->state & ST_FPU))
@@ -196,10 +198,8 @@ static bool take(const struct tr *t, struct scan *s, const struct insn *i)
 		    !add_range(s, s->shift + i->disp, tr_mem_size(i),
 			       i->row->attr & A_STORE))
 			return false;
-		s->sse |= !!(i->row->attr & A_SSE);
-	} else if (i->row->attr & A_SSE) {
-		return false;
 	}
+	s->sse |= !!(i->row->attr & A_SSE);
 	if (names(i, s->base))
 		s->open = false;
 	return true;

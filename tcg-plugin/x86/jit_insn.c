@@ -190,6 +190,7 @@ static void site_here(struct tr *t)
 	u32 site = tr_site(t);
 
 	t->j->site[site].pc = (u32)(t->e.p - t->j->buf.rw);
+	t->j->site[site].end = t->group.on;    /* it would need r15 */
 }
 
 /*
@@ -309,8 +310,11 @@ static bool wants_rcx(const struct insn *i, const struct shape *s)
 
 static struct host_rm mem_operand(struct tr *t, const struct insn *i)
 {
-	if (t->group.on)
+	if (t->group.on) {
+		if (i->row->attr & (A_ALIGN | A_XM))
+			site_here(t);
 		return tr_group_operand(t, i);
+	}
 	tr_ea(t, i);
 	tr_lookup(t, i->row->attr & A_STORE ? TLB_WRITE : TLB_READ,
 		  tr_mem_size(i));
