@@ -10,8 +10,10 @@
  */
 #include <string.h>
 
+#include "tcg-plugin/blocklog.h"
 #include "tcg-plugin/provider_priv.h"
 #include "tcg-plugin/x86/jit.h"
+#include "vmm/base/log.h"
 
 static gva_t code_la(const struct x86_cpu *c)
 {
@@ -100,6 +102,8 @@ static struct block *block_make(struct tcg_vcpu *v, const u8 *host,
 		return NULL;
 	}
 	code_commit(cc, b, n, at, n * sizeof(*to));
+	if (log_on(LOG_IN_ASM))
+		tcg_log_made(v, b, code_la(&v->cpu));
 	return b;
 }
 
@@ -221,6 +225,10 @@ static bool run_from_rip(struct tcg_vcpu *v, bool jit)
 	}
 	v->running = b;
 	c->n_block++;
+	if (log_on(LOG_EXEC | LOG_CPU)) {
+		tcg_log_run(v, b, code_la(c));
+		jit = false;           /* it would not come back for each */
+	}
 	if (jit && jit_usable(c))
 		jit_run(c, b);
 	else

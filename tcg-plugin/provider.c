@@ -9,6 +9,7 @@
 #include "vmm/kvm/provider.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -129,7 +130,8 @@ static int provider_control(int fd, const char *name, u64 value)
 		return 0;
 	}
 	if (!strcmp(name, "log-fd")) {
-		log_set_fd((int)value < 0 ? -1 : dup((int)value));
+		log_set_fd((s32)value < 0 || value == STDERR_FILENO ? -1 :
+			   fcntl((int)value, F_DUPFD_CLOEXEC, 3));
 		return 0;
 	}
 	if (fd < 0) {

@@ -46,6 +46,38 @@ static void every_item_has_its_own_bit_and_help(void **state)
 	}
 }
 
+static u32 seen_mask;
+static int seen_fd, told;
+
+static void watch(u32 mask, int fd, void *opaque)
+{
+	assert_ptr_equal(opaque, &told);
+	seen_mask = mask;
+	seen_fd = fd;
+	told++;
+}
+
+static void a_watcher_hears_of_every_change(void **state)
+{
+	int p[2];
+
+	(void)state;
+	log_watch(watch, &told);
+	assert_int_equal(told, 1);
+	log_set_mask(LOG_CPU);
+	assert_int_equal(seen_mask, LOG_CPU);
+	assert_int_equal(pipe(p), 0);
+	log_set_fd(p[1]);
+	assert_int_equal(seen_fd, p[1]);
+	log_set_fd(-1);
+	assert_int_equal(seen_fd, STDERR_FILENO);
+	assert_int_equal(told, 4);
+	log_watch(NULL, NULL);
+	log_set_mask(0);
+	assert_int_equal(told, 4);
+	close(p[0]);
+}
+
 static void lines_go_to_the_file_and_gain_a_newline(void **state)
 {
 	char path[] = "/tmp/mote-log-XXXXXX", buf[128] = "";
@@ -92,6 +124,7 @@ int main(void)
 		cmocka_unit_test(names_turn_into_bits),
 		cmocka_unit_test(an_unknown_name_is_named),
 		cmocka_unit_test(every_item_has_its_own_bit_and_help),
+		cmocka_unit_test(a_watcher_hears_of_every_change),
 		cmocka_unit_test(lines_go_to_the_file_and_gain_a_newline),
 		cmocka_unit_test(a_bad_file_leaves_the_old_one),
 	};

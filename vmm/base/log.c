@@ -24,6 +24,10 @@ u32 log_mask;
 
 static struct lock log_lock = LOCK_INIT("log");
 static int log_fd = STDERR_FILENO;     /* under log_lock */
+static struct {                        /* under log_lock */
+	log_watch_fn *fn;
+	void *opaque;
+} watcher;
 
 const struct log_item_row log_items[] = {
 	{ LOG_OUT_ASM,     "out_asm",      "host code made for each block" },
@@ -85,9 +89,27 @@ int log_parse_mask(const char *items, u32 *mask, struct err *e)
 	return 0;
 }
 
+static void tell_watcher(void)         /* log_lock held */
+{
+	if (watcher.fn)
+		watcher.fn(log_mask, log_fd, watcher.opaque);
+}
+
+void log_watch(log_watch_fn *fn, void *opaque)
+{
+	SCOPED_LOCK(&log_lock);
+
+	watcher.fn = fn;
+	watcher.opaque = opaque;
+	tell_watcher();
+}
+
 void log_set_mask(u32 mask)
 {
+	SCOPED_LOCK(&log_lock);
+
 	__atomic_store_n(&log_mask, mask, __ATOMIC_RELAXED);
+	tell_watcher();
 }
 
 void log_set_fd(int fd)
@@ -97,6 +119,7 @@ void log_set_fd(int fd)
 	lock_take(&log_lock);
 	old = log_fd;
 	log_fd = fd < 0 ? STDERR_FILENO : fd;
+	tell_watcher();
 	lock_drop(&log_lock);
 	if (old != STDERR_FILENO)
 		close(old);

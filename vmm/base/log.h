@@ -44,6 +44,11 @@ void log_set_mask(u32 mask);
 /* Append to `path`; NULL goes back to stderr.  Old file stays on failure. */
 int  log_set_file(const char *path, struct err *e);
 void log_set_fd(int fd);               /* takes ownership; -1 is stderr */
+/* Tell one other holder of a log (a plugin has its own copy of this file) of the
+ * mask and descriptor, now and at every change; NULL ends it.  The descriptor
+ * stays open until the next call. */
+typedef void log_watch_fn(u32 mask, int fd, void *opaque);
+void log_watch(log_watch_fn *fn, void *opaque);
 
 /* A newline is added where the text does not end in one. */
 void log_write(const char *fmt, ...) PRINTF(1, 2);

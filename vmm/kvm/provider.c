@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/base/log.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/kvm/kvm_priv.h"
 
@@ -169,6 +170,21 @@ static const struct kvm_provider *choose_default(char *why, size_t n,
 	return NULL;
 }
 
+static void tell_plugin(u32 mask, int fd, void *opaque)
+{
+	const struct kvm_provider *p = opaque;
+
+	p->control(-1, "log-fd", (u64)(s64)fd);
+	p->control(-1, "log", mask);
+}
+
+/* The plugin has a log of its own: let it write where ours does. */
+static void share_log(const struct kvm_provider *p)
+{
+	if (p && p->control)
+		log_watch(tell_plugin, (void *)(uintptr_t)p);
+}
+
 static const struct kvm_provider *choose_named(const char *name, size_t len,
 					       struct err *e)
 {
@@ -191,13 +207,18 @@ const struct kvm_provider *kvm_provider_choose(const char *accel, char *why,
 	size_t n;
 
 	why[0] = '\0';
-	if (!accel)
-		return choose_default(why, why_len, e);
+	if (!accel) {
+		p = choose_default(why, why_len, e);
+		share_log(p);
+		return p;
+	}
 	for (;; accel += n + 1) {      /* "kvm:tcg": the first that works */
 		n = strcspn(accel, ":");
 		p = choose_named(accel, n, e);
 		if (p || !accel[n])
-			return p;
+			break;
 		snprintf(why, why_len, "%s", e ? e->msg : "");
 	}
+	share_log(p);
+	return p;
 }
