@@ -52,13 +52,13 @@ static const struct { int bit; const char *name; } roles[] = {
 	{ MONITOR, "monitor" },
 };
 
-static void fail(const char *what, int rc)
+static int fail(const char *what, int rc)
 {
 	fprintf(stderr, "seccomp/gen: %s: %s\n", what, strerror(-rc));
-	exit(1);
+	return rc;
 }
 
-static void add(scmp_filter_ctx ctx, const struct row *r)
+static int add(scmp_filter_ctx ctx, const struct row *r)
 {
 	unsigned act = r->kill ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ALLOW;
 	struct scmp_arg_cmp cmp = { r->cond.arg, r->cond.op, r->cond.a,
@@ -66,14 +66,15 @@ static void add(scmp_filter_ctx ctx, const struct row *r)
 	int nr = seccomp_syscall_resolve_name(r->name), rc;
 
 	if (nr == __NR_SCMP_ERROR)
-		fail(r->name, -ENOSYS);
+		return fail(r->name, -ENOSYS);
 	rc = r->cond.any ? seccomp_rule_add_exact(ctx, act, nr, 0)
 			 : seccomp_rule_add_exact_array(ctx, act, nr, 1, &cmp);
 	if (rc < 0 && rc != -EEXIST)
-		fail(r->name, rc);
+		return fail(r->name, rc);
+	return 0;
 }
 
-static void print_program(scmp_filter_ctx ctx, const char *role,
+static int print_program(scmp_filter_ctx ctx, const char *role,
 			  const char *mode)
 {
 	FILE *f = tmpfile();
@@ -81,10 +82,12 @@ static void print_program(scmp_filter_ctx ctx, const char *role,
 	int rc;
 
 	if (!f)
-		fail("temporary file", -errno);
+		return fail("temporary file", -errno);
 	rc = seccomp_export_bpf(ctx, fileno(f));
-	if (rc < 0)
-		fail("seccomp_export_bpf", rc);
+	if (rc < 0) {
+		fclose(f);
+		return fail("seccomp_export_bpf", rc);
+	}
 	rewind(f);
 	printf("static const struct sock_filter filter_%s_%s[] = {\n", role,
 	       mode);
@@ -93,21 +96,25 @@ static void print_program(scmp_filter_ctx ctx, const char *role,
 		       i.k);
 	printf("};\n");
 	fclose(f);
+	return 0;
 }
 
-static void one(unsigned role, const char *mode, unsigned act)
+static int one(unsigned role, const char *mode, unsigned act)
 {
 	scmp_filter_ctx ctx = seccomp_init(act);
+	int rc = 0;
 
 	if (!ctx)
-		fail("seccomp_init", -ENOMEM);
+		return fail("seccomp_init", -ENOMEM);
 	seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	for (unsigned n = 0; n < sizeof(rows) / sizeof(rows[0]); n++)
+	for (unsigned n = 0; n < sizeof(rows) / sizeof(rows[0]) && !rc; n++)
 		if (rows[n].roles & roles[role].bit)
-			add(ctx, &rows[n]);
-	print_program(ctx, roles[role].name, mode);
+			rc = add(ctx, &rows[n]);
+	if (!rc)
+		rc = print_program(ctx, roles[role].name, mode);
 	seccomp_release(ctx);
+	return rc;
 }
 
 static void print_page(void)
@@ -131,8 +138,9 @@ int main(int argc, char **argv)
 	}
 	printf("/* made by seccomp/gen from policy.def */\n");
 	for (unsigned r = 0; r < sizeof(roles) / sizeof(roles[0]); r++) {
-		one(r, "on", SCMP_ACT_ERRNO(EPERM));
-		one(r, "log", SCMP_ACT_LOG);
+		if (one(r, "on", SCMP_ACT_ERRNO(EPERM)) < 0 ||
+		    one(r, "log", SCMP_ACT_LOG) < 0)
+			return 1;
 	}
 	return 0;
 }

@@ -6,6 +6,11 @@
 #ifndef TESTS_UNIT_TCG_BOX_H
 #define TESTS_UNIT_TCG_BOX_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
 #include <linux/kvm.h>
 #include <stdatomic.h>
 #include <string.h>

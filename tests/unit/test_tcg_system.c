@@ -150,6 +150,29 @@ static void cr8_has_four_bits(void **state)
 	sys_close();
 }
 
+static void lock_makes_cr0_cr8_where_cpuid_says_so(void **state)
+{
+	/* lock mov %eax,%cr0; lock mov %cr0,%ecx; hlt */
+	static const u8 code[] = { 0xf0, 0x0f, 0x22, 0xc0, 0xf0, 0x0f, 0x20,
+				   0xc1, 0xf4 };
+
+	(void)state;
+	sys_open(SYS_PROT32, 0, code, sizeof(code));
+	rax_is(5);
+	assert_int_equal(sys_vector(), 6);
+	sys_close();
+
+	sys_open(SYS_PROT32, 0, code, sizeof(code));
+	if (!sys_cpuid_bit(0x80000001, 2, 4)) {
+		sys_close();
+		skip();
+	}
+	rax_is(5);
+	assert_int_equal(sys_run(KVM_EXIT_HLT).rcx, 5);
+	assert_int_equal(sys_sregs().cr8, 5);
+	sys_close();
+}
+
 static void lmsw_cannot_clear_pe(void **state)
 {
 	(void)state;
@@ -500,6 +523,7 @@ int main(void)
 		cmocka_unit_test(paging_with_lme_needs_pae),
 		cmocka_unit_test(reserved_cr4_bits_are_gp),
 		cmocka_unit_test(cr8_has_four_bits),
+		cmocka_unit_test(lock_makes_cr0_cr8_where_cpuid_says_so),
 		cmocka_unit_test(lmsw_cannot_clear_pe),
 		cmocka_unit_test(dr4_is_dr6_until_de),
 		cmocka_unit_test(general_detect_faults_and_is_cleared),
