@@ -384,7 +384,10 @@ static void finish(struct dec *d)
 		i->flags |= I_A32;
 	if (i->row->form == F_J || i->row->form == F_J8)
 		i->flags |= I_NEAR;
-	if ((i->flags & I_LOCK) &&
+	if ((i->row->form == F_RC || i->row->form == F_CR) && i->reg == 0 &&
+	    (i->flags & I_LOCK))
+		i->reg = 8;            /* AMD: CR8 for those without REX */
+	else if ((i->flags & I_LOCK) &&
 	    !((i->row->attr & A_LOCK) && (i->flags & I_MEM)))
 		i->row = &row_ud;
 	i->fn = insn_pick(i);

@@ -101,8 +101,12 @@ static void write_cr8(struct x86_cpu *c, u64 v)
 }
 
 /* A register that does not exist is #UD before privilege is looked at. */
-static void check_cr(struct x86_cpu *c, unsigned n)
+static void check_cr(struct x86_cpu *c, const struct insn *i)
 {
+	unsigned n = i->reg;
+
+	if ((i->flags & I_LOCK) && !x86_has(c, 0x80000001, 0, 2, 4))
+		x86_raise(c, EXC_UD);
 	if (n != 0 && n != 2 && n != 3 && n != 4 && n != 8)
 		x86_raise(c, EXC_UD);
 	if (c->cpl)
@@ -115,7 +119,7 @@ void op_mov_rc(struct x86_cpu *c, const struct insn *i)
 {
 	u64 v;
 
-	check_cr(c, i->reg);
+	check_cr(c, i);
 	switch (i->reg) {
 	case 0:  v = c->cr0; break;
 	case 2:  v = c->cr2; break;
@@ -130,7 +134,7 @@ void op_mov_cr(struct x86_cpu *c, const struct insn *i)
 {
 	u64 v = get_reg(c, i->rm, i->opsize);
 
-	check_cr(c, i->reg);
+	check_cr(c, i);
 	switch (i->reg) {
 	case 0:  write_cr0(c, v); break;
 	case 2:  c->cr2 = v; break;
