@@ -27,7 +27,7 @@ def multiboot_image(path):
 class Vm:
     def __init__(self, args=(), accel="tcg", qmps=1, hmps=1):
         build = os.environ.get("O", "build")
-        self.mote = os.path.join(build, "mote")
+        self.mote = os.path.abspath(os.path.join(build, "mote"))
         if not os.path.exists(self.mote):
             skip("there is no " + self.mote)
         self.dir = tempfile.mkdtemp(prefix="mote-mon-")
@@ -43,7 +43,7 @@ class Vm:
         self.log = open(self.path("log"), "w+")
         self.proc = subprocess.Popen(cmd + list(args), stderr=self.log,
                                      stdin=subprocess.DEVNULL,
-                                     stdout=self.log)
+                                     stdout=self.log, cwd=self.dir)
 
     def path(self, name):
         return os.path.join(self.dir, name)
