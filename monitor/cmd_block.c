@@ -16,7 +16,7 @@ const struct mon_cmd mon_block_cmds[] = {
 		.example = "commit drv0",
 		.when    = MON_MAIN,
 		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.needs   = "block jobs, media and exports",
 	}, {
 		.name    = "block_resize",
 		.args    = "device:block size:size",
@@ -35,7 +35,7 @@ const struct mon_cmd mon_block_cmds[] = {
 		.example = "block_stream drv0",
 		.when    = MON_MAIN,
 		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.needs   = "block jobs, media and exports",
 	}, {
 		.name    = "block_job_set_speed",
 		.args    = "device:block speed:size",
@@ -46,7 +46,7 @@ const struct mon_cmd mon_block_cmds[] = {
 		.example = "block_job_set_speed drv0 10M",
 		.when    = MON_MAIN,
 		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.needs   = "block jobs, media and exports",
 	}, {
 		.name    = "block_job_cancel",
 		.args    = "force:-f device:block",
@@ -56,7 +56,7 @@ const struct mon_cmd mon_block_cmds[] = {
 		.example = "block_job_cancel drv0",
 		.when    = MON_MAIN,
 		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.needs   = "block jobs, media and exports",
 	}, {
 		.name    = "block_job_complete",
 		.args    = "device:block",
@@ -66,7 +66,7 @@ const struct mon_cmd mon_block_cmds[] = {
 		.example = "block_job_complete drv0",
 		.when    = MON_MAIN,
 		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.needs   = "block jobs, media and exports",
 	}, {
 		.name    = "block_job_pause",
 		.args    = "device:block",
@@ -76,7 +76,7 @@ const struct mon_cmd mon_block_cmds[] = {
 		.example = "block_job_pause drv0",
 		.when    = MON_MAIN,
 		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.needs   = "block jobs, media and exports",
 	}, {
 		.name    = "block_job_resume",
 		.args    = "device:block",
@@ -86,7 +86,7 @@ const struct mon_cmd mon_block_cmds[] = {
 		.example = "block_job_resume drv0",
 		.when    = MON_MAIN,
 		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.needs   = "block jobs, media and exports",
 	}, {
 		.name    = "eject",
 		.args    = "force:-f device:block",
@@ -96,7 +96,7 @@ const struct mon_cmd mon_block_cmds[] = {
 		.example = "eject -f cd0",
 		.when    = MON_MAIN,
 		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.needs   = "block jobs, media and exports",
 	}, {
 		.name    = "drive_del",
 		.args    = "id:block",
@@ -116,7 +116,7 @@ const struct mon_cmd mon_block_cmds[] = {
 		.example = "change cd0 other.iso",
 		.when    = MON_MAIN,
 		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.needs   = "block jobs, media and exports",
 	}, {
 		.name    = "drive_mirror",
 		.args    = "reuse:-n full:-f device:block target:string "
@@ -128,7 +128,7 @@ const struct mon_cmd mon_block_cmds[] = {
 		.example = "drive_mirror drv0 copy.qcow2",
 		.when    = MON_MAIN,
 		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.needs   = "block jobs, media and exports",
 	}, {
 		.name    = "drive_backup",
 		.args    = "reuse:-n full:-f compress:-c device:block "
@@ -140,7 +140,7 @@ const struct mon_cmd mon_block_cmds[] = {
 		.example = "drive_backup drv0 copy.qcow2",
 		.when    = MON_MAIN,
 		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.needs   = "block jobs, media and exports",
 	}, {
 		.name    = "drive_add",
 		.args    = "node:-n pci_addr:string opts:string",

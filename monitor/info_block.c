@@ -33,7 +33,7 @@ const struct mon_cmd mon_info_block_cmds[] = {
 		.example = "info block-jobs",
 		.when    = MON_ANYTIME,
 		.run     = mon_not_yet,
-		.needs   = "block devices",
+		.needs   = "block jobs, media and exports",
 	}, {
 		.name    = "snapshots",
 		.args    = "",

@@ -120,7 +120,7 @@ static void states_are_named(void **state)
 static void what_is_not_built_says_so(void **state)
 {
 	assert_says(&f, "savevm x", "not supported yet: snapshots\n");
-	assert_says(&f, "info block-jobs", "not supported yet: block devices\n");
+	assert_says(&f, "info block-jobs", "not supported yet: block jobs, media and exports\n");
 	assert_says(&f, "dump-skeys f", "unknown command: 'dump-skeys'\n");
 	assert_says(&f, "info via", "unknown command: 'info via'\n");
 }
