@@ -41,23 +41,34 @@ static bool inside_access(struct x86_cpu *c, gpa_t pa, u64 *val, unsigned n,
 	       irqchip_mmio(ic, pa, n, val, write);
 }
 
+bool io_log_next(struct x86_cpu *c, u64 addr, u64 *val, unsigned size,
+		 bool write, bool pio)
+{
+	struct x86_io_log *log = &c->io;
+
+	if (log->cursor < log->count) {
+		*val = log->e[log->cursor++].data;
+		return true;
+	}
+	if (log->count == ARRAY_LEN(log->e))
+		x86_exit(c, LEAVE_INTERNAL);
+	log->e[log->count].addr = addr;
+	log->e[log->count].size = size;
+	log->e[log->count].write = write;
+	log->e[log->count].pio = pio;
+	log->e[log->count].data = *val;
+	log->pending = true;
+	return false;
+}
+
 /* One access of at most 8 bytes that only the VMM can answer. */
 static u64 leave_mmio(struct x86_cpu *c, gpa_t pa, u64 val, unsigned n,
 		      bool write)
 {
-	struct x86_io_log *log = &c->io;
 	struct kvm_run *run = c->run;
 
-	if (log->cursor < log->count)
-		return log->e[log->cursor++].data;
-	if (log->count == ARRAY_LEN(log->e))
-		x86_exit(c, LEAVE_INTERNAL);
-	log->e[log->count].addr = pa;
-	log->e[log->count].size = n;
-	log->e[log->count].write = write;
-	log->e[log->count].pio = false;
-	log->e[log->count].data = val;
-	log->pending = true;
+	if (io_log_next(c, pa, &val, n, write, false))
+		return val;
 	run->exit_reason = KVM_EXIT_MMIO;
 	run->mmio.phys_addr = pa;
 	run->mmio.len = n;

@@ -15,6 +15,13 @@ bool mmio_inside(struct x86_cpu *c, gpa_t pa);
 void mmio_read(struct x86_cpu *c, gpa_t pa, void *buf, unsigned n);
 void mmio_write(struct x86_cpu *c, gpa_t pa, const void *buf, unsigned n);
 
+/*
+ * The next device access of the current instruction.  True: it was answered
+ * already, *val is the answer.  False: it is noted, and the caller fills kvm_run
+ * and leaves.
+ */
+bool io_log_next(struct x86_cpu *c, u64 addr, u64 *val, unsigned size,
+		 bool write, bool pio);
 /* The VMM answered the exit: note it in the log, to be replayed. */
 void io_log_complete(struct x86_cpu *c);
 

@@ -14,19 +14,11 @@
 static u32 leave_io(struct x86_cpu *c, u16 port, u32 val, unsigned size,
 		    bool write)
 {
-	struct x86_io_log *log = &c->io;
 	struct kvm_run *run = c->run;
+	u64 answer = val;
 
-	if (log->cursor < log->count)
-		return log->e[log->cursor++].data;
-	if (log->count == ARRAY_LEN(log->e))
-		x86_exit(c, LEAVE_INTERNAL);
-	log->e[log->count].addr = port;
-	log->e[log->count].size = size;
-	log->e[log->count].write = write;
-	log->e[log->count].pio = true;
-	log->e[log->count].data = val;
-	log->pending = true;
+	if (io_log_next(c, port, &answer, size, write, true))
+		return (u32)answer;
 	run->exit_reason = KVM_EXIT_IO;
 	run->io.direction = write ? KVM_EXIT_IO_OUT : KVM_EXIT_IO_IN;
 	run->io.size = size;
