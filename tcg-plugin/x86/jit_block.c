@@ -97,10 +97,25 @@ static void one_cold(struct tr *t, const struct jit_cold *k)
 		    (k->thunk ? k->thunk : t->j->leave));
 }
 
+/* In 32-bit code: may the same bytes, or nearly, mean the same to the host?
+ * Encodings of their own, 16-bit addresses and segments with limits do not. */
+static bool fits_64(const struct tr *t, const struct insn *i)
+{
+	if ((i->row->attr & A_NO64) && !tr_has_twin(i))
+		return false;
+	if (i->addrsize != t->word)
+		return false;
+	if (!(i->flags & I_MEM) && !(i->row->attr & A_REP))
+		return true;
+	return i->seg == FS ? t->state & ST_FS32 :
+	       i->seg == GS ? t->state & ST_GS32 : i->seg != CS;
+}
+
 static void one_insn(struct tr *t, const struct insn *i)
 {
 	t->i = i;
 	if (i->row->fn != op_ud && i->row->fn != op_gp &&
+	    (t->word == 8 || fits_64(t, i)) &&
 	    (tr_flow(t, i) || tr_sys(t, i) || tr_string(t, i) ||
 	     tr_plain(t, i)))
 		return;
@@ -175,6 +190,7 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
 	t.page = c->rip & ~(u64)(PAGE_SIZE - 1);
 	t.mode = c->tlb_mode;
 	t.state = jit_state(c);
+	t.word = t.state & ST_32 ? 4 : 8;
 	t.fpu_here = t.ended = t.failed = false;
 	t.block = j->nblock;
 	t.ncold = t.ngroup = 0;

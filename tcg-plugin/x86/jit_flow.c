@@ -79,6 +79,8 @@ static bool may_link(const struct tr *t, u64 target)
 
 void tr_goto(struct tr *t, u64 target)
 {
+	if (t->word == 4)
+		target = (u32)target;  /* beyond the last page */
 	if (may_link(t, target)) {
 		link_at(t, emit_jmp_fwd(&t->e), target, entry_for(t, target));
 		return;
@@ -97,30 +99,32 @@ void tr_goto_shadow(struct tr *t, u64 target)
 /* Look up [rsp - size, rsp) for a push. */
 void tr_push_slot(struct tr *t, unsigned size)
 {
-	emit_lea(&t->e, H_14, rm_mem(H_SP, H_NONE, 0, -(s32)size));
+	word_lea(t, H_14, rm_mem(H_SP, H_NONE, 0, -(s32)size));
 	tr_lookup(t, TLB_WRITE, size);
 }
 
-static void push_done(struct tr *t, unsigned size)
+static void push_done(struct tr *t)
 {
-	emit_lea(&t->e, H_SP, rm_mem(H_SP, H_NONE, 0, -(s32)size));
+	word_rsp(t, -t->word);
 }
 
 static void push_const(struct tr *t, u64 v)
 {
-	tr_push_slot(t, 8);
-	if (v == (u64)(s64)(s32)v) {
+	tr_push_slot(t, t->word);
+	if (t->word == 4) {
+		emit_store32_imm(&t->e, (u32)v, tr_host());
+	} else if (v == (u64)(s64)(s32)v) {
 		emit_store_imm(&t->e, (s32)v, tr_host());
 	} else {
 		emit_mov_imm(&t->e, H_CX, v);
 		emit_store(&t->e, H_CX, tr_host());
 	}
-	push_done(t, 8);
+	push_done(t);
 }
 
 void tr_pop_slot(struct tr *t, unsigned size)
 {
-	emit_mov(&t->e, H_14, H_SP);
+	word_mov(t, H_14, H_SP);
 	tr_lookup(t, TLB_READ, size);
 }
 
@@ -128,28 +132,28 @@ static bool flow_push(struct tr *t, const struct insn *i)
 {
 	u32 first = t->j->nsite;
 
-	if (i->opsize != 8)
+	if (i->opsize != t->word)
 		return false;
 	switch (i->row->form) {
 	case F_I: case F_I8:
 		push_const(t, i->imm);
 		break;
 	case F_O:
-		tr_push_slot(t, 8);
-		emit_store(&t->e, tr_get(t, i->rm, H_CX), tr_host());
-		push_done(t, 8);
+		tr_push_slot(t, t->word);
+		word_store(t, tr_get(t, i->rm, H_CX), tr_host());
+		push_done(t);
 		break;
 	case F_E:
 		if (!(i->flags & I_MEM))
 			return false;
 		tr_ea(t, i);
-		tr_lookup(t, TLB_READ, 8);
-		emit_load(&t->e, H_CX, tr_host());
+		tr_lookup(t, TLB_READ, t->word);
+		word_load(t, H_CX, tr_host());
 		emit_store(&t->e, H_CX, GS(jr.tmp));
-		tr_push_slot(t, 8);
+		tr_push_slot(t, t->word);
 		emit_load(&t->e, H_CX, GS(jr.tmp));
-		emit_store(&t->e, H_CX, tr_host());
-		push_done(t, 8);
+		word_store(t, H_CX, tr_host());
+		push_done(t);
 		break;
 	default:
 		return false;
@@ -162,11 +166,11 @@ static bool flow_pop(struct tr *t, const struct insn *i)
 {
 	u32 first = t->j->nsite;
 
-	if (i->opsize != 8 || i->row->form != F_O)
+	if (i->opsize != t->word || i->row->form != F_O)
 		return false;
-	tr_pop_slot(t, 8);
-	emit_load(&t->e, H_CX, tr_host());
-	emit_lea(&t->e, H_SP, rm_mem(H_SP, H_NONE, 0, 8));
+	tr_pop_slot(t, t->word);
+	word_load(t, H_CX, tr_host());
+	word_rsp(t, t->word);
 	tr_put(t, i->rm, H_CX);        /* pop rsp: the value wins */
 	tr_lookup_done(t, first);
 	return true;
@@ -176,18 +180,25 @@ static bool flow_leave(struct tr *t, const struct insn *i)
 {
 	u32 first = t->j->nsite;
 
-	if (i->opsize != 8)
+	if (i->opsize != t->word)
 		return false;
-	emit_mov(&t->e, H_14, H_BP);
-	tr_lookup(t, TLB_READ, 8);
-	emit_load(&t->e, H_CX, tr_host());
-	emit_lea(&t->e, H_SP, rm_mem(H_BP, H_NONE, 0, 8));
+	word_mov(t, H_14, H_BP);
+	tr_lookup(t, TLB_READ, t->word);
+	word_load(t, H_CX, tr_host());
+	word_lea(t, H_SP, rm_mem(H_BP, H_NONE, 0, t->word));
 	emit_mov(&t->e, H_BP, H_CX);
 	tr_lookup_done(t, first);
 	return true;
 }
 
 /* --- control flow ----------------------------------------------------------------- */
+
+static u64 jump_target(const struct tr *t, const struct insn *i)
+{
+	u64 to = t->rip + i->len + i->imm;
+
+	return t->word == 8 ? to : (u32)to;
+}
 
 static bool flow_call(struct tr *t, const struct insn *i)
 {
@@ -196,18 +207,18 @@ static bool flow_call(struct tr *t, const struct insn *i)
 
 	push_const(t, next);
 	tr_lookup_done(t, first);
-	tr_goto(t, next + i->imm);
+	tr_goto(t, jump_target(t, i));
 	return true;
 }
 
 static bool flow_ret(struct tr *t, const struct insn *i)
 {
 	u32 first = t->j->nsite;
-	s32 drop = 8 + (i->row->form == F_I16 ? (s32)i->imm : 0);
+	s32 drop = t->word + (i->row->form == F_I16 ? (s32)i->imm : 0);
 
-	tr_pop_slot(t, 8);
-	emit_load(&t->e, H_14, tr_host());
-	emit_lea(&t->e, H_SP, rm_mem(H_SP, H_NONE, 0, drop));
+	tr_pop_slot(t, t->word);
+	word_load(t, H_14, tr_host());
+	word_rsp(t, drop);
 	tr_lookup_done(t, first);
 	tr_goto_r14(t, -drop);
 	return true;
@@ -219,12 +230,12 @@ static void load_target(struct tr *t, const struct insn *i)
 	if (!(i->flags & I_MEM)) {
 		u8 h = tr_get(t, i->rm, H_14);
 
-		emit_mov(&t->e, H_14, h);
+		word_mov(t, H_14, h);
 		return;
 	}
 	tr_ea(t, i);
-	tr_lookup(t, TLB_READ, 8);
-	emit_load(&t->e, H_14, tr_host());
+	tr_lookup(t, TLB_READ, t->word);
+	word_load(t, H_14, tr_host());
 }
 
 static bool flow_indirect(struct tr *t, const struct insn *i, bool call)
@@ -238,13 +249,13 @@ static bool flow_indirect(struct tr *t, const struct insn *i, bool call)
 		emit_load(&t->e, H_14, GS(jr.tmp));
 	}
 	tr_lookup_done(t, first);
-	tr_goto_r14(t, call ? 8 : 0);
+	tr_goto_r14(t, call ? t->word : 0);
 	return true;
 }
 
 static bool flow_jcc(struct tr *t, const struct insn *i)
 {
-	u64 next = t->rip + i->len, target = next + i->imm;
+	u64 next = t->rip + i->len, target = jump_target(t, i);
 	u8 *taken = emit_jcc_fwd(&t->e, i->byte & 15);
 
 	if (may_link(t, target)) {
@@ -264,19 +275,19 @@ static bool flow_loop(struct tr *t, const struct insn *i)
 	u64 next = t->rip + i->len;
 	u8 *zero;
 
-	if (i->addrsize != 8 || i->byte < 0xe2)
+	if (i->addrsize != t->word || i->byte < 0xe2)
 		return false;
 	if (i->byte == 0xe2)
-		emit_lea(&t->e, H_13, rm_mem(H_13, H_NONE, 0, -1));
-	emit_mov(&t->e, H_CX, H_13);
+		word_lea(t, H_13, rm_mem(H_13, H_NONE, 0, -1));
+	word_mov(t, H_CX, H_13);
 	zero = emit_jrcxz_fwd(&t->e);
 	{
 		u8 *other = emit_jmp_fwd(&t->e);
 
 		emit_here8(&t->e, zero);
-		tr_goto(t, i->byte == 0xe2 ? next : next + i->imm);
+		tr_goto(t, i->byte == 0xe2 ? next : jump_target(t, i));
 		emit_here32(&t->e, other);
-		tr_goto(t, i->byte == 0xe2 ? next + i->imm : next);
+		tr_goto(t, i->byte == 0xe2 ? jump_target(t, i) : next);
 	}
 	return true;
 }
@@ -294,7 +305,7 @@ static bool flow_map1(struct tr *t, const struct insn *i)
 	case 0x70 ... 0x7f: return t->ended = flow_jcc(t, i);
 	case 0xe8: return t->ended = flow_call(t, i);
 	case 0xe9: case 0xeb:
-		tr_goto(t, t->rip + i->len + i->imm);
+		tr_goto(t, jump_target(t, i));
 		return t->ended = true;
 	case 0xc2: case 0xc3: return t->ended = flow_ret(t, i);
 	case 0xe2: case 0xe3: return t->ended = flow_loop(t, i);
@@ -311,9 +322,9 @@ static bool flow_map1(struct tr *t, const struct insn *i)
 
 bool tr_flow(struct tr *t, const struct insn *i)
 {
-	if (i->row->map == M1 && i->opsize == 8)
+	if (i->row->map == M1 && i->opsize == t->word)
 		return flow_map1(t, i);
-	if (i->row->map == M0F && (i->byte & 0xf0) == 0x80 && i->opsize == 8)
+	if (i->row->map == M0F && (i->byte & 0xf0) == 0x80 && i->opsize == t->word)
 		return t->ended = flow_jcc(t, i);
 	return false;
 }

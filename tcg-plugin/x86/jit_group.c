@@ -85,7 +85,7 @@ static bool is_plain(const struct tr *t, const struct insn *i)
 {
 	const struct insn_row *r = i->row;
 
-	if (i->sel8 || (r->attr & (A_MMX | A_FPU | A_END)) ||
+	if (i->sel8 || (r->attr & (A_MMX | A_FPU | A_END | A_NO64)) ||
 	    !(t->c->feats >> r->feat & 1))
 		return false;
 	if ((r->attr & A_SSE) && !(t->state & ST_FPU))
@@ -99,29 +99,29 @@ static bool is_lea(const struct insn *i)
 }
 
 /* add, sub rsp, imm: by how much; 0: not that. */
-static s64 stack_move(const struct insn *i)
+static s64 stack_move(const struct tr *t, const struct insn *i)
 {
 	unsigned ext = i->modrm >> 3 & 7;
 
 	if ((!is_m1(i, 0x81, 0x81) && !is_m1(i, 0x83, 0x83)) ||
-	    (i->flags & I_MEM) || i->rm != RSP || i->opsize != 8)
+	    (i->flags & I_MEM) || i->rm != RSP || i->opsize != t->word)
 		return 0;
 	return ext == 0 ? (s64)i->imm : ext == 5 ? -(s64)i->imm : 0;
 }
 
-static bool is_push(const struct insn *i)
+static bool is_push(const struct tr *t, const struct insn *i)
 {
-	return is_m1(i, 0x50, 0x57) && i->opsize == 8 && i->rm != RSP;
+	return is_m1(i, 0x50, 0x57) && i->opsize == t->word && i->rm != RSP;
 }
 
-static bool is_pop(const struct insn *i)
+static bool is_pop(const struct tr *t, const struct insn *i)
 {
-	return is_m1(i, 0x58, 0x5f) && i->opsize == 8 && i->rm != RSP;
+	return is_m1(i, 0x58, 0x5f) && i->opsize == t->word && i->rm != RSP;
 }
 
-static bool is_ret(const struct insn *i)
+static bool is_ret(const struct tr *t, const struct insn *i)
 {
-	return is_m1(i, 0xc3, 0xc3) && i->opsize == 8;
+	return is_m1(i, 0xc3, 0xc3) && i->opsize == t->word;
 }
 
 /* --- scanning ------------------------------------------------------------------------ */
@@ -144,13 +144,14 @@ static bool add_range(struct scan *s, s64 at, unsigned size, bool store)
 }
 
 /* The instruction's base: what a group it starts would hang on. */
-static u8 base_of(const struct insn *i)
+static u8 base_of(const struct tr *t, const struct insn *i)
 {
-	if (is_push(i) || is_pop(i))
+	if (is_push(t, i) || is_pop(t, i))
 		return RSP;
 	if (!(i->flags & I_MEM) || is_lea(i) || i->index != R_NONE ||
-	    i->base == R_NONE || i->base == R_RIP || i->addrsize != 8 ||
-	    i->seg == FS || i->seg == GS)
+	    i->base == R_NONE || i->base == R_RIP ||
+	    i->addrsize != t->word || i->seg == CS || i->seg == FS ||
+	    i->seg == GS)
 		return R_NONE;
 	return i->base;
 }
@@ -163,29 +164,30 @@ static bool names(const struct insn *i, u8 base)
 	return i->reg == base || (!(i->flags & I_MEM) && i->rm == base);
 }
 
-static bool take_stack(struct scan *s, const struct insn *i)
+static bool take_stack(const struct tr *t, struct scan *s,
+		       const struct insn *i)
 {
-	bool push = is_push(i);
+	bool push = is_push(t, i);
 
 	if (s->base != RSP ||
-	    !add_range(s, s->shift - (push ? 8 : 0), 8, push))
+	    !add_range(s, s->shift - (push ? t->word : 0), t->word, push))
 		return false;
-	s->shift += push ? -8 : 8;
+	s->shift += push ? -t->word : t->word;
 	return true;
 }
 
 /* May `i` be the group's next? */
 static bool take(const struct tr *t, struct scan *s, const struct insn *i)
 {
-	s64 by = stack_move(i);
+	s64 by = stack_move(t, i);
 
 	if (!s->open)
 		return false;
-	if (is_push(i) || is_pop(i))
-		return take_stack(s, i);
-	if (is_ret(i)) {
+	if (is_push(t, i) || is_pop(t, i))
+		return take_stack(t, s, i);
+	if (is_ret(t, i)) {
 		s->open = false;
-		return s->base == RSP && add_range(s, s->shift, 8, false);
+		return s->base == RSP && add_range(s, s->shift, t->word, false);
 	}
 	if (by && s->base == RSP && by == (s32)by) {
 		s->shift += by;
@@ -194,7 +196,7 @@ static bool take(const struct tr *t, struct scan *s, const struct insn *i)
 	if (!is_plain(t, i))
 		return false;
 	if ((i->flags & I_MEM) && !is_lea(i)) {
-		if (base_of(i) != s->base ||
+		if (base_of(t, i) != s->base ||
 		    !add_range(s, s->shift + i->disp, tr_mem_size(i),
 			       i->row->attr & A_STORE))
 			return false;
@@ -209,7 +211,7 @@ static bool take(const struct tr *t, struct scan *s, const struct insn *i)
 static unsigned find(const struct tr *t, const struct insn *i, unsigned left,
 		     struct scan *s)
 {
-	struct scan now = { .base = base_of(i), .open = true };
+	struct scan now = { .base = base_of(t, i), .open = true };
 	unsigned best = 0;
 
 	if (now.base == R_NONE)
@@ -241,33 +243,34 @@ struct host_rm tr_group_operand(const struct tr *t, const struct insn *i)
 
 static void group_ret(struct tr *t)
 {
-	emit_load(&t->e, H_14, group_rm(t, 0));
-	emit_lea(&t->e, H_SP, rm_mem(H_SP, H_NONE, 0, 8));
-	tr_goto_r14(t, -8);
+	word_load(t, H_14, group_rm(t, 0));
+	word_rsp(t, t->word);
+	tr_goto_r14(t, -t->word);
 	t->ended = true;
 }
 
 static void group_insn(struct tr *t, const struct insn *i)
 {
 	t->i = i;
-	if (is_push(i)) {
-		emit_store(&t->e, tr_get(t, i->rm, H_CX), group_rm(t, -8));
-		emit_lea(&t->e, H_SP, rm_mem(H_SP, H_NONE, 0, -8));
-		t->group.shift -= 8;
-	} else if (is_pop(i)) {
+	if (is_push(t, i)) {
+		word_store(t, tr_get(t, i->rm, H_CX),
+			   group_rm(t, -t->word));
+		word_rsp(t, -t->word);
+		t->group.shift -= t->word;
+	} else if (is_pop(t, i)) {
 		u8 h = in_slot(i->rm) ? H_CX : jit_home[i->rm];
 
-		emit_load(&t->e, h, group_rm(t, 0));
+		word_load(t, h, group_rm(t, 0));
 		if (in_slot(i->rm))
 			tr_put(t, i->rm, h);
-		emit_lea(&t->e, H_SP, rm_mem(H_SP, H_NONE, 0, 8));
-		t->group.shift += 8;
-	} else if (is_ret(i)) {
+		word_rsp(t, t->word);
+		t->group.shift += t->word;
+	} else if (is_ret(t, i)) {
 		group_ret(t);
 	} else {
 		tr_plain(t, i);
 		if (t->group.base == RSP)
-			t->group.shift += stack_move(i);
+			t->group.shift += stack_move(t, i);
 	}
 }
 
@@ -277,7 +280,7 @@ static void group_lookup(struct tr *t, const struct scan *s, unsigned count)
 	u8 h = tr_get(t, s->base, H_14);
 	struct jit_group *g = &t->groups[t->ngroup++];
 
-	emit_lea(&t->e, H_14, rm_mem(h, H_NONE, 0, (s32)s->lo));
+	word_lea(t, H_14, rm_mem(h, H_NONE, 0, (s32)s->lo));
 	g->from = tr_lookup_to(t, s->store ? TLB_WRITE : TLB_READ,
 			       (unsigned)(s->hi - s->lo));
 	emit_lea(&t->e, H_15, rm_mem(H_14, H_15, 0, -(s32)s->lo));

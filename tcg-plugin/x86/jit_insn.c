@@ -153,12 +153,30 @@ static u8 map_no(const struct insn_row *r)
 	return r->map == M0F ? 1 : r->map == M38 ? 2 : r->map == M3A ? 3 : 0;
 }
 
+/* 82 is 80's twin, outside 64-bit code. */
+static bool is_alias82(const struct insn *i)
+{
+	return i->row->map == M1 && i->byte == 0x82;
+}
+
+/* 40-4F outside 64-bit code. */
+static bool is_short_inc(const struct insn *i)
+{
+	return i->row->map == M1 && (i->byte & 0xf0) == 0x40;
+}
+
+bool tr_has_twin(const struct insn *i)
+{
+	return is_alias82(i) || is_short_inc(i);
+}
+
 static struct host_op host_op_of(const struct insn *i, unsigned imm_rule)
 {
 	const struct insn_row *r = i->row;
 	bool sized = r->size == S_V || r->size == S_Z;
 	struct host_op op = {
-		.map = map_no(r), .byte = i->byte, .w = i->flags & I_REXW,
+		.map = map_no(r),
+		.byte = is_alias82(i) ? 0x80 : i->byte, .w = i->flags & I_REXW,
 		.lock = i->flags & I_LOCK, .imm = i->imm,
 		.pfx = r->pfx == PF3 ? 0xf3 : r->pfx == PF2 ? 0xf2 : 0,
 		.p66 = r->pfx == P66 || (sized && i->opsize == 2),
@@ -369,6 +387,12 @@ static bool tr_opcode_reg(struct tr *t, const struct insn *i)
 {
 	struct host_op op = host_op_of(i, IMM_NONE);
 
+	if (is_short_inc(i)) {
+		op.byte = 0xff;
+		emit_modrm(&t->e, &op, i->byte >> 3 & 1,
+			   rm_reg(jit_home[i->rm]));
+		return true;
+	}
 	if (i->row->map == M0F) {              /* bswap */
 		if (i->opsize == 2)
 			return false;

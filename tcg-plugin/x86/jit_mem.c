@@ -70,7 +70,7 @@ void tr_ea(struct tr *t, const struct insn *i)
 	if (i->seg == FS || i->seg == GS) {
 		emit_load(&t->e, H_15, i->seg == FS ? GS(seg[FS].base)
 						    : GS(seg[GS].base));
-		emit_lea(&t->e, H_14, rm_mem(H_14, H_15, 0, 0));
+		word_lea(t, H_14, rm_mem(H_14, H_15, 0, 0));
 	}
 }
 

@@ -108,8 +108,8 @@ struct jit {
 	/* thunks: code offsets */
 	u32 enter, leave, slow, interp, fault, fpu;
 	u64 code_gen, flush_gen;       /* the block cache's, last looked at */
-	u16 env;                       /* jit_state() but its TLB mode, for
-					  which the jump cache holds      */
+	u16 env[TLB_MODES];            /* jit_state() & ST_ENV for which each
+					  mode's jump cache holds         */
 	struct jit_stats st;
 	u64 *fell;                     /* by row: left to the interpreter */
 };
@@ -118,7 +118,12 @@ struct jit {
  * the TLB mode (low two bits), CPL 0, and control register bits. */
 enum { ST_FPU = BIT(2),                /* no #NM, no #UD for FP and SSE   */
        ST_SMAP = BIT(3), ST_FSGS = BIT(4), ST_TSD = BIT(5),
-       ST_CPL0 = BIT(6), ST_ENV = ST_FPU | ST_SMAP | ST_FSGS | ST_TSD };
+       ST_CPL0 = BIT(6),
+       /* 32-bit code over flat CS, DS, ES and SS; FS and GS have any base but
+	* no limit. */
+       ST_32 = BIT(12), ST_FS32 = BIT(13), ST_GS32 = BIT(14),
+       ST_ENV = ST_FPU | ST_SMAP | ST_FSGS | ST_TSD | ST_32 | ST_FS32 |
+		ST_GS32 };
 
 /* An out-of-line piece, emitted behind the block. */
 struct jit_cold {
@@ -146,6 +151,7 @@ struct tr {
 	u64 rip;                       /* its address                     */
 	u64 page;                      /* guest page of the block         */
 	u8  mode;                      /* TLB mode                        */
+	u8  word;                      /* 8; 4 in 32-bit code             */
 	u16 state;                     /* ST_*                            */
 	bool fpu_here;                 /* checked to be in host registers */
 	bool ended;                    /* control left the block          */
@@ -201,6 +207,34 @@ static inline struct host_rm tr_host(void)
 /* A look-up of its own: returns where misses jump from. */
 u8  *tr_lookup_to(struct tr *t, unsigned kind, unsigned size);
 
+/* Moves, addresses and stack slots are as wide as the code's words.  In 32-bit
+ * code the upper halves of registers mean nothing and are zero once written. */
+static inline void word_mov(struct tr *t, u8 dst, u8 src)
+{
+	(t->word == 8 ? emit_mov : emit_mov32)(&t->e, dst, src);
+}
+
+static inline void word_lea(struct tr *t, u8 dst, struct host_rm m)
+{
+	(t->word == 8 ? emit_lea : emit_lea32)(&t->e, dst, m);
+}
+
+static inline void word_load(struct tr *t, u8 dst, struct host_rm m)
+{
+	(t->word == 8 ? emit_load : emit_load32)(&t->e, dst, m);
+}
+
+static inline void word_store(struct tr *t, u8 src, struct host_rm m)
+{
+	(t->word == 8 ? emit_store : emit_store32)(&t->e, src, m);
+}
+
+/* rsp += by */
+static inline void word_rsp(struct tr *t, s32 by)
+{
+	word_lea(t, H_SP, rm_mem(H_SP, H_NONE, 0, by));
+}
+
 /* --- jit_group.c --- */
 /* As many of the `left` instructions at `i` as share a look-up; 0: none. */
 unsigned tr_group(struct tr *t, const struct insn *i, unsigned left);
@@ -210,6 +244,8 @@ struct host_rm tr_group_operand(const struct tr *t, const struct insn *i);
 /* --- jit_insn.c --- */
 /* Bytes of the memory operand. */
 unsigned tr_mem_size(const struct insn *i);
+/* Not in 64-bit code, but another encoding of the same is. */
+bool tr_has_twin(const struct insn *i);
 /* Re-emit; false: not something it knows how to. */
 bool tr_plain(struct tr *t, const struct insn *i);
 

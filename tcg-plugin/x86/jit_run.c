@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 
 #include "tcg-plugin/provider_priv.h"
+#include "tcg-plugin/x86/handlers.h"
 #include "tcg-plugin/x86/interp.h"
 #include "tcg-plugin/x86/walk.h"
 
@@ -201,7 +202,7 @@ static u32 chain(struct x86_cpu *c)
 	const void *code;
 
 	if (!jit_usable(c) || jit_must_stop(c) ||
-	    (jit_state(c) & ST_ENV) != c->jit->env)
+	    (jit_state(c) & ST_ENV) != c->jit->env[c->tlb_mode])
 		return JIT_STOP;
 	code = jit_jump_get(c, c->rip);
 	if (!code)
@@ -250,15 +251,17 @@ u32 jit_c_fpu(struct x86_cpu *c, u32 site, u64 unused)
 }
 
 /* Exceptions that come before the page's: misaligned operands, and x87 errors
- * still pending.  The interpreter keeps the order. */
+ * still pending (some SSE rows have an MMX operand).  The interpreter keeps the
+ * order. */
 static bool fault_first(const struct jit_site *s, u64 la)
 {
 	u32 attr = s->insn->row->attr;
+	bool cx16 = s->insn->row->fn == op_cmpxchg8b && s->size == 16;
 	u16 fsw;
 
-	if ((attr & A_ALIGN) && la % 16)
+	if (((attr & A_ALIGN) || cx16) && la % 16)
 		return true;
-	if (!(attr & (A_FPU | A_MMX)))
+	if (!(attr & (A_FPU | A_MMX | A_SSE)))
 		return false;
 	asm volatile("fnstsw %0" : "=m"(fsw));
 	return fsw & 0x80;
@@ -369,9 +372,36 @@ bool jit_must_stop(const struct x86_cpu *c)
 
 /* --- running ----------------------------------------------------------------------------------- */
 
+/* 32-bit code whose segments, but for FS and GS, are all of memory. */
+static bool flat_32(const struct x86_cpu *c)
+{
+	const u8 flat = BIT(ES) | BIT(SS) | BIT(DS);
+	const struct x86_seg *cs = &c->seg[CS];
+
+	return c->code_bits == 32 && c->stack_bits == 32 &&
+	       (c->flat & flat) == flat && !cs->base &&
+	       cs->limit == 0xffffffff &&
+	       (c->mode == MODE_PROT || c->mode == MODE_COMPAT);
+}
+
+/* ... which may have a base, but no limit. */
+static bool unlimited(const struct x86_seg *s)
+{
+	const u32 mask = SEG_UNUSABLE | SEG_CODE | SEG_E | SEG_W | SEG_P;
+
+	return s->limit == 0xffffffff && (s->attr & mask) == (SEG_W | SEG_P);
+}
+
+static u16 state_32(const struct x86_cpu *c)
+{
+	return ST_32 | (unlimited(&c->seg[FS]) ? ST_FS32 : 0) |
+	       (unlimited(&c->seg[GS]) ? ST_GS32 : 0);
+}
+
 bool jit_usable(const struct x86_cpu *c)
 {
-	return c->jit && c->mode == MODE_LONG && !c->align_check &&
+	return c->jit && (c->mode == MODE_LONG || flat_32(c)) &&
+	       !c->align_check &&
 	       c->cpl != 1 && c->cpl != 2 &&
 	       !c->shadow && !c->io.count && !c->singlestep && !c->one_insn &&
 	       !(c->rflags & (FL_TF | FL_RF | FL_DF)) && !c->dr_armed &&
@@ -386,7 +416,8 @@ u16 jit_state(const struct x86_cpu *c)
 		     (c->cr4 & CR4_SMAP ? ST_SMAP : 0) |
 		     (c->cr4 & CR4_FSGSBASE ? ST_FSGS : 0) |
 		     (c->cr4 & CR4_TSD ? ST_TSD : 0) |
-		     (c->cpl ? 0 : ST_CPL0));
+		     (c->cpl ? 0 : ST_CPL0) |
+		     (c->mode == MODE_LONG ? 0 : state_32(c)));
 }
 
 /* The jump cache knows the TLB mode only: CPL 1 and 2 stay out of its way. */
@@ -394,9 +425,9 @@ static void check_env(struct x86_cpu *c)
 {
 	u16 env = jit_state(c) & ST_ENV;
 
-	if (env == c->jit->env)
+	if (env == c->jit->env[c->tlb_mode])
 		return;
-	c->jit->env = env;
+	c->jit->env[c->tlb_mode] = env;
 	jit_jump_flush(c);
 }
 

@@ -40,18 +40,18 @@ static void store_elem(struct tr *t, const struct insn *i, u8 src)
 
 static void step(struct tr *t, u8 r, s32 by)
 {
-	emit_lea(&t->e, r, rm_mem(r, H_NONE, 0, by));
+	word_lea(t, r, rm_mem(r, H_NONE, 0, by));
 }
 
 /* --- one element ---------------------------------------------------------------- */
 
 static void one_movs(struct tr *t, const struct insn *i)
 {
-	emit_mov(&t->e, H_14, H_SI);
+	word_mov(t, H_14, H_SI);
 	tr_lookup(t, TLB_READ, i->opsize);
 	load_elem(t, i, H_CX);
 	emit_store(&t->e, H_CX, GS(jr.tmp));
-	emit_mov(&t->e, H_14, H_DI);
+	word_mov(t, H_14, H_DI);
 	tr_lookup(t, TLB_WRITE, i->opsize);
 	emit_load(&t->e, H_CX, GS(jr.tmp));
 	store_elem(t, i, H_CX);
@@ -61,7 +61,7 @@ static void one_movs(struct tr *t, const struct insn *i)
 
 static void one_stos(struct tr *t, const struct insn *i)
 {
-	emit_mov(&t->e, H_14, H_DI);
+	word_mov(t, H_14, H_DI);
 	tr_lookup(t, TLB_WRITE, i->opsize);
 	store_elem(t, i, H_AX);
 	step(t, H_DI, i->opsize);
@@ -71,7 +71,7 @@ static void one_lods(struct tr *t, const struct insn *i)
 {
 	struct host_op mov = sized(i, i->opsize == 1 ? 0x8a : 0x8b);
 
-	emit_mov(&t->e, H_14, H_SI);
+	word_mov(t, H_14, H_SI);
 	tr_lookup(t, TLB_READ, i->opsize);
 	emit_modrm(&t->e, &mov, H_AX, tr_host());
 	step(t, H_SI, i->opsize);
@@ -82,6 +82,8 @@ static void one_lods(struct tr *t, const struct insn *i)
 /* A count of 4096 or more is not for one page. */
 static void check_count(struct tr *t)
 {
+	if (t->word == 4)
+		emit_mov32(&t->e, H_13, H_13);
 	emit_pext(&t->e, H_CX, H_13, GS(jr.page_mask));
 	tr_slow_unless_rcx0(t);
 }
@@ -100,20 +102,20 @@ static void host_rep(struct tr *t, const struct insn *i)
 /* Guest registers after a run of r13 elements from `was`. */
 static void after_run(struct tr *t, const struct insn *i, u8 r, u8 was)
 {
-	emit_lea(&t->e, r, rm_mem(was, H_13, log2_of(i), 0));
+	word_lea(t, r, rm_mem(was, H_13, log2_of(i), 0));
 }
 
 static void rep_movs(struct tr *t, const struct insn *i)
 {
 	check_count(t);
-	emit_mov(&t->e, H_14, H_SI);
+	word_mov(t, H_14, H_SI);
 	tr_lookup_run(t, TLB_READ, H_13, log2_of(i));
 	emit_lea(&t->e, H_CX, tr_host());
 	emit_store(&t->e, H_CX, GS(jr.tmp));
-	emit_mov(&t->e, H_14, H_DI);
+	word_mov(t, H_14, H_DI);
 	tr_lookup_run(t, TLB_WRITE, H_13, log2_of(i));
 	emit_lea(&t->e, H_15, tr_host());
-	emit_mov(&t->e, H_14, H_SI);
+	word_mov(t, H_14, H_SI);
 	emit_load(&t->e, H_SI, GS(jr.tmp));
 	emit_xchg(&t->e, H_DI, H_15);
 	host_rep(t, i);
@@ -125,7 +127,7 @@ static void rep_movs(struct tr *t, const struct insn *i)
 static void rep_stos(struct tr *t, const struct insn *i)
 {
 	check_count(t);
-	emit_mov(&t->e, H_14, H_DI);
+	word_mov(t, H_14, H_DI);
 	tr_lookup_run(t, TLB_WRITE, H_13, log2_of(i));
 	emit_lea(&t->e, H_15, tr_host());
 	emit_xchg(&t->e, H_DI, H_15);
@@ -140,7 +142,7 @@ bool tr_string(struct tr *t, const struct insn *i)
 	insn_fn *fn = i->row->fn;
 	u32 first = t->j->nsite;
 
-	if (!(i->row->attr & A_REP) || i->addrsize != 8 || i->seg == FS ||
+	if (!(i->row->attr & A_REP) || i->addrsize != t->word || i->seg == FS ||
 	    i->seg == GS)
 		return false;
 	if (fn == op_movs && rep)

@@ -86,9 +86,9 @@ static bool sys_pushf(struct tr *t, const struct insn *i)
 {
 	u32 first = t->j->nsite;
 
-	if (i->opsize != 8)
+	if (i->opsize != t->word)
 		return false;
-	tr_push_slot(t, 8);
+	tr_push_slot(t, t->word);
 	emit_store(&t->e, H_AX, GS(jr.tmp));
 	raw(t, "\x9f\x0f\x90\xc0", 4);         /* lahf; seto %al           */
 	raw(t, "\x0f\xb6\xcc\x0f\xb6\xc0", 6); /* movzx %ah,%ecx, %al,%eax */
@@ -97,8 +97,8 @@ static bool sys_pushf(struct tr *t, const struct insn *i)
 	emit_load(&t->e, H_AX, GS(rflags));
 	emit_lea(&t->e, H_CX, rm_mem(H_CX, H_AX, 0, 0));
 	emit_load(&t->e, H_AX, GS(jr.tmp));
-	emit_store(&t->e, H_CX, tr_host());
-	emit_lea(&t->e, H_SP, rm_mem(H_SP, H_NONE, 0, -8));
+	word_store(t, H_CX, tr_host());
+	word_rsp(t, -t->word);
 	tr_lookup_done(t, first);
 	return true;
 }
@@ -133,10 +133,10 @@ static bool sys_popf(struct tr *t, const struct insn *i)
 	const struct host_op xor = { .byte = 0x33, .w = true };
 	u32 first = t->j->nsite;
 
-	if (i->opsize != 8 || !cpl0(t))
+	if (i->opsize != t->word || !cpl0(t))
 		return false;
-	tr_pop_slot(t, 8);
-	emit_load(&t->e, H_CX, tr_host());
+	tr_pop_slot(t, t->word);
+	word_load(t, H_CX, tr_host());
 	emit_load(&t->e, H_14, GS(rflags));
 	emit_modrm(&t->e, &xor, H_14, rm_reg(H_CX));
 	test_r14d(t, FL_TF | FL_DF | FL_NT | FL_IOPL | FL_AC | FL_ID);
@@ -147,7 +147,7 @@ static bool sys_popf(struct tr *t, const struct insn *i)
 	raw(t, "\xc1\xe8\x0b\x83\xe0\x01", 6); /* shr $11,%eax; and $1,%eax */
 	raw(t, "\x88\xcc\x04\x7f\x9e", 5);     /* %cl to %ah; OF; SAHF      */
 	emit_mov(&t->e, H_AX, H_14);
-	emit_lea(&t->e, H_SP, rm_mem(H_SP, H_NONE, 0, 8));
+	word_rsp(t, t->word);
 	return end_here(t, i, first);
 }
 
