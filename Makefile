@@ -37,7 +37,7 @@ MOTE_LDFLAGS := -pthread $(filter -fsanitize% -fno-sanitize%,$(CFLAGS_$(BUILD)))
 
 # Libraries other than libc are linked from their archives where Debian ships
 # them: start-up stays cheap and the sandbox can close before any dlopen.
-STATIC_LIBS := -luring -lseccomp -lcap-ng -ljansson -lfdt -lz -lcapstone
+STATIC_LIBS := -luring -ljansson -lfdt -lz -lcapstone
 MOTE_LIBS   := -Wl,-Bstatic $(STATIC_LIBS) -Wl,-Bdynamic -ldl -lm
 TCG_LIBS    := -Wl,-Bstatic -lcapstone -Wl,-Bdynamic -lm
 

@@ -14,14 +14,13 @@
 #include "monitor/mon.h"
 #include "monitor/monitor.h"
 #include "monitor/qmp.h"
-#include "seccomp/seccomp.h"
 #include "vmm/base/opts.h"
+#include "vmm/base/thread.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 enum {
 	IN_MAX   = 4096,               /* bytes waiting to be looked at     */
@@ -598,11 +597,6 @@ static void *monitor_thread(void *opaque)
 {
 	struct monitors *s = opaque;
 
-	int rc;
-
-	prctl(PR_SET_NAME, "monitor");
-	rc = sandbox_enter(SANDBOX_MONITOR, s->vm->config->sandbox, NULL);
-	assert(rc == 0);               /* main went first, and could */
 	loop_run(s->loop);
 	return NULL;
 }
@@ -657,7 +651,8 @@ int monitors_start(struct vm *vm, struct err *e)
 	s = vm->monitors;
 	if (!s->loop)
 		return 0;
-	rc = -pthread_create(&s->thread, NULL, monitor_thread, s);
+	rc = thread_start(&s->thread, ROLE_MONITOR, "monitor", monitor_thread,
+			  s);
 	if (rc < 0) {
 		err_set(e, rc, "monitor thread: %m");
 		vm->monitors = NULL;

@@ -10,9 +10,9 @@
 #define MOTE_SECCOMP_SECCOMP_H
 
 #include "vmm/base/err.h"
+#include "vmm/base/thread.h"
 #include "vmm/base/types.h"
 
-enum sandbox_role { SANDBOX_MAIN, SANDBOX_VCPU, SANDBOX_IO, SANDBOX_MONITOR };
 enum sandbox_mode {
 	SANDBOX_OFF,
 	SANDBOX_ON,                    /* refuse with EPERM, kill the worst */
@@ -21,14 +21,19 @@ enum sandbox_mode {
 
 /* "on", "off", "log".  -EINVAL with a sentence. */
 int  sandbox_parse(const char *text, enum sandbox_mode *mode, struct err *e);
-const char *sandbox_role_name(enum sandbox_role r);
+const char *sandbox_role_name(enum thread_role r);
+
+/* Can this kernel do what `mode` needs?  Asked before any thread exists: from
+ * then on sandbox_enter cannot fail for a reason outside this program. */
+int  sandbox_check(enum sandbox_mode mode, struct err *e);
 
 /*
  * Drop every capability, forbid new privileges, and put the calling thread
  * under its role's filter.  Cannot be undone.  0, or -errno with a sentence:
- * the thread must not go on then. [the thread itself]
+ * the thread must not go on then.  Threads made later inherit the filter, and
+ * enter their own role on top of it. [the thread itself]
  */
-int  sandbox_enter(enum sandbox_role r, enum sandbox_mode mode,
+int  sandbox_enter(enum thread_role r, enum sandbox_mode mode,
 		   struct err *e);
 
 #endif

@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -18,6 +17,7 @@
 
 #include "tcg-plugin/provider_priv.h"
 #include "vmm/base/list.h"
+#include "vmm/base/thread.h"
 
 enum { GSI_MAX = 4096, ID_WAKE = 0 };
 
@@ -126,18 +126,6 @@ static int watch(struct irqfd_set *s, int fd, u64 id)
 	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
 }
 
-static int start_thread(struct irqfd_set *s)
-{
-	sigset_t all, old;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&s->thread, NULL, irqfd_thread, s);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -rc;
-}
-
 static struct irqfd_set *set_create(struct tcg_vm *vm)
 {
 	struct irqfd_set *s = calloc(1, sizeof(*s));
@@ -151,7 +139,8 @@ static struct irqfd_set *set_create(struct tcg_vm *vm)
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->epoll >= 0 && s->wake >= 0 && !watch(s, s->wake, ID_WAKE) &&
-	    !start_thread(s))
+	    !thread_start(&s->thread, ROLE_PLUGIN, "tcg-irqfd", irqfd_thread,
+			  s))
 		return s;
 	if (s->epoll >= 0)
 		close(s->epoll);

@@ -19,6 +19,7 @@
 #include "tcg-plugin/provider_priv.h"
 #include "tcg-plugin/x86/sys.h"
 #include "vmm/base/log.h"
+#include "vmm/base/thread.h"
 
 /* one-insn-per-tb for VMs yet to come. */
 static _Atomic u32 default_one_insn;
@@ -132,6 +133,10 @@ static int provider_control(int fd, const char *name, u64 value)
 	if (!strcmp(name, "log-fd")) {
 		log_set_fd((s32)value < 0 || value == STDERR_FILENO ? -1 :
 			   fcntl((int)value, F_DUPFD_CLOEXEC, 3));
+		return 0;
+	}
+	if (!strcmp(name, "thread-rules")) {
+		thread_rules_set((const void *)(uintptr_t)value);
 		return 0;
 	}
 	if (fd < 0) {

@@ -30,6 +30,7 @@
 struct process {
 	struct vm_config config;
 	struct vm *vm;
+	struct thread_rules rules;
 	int report_fd;                 /* to the parent of a daemon */
 	int pid_fd, signal_fd;
 };
@@ -203,10 +204,27 @@ static int start_gdb(struct vm *vm, struct err *e)
 	return rc;
 }
 
+static void enter_role(enum thread_role role, void *opaque)
+{
+	const struct process *p = opaque;
+	int rc = sandbox_enter(role, p->config.sandbox, NULL);
+
+	assert(rc == 0);               /* sandbox_check said it can */
+}
+
+static int sandbox_prepare(struct process *p, struct err *e)
+{
+	p->rules = (struct thread_rules){ enter_role, p };
+	thread_rules_set(&p->rules);
+	return sandbox_check(p->config.sandbox, e);
+}
+
 static int process_start(struct process *p, struct err *e)
 {
-	int rc = signals_open(p, e);
+	int rc = sandbox_prepare(p, e);
 
+	if (!rc)
+		rc = signals_open(p, e);
 	if (!rc)
 		rc = log_open(&p->config, e);
 	if (!rc)
@@ -223,7 +241,7 @@ static int process_start(struct process *p, struct err *e)
 	if (!rc)
 		rc = start_gdb(p->vm, e);
 	if (!rc)                       /* from here on nobody opens more */
-		rc = sandbox_enter(SANDBOX_MAIN, p->config.sandbox, e);
+		rc = sandbox_enter(ROLE_MAIN, p->config.sandbox, e);
 	if (!rc && !p->config.start_paused)
 		rc = vm_start(p->vm, e);
 	if (!rc)                       /* their first answer: it runs */

@@ -28,6 +28,7 @@
 
 #include "vmm/arch.h"
 #include "vmm/base/log.h"
+#include "vmm/base/thread.h"
 #include "vmm/base/trace.h"
 #include "vmm/vm.h"
 
@@ -293,15 +294,9 @@ static void vcpu_signals(const struct vcpu *v)
 static void *vcpu_thread(void *opaque)
 {
 	struct vcpu *v = opaque;
-	char name[16];
-	int rc;
 
 	vcpu_signals(v);
-	snprintf(name, sizeof(name), "CPU %u/KVM", v->index);
-	pthread_setname_np(pthread_self(), name);
 	v->tid = gettid();
-	rc = sandbox_enter(SANDBOX_VCPU, v->vm->config->sandbox, NULL);
-	assert(rc == 0);               /* main went first, and could */
 	vcpu_loop(v);
 	return NULL;
 }
@@ -315,13 +310,15 @@ int vcpu_start(struct vcpu *v, struct err *e)
 {
 	struct sigaction sa = { .sa_handler = on_kick,
 				.sa_flags = SA_ONSTACK };
+	char name[16];
 	int rc;
 
 	SCOPED_LOCK(&v->lock);
 	sigaction(KICK_SIGNAL, &sa, NULL);
-	rc = pthread_create(&v->thread, NULL, vcpu_thread, v);
-	if (rc)
-		return err_set(e, -rc, "thread of vCPU %u: %m", v->index);
+	snprintf(name, sizeof(name), "CPU %u/KVM", v->index);
+	rc = thread_start(&v->thread, ROLE_VCPU, name, vcpu_thread, v);
+	if (rc < 0)
+		return err_set(e, rc, "thread of vCPU %u: %m", v->index);
 	v->started = true;
 	return 0;
 }

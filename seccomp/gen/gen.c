@@ -20,7 +20,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { MAIN = 1, VCPU = 2, IO = 4, MONITOR = 8, ALL = 15 };
+enum { MAIN = 1, VCPU = 2, IO = 4, MONITOR = 8, MIGRATION = 16, PLUGIN = 32,
+       ALL = 63 };
 
 struct cond {
 	int any;
@@ -49,7 +50,8 @@ static const struct row rows[] = {
 
 static const struct { int bit; const char *name; } roles[] = {
 	{ MAIN, "main" }, { VCPU, "vcpu" }, { IO, "io" },
-	{ MONITOR, "monitor" },
+	{ MONITOR, "monitor" }, { MIGRATION, "migration" },
+	{ PLUGIN, "plugin" },
 };
 
 static int fail(const char *what, int rc)
@@ -71,6 +73,30 @@ static int add(scmp_filter_ctx ctx, const struct row *r)
 			 : seccomp_rule_add_exact_array(ctx, act, nr, 1, &cmp);
 	if (rc < 0 && rc != -EEXIST)
 		return fail(r->name, rc);
+	return 0;
+}
+
+static int main_allows(const struct row *wanted)
+{
+	for (unsigned n = 0; n < sizeof(rows) / sizeof(rows[0]); n++)
+		if (rows[n].roles & MAIN && !rows[n].kill &&
+		    !strcmp(rows[n].name, wanted->name) &&
+		    (rows[n].cond.any ||
+		     !strcmp(rows[n].condition, wanted->condition)))
+			return 1;
+	return 0;
+}
+
+/* A thread made while the VM runs has the main loop's filter below its own. */
+static int check_rows(void)
+{
+	for (unsigned n = 0; n < sizeof(rows) / sizeof(rows[0]); n++)
+		if (!rows[n].kill && !main_allows(&rows[n])) {
+			fprintf(stderr, "seccomp/gen: %s may %s, but MAIN, "
+				"which makes such threads, may not\n",
+				rows[n].role, rows[n].name);
+			return -EINVAL;
+		}
 	return 0;
 }
 
@@ -136,6 +162,8 @@ int main(int argc, char **argv)
 		print_page();
 		return 0;
 	}
+	if (check_rows() < 0)
+		return 1;
 	printf("/* made by seccomp/gen from policy.def */\n");
 	for (unsigned r = 0; r < sizeof(roles) / sizeof(roles[0]); r++) {
 		if (one(r, "on", SCMP_ACT_ERRNO(EPERM)) < 0 ||

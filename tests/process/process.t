@@ -97,4 +97,34 @@ says '/nowhere' "and the daemon's sentence is printed"
 timeout 20 $run -append e -S -serial null 2>"$dir/err"
 is $? 124 "-S does not run the guest"
 
+# Every thread, whoever made it, is under a filter and has no capability.
+all_filtered() {	# PID
+	for t in /proc/$1/task/*/status; do
+		grep -q '^Seccomp:	2' "$t" || return 1
+		grep -q '^CapEff:	0000000000000000' "$t" || return 1
+		grep -q '^NoNewPrivs:	1' "$t" || return 1
+	done
+}
+
+truncate -s 1M "$dir/disk"
+for a in $accel tcg; do
+	$mote -accel $a -nodefaults -display none -smp 2 -kernel $guest -append h \
+		-object iothread,id=io0 -serial file:"$dir/com3" \
+		-drive file="$dir/disk",if=none,id=d,format=raw \
+		-device virtio-blk-device,drive=d,iothread=io0 \
+		-qmp unix:"$dir/qmp",server=on,wait=off 2>"$dir/err" &
+	pid=$!
+	wait_for grep -q '!' "$dir/com3"
+	wait_for all_filtered $pid
+	ok $? "every thread has a filter and no capability (-accel $a)"
+	grep -L '^Seccomp:	2' /proc/$pid/task/*/status 2>/dev/null |
+		while read -r f; do sed -n 's/^Name:/# without:/p' "$f"; done
+	is "$(cat /proc/$pid/task/*/comm | grep -cE '^(IO io0|disk I/O)$')" 2 \
+		"the disk's threads are among them (-accel $a)"
+	kill -TERM $pid
+	wait $pid
+	rm -f "$dir/com3"
+	[ $accel = tcg ] && break
+done
+
 echo "1..$n"

@@ -62,6 +62,11 @@ static int try_ptrace(void)
 	return verdict(ptrace(PTRACE_TRACEME, 0, 0, 0));
 }
 
+static int try_ring(void)
+{
+	return verdict(syscall(SYS_io_uring_setup, 1, NULL));
+}
+
 static int try_plain(void)
 {
 	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
@@ -73,7 +78,7 @@ static int try_plain(void)
 
 /* What becomes of a child that enters `role` and tries: a verdict, or minus the
  * signal that ended it. */
-static int attempt(enum sandbox_role role, enum sandbox_mode mode,
+static int attempt(enum thread_role role, enum sandbox_mode mode,
 		   int (*try)(void))
 {
 	pid_t pid = fork();
@@ -88,7 +93,7 @@ static int attempt(enum sandbox_role role, enum sandbox_mode mode,
 static void no_role_may_exec_trace_or_map_code(void **state)
 {
 	(void)state;
-	for (int r = SANDBOX_MAIN; r <= SANDBOX_MONITOR; r++) {
+	for (int r = ROLE_MAIN; r < ROLE_COUNT; r++) {
 		assert_int_equal(attempt(r, SANDBOX_ON, try_exec), -SIGSYS);
 		assert_int_equal(attempt(r, SANDBOX_ON, try_ptrace), -SIGSYS);
 		assert_int_equal(attempt(r, SANDBOX_ON, try_exec_map),
@@ -101,20 +106,44 @@ static void no_role_may_exec_trace_or_map_code(void **state)
 static void only_the_main_loop_opens_files_and_sockets(void **state)
 {
 	(void)state;
-	assert_int_equal(attempt(SANDBOX_MAIN, SANDBOX_ON, try_open),
+	assert_int_equal(attempt(ROLE_MAIN, SANDBOX_ON, try_open),
 			 LET_THROUGH);
-	assert_int_equal(attempt(SANDBOX_MAIN, SANDBOX_ON, try_socket),
+	assert_int_equal(attempt(ROLE_MAIN, SANDBOX_ON, try_socket),
 			 LET_THROUGH);
-	for (int r = SANDBOX_VCPU; r <= SANDBOX_MONITOR; r++) {
+	for (int r = ROLE_VCPU; r < ROLE_COUNT; r++) {
 		assert_int_equal(attempt(r, SANDBOX_ON, try_open), REFUSED);
 		assert_int_equal(attempt(r, SANDBOX_ON, try_socket), REFUSED);
+		assert_int_equal(attempt(r, SANDBOX_ON, try_ring), REFUSED);
 	}
+}
+
+/* As a hot-plugged I/O thread does: the main loop's filter, then its own. */
+static int enter_both(void)
+{
+	return sandbox_enter(ROLE_IO, SANDBOX_ON, NULL) < 0 ? NO_FILTER
+							    : try_open();
+}
+
+static void a_thread_made_later_still_enters_its_own_role(void **state)
+{
+	(void)state;
+	assert_int_equal(attempt(ROLE_MAIN, SANDBOX_ON, enter_both), REFUSED);
+}
+
+static void the_kernel_is_asked_before_it_is_needed(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(sandbox_check(SANDBOX_ON, &e), 0);
+	assert_int_equal(sandbox_check(SANDBOX_LOG, &e), 0);
+	assert_int_equal(sandbox_check(SANDBOX_OFF, &e), 0);
 }
 
 static void every_role_may_do_its_daily_work(void **state)
 {
 	(void)state;
-	for (int r = SANDBOX_MAIN; r <= SANDBOX_MONITOR; r++)
+	for (int r = ROLE_MAIN; r < ROLE_COUNT; r++)
 		assert_int_equal(attempt(r, SANDBOX_ON, try_plain),
 				 LET_THROUGH);
 }
@@ -122,9 +151,9 @@ static void every_role_may_do_its_daily_work(void **state)
 static void off_and_log_let_an_open_through(void **state)
 {
 	(void)state;
-	assert_int_equal(attempt(SANDBOX_MONITOR, SANDBOX_OFF, try_open),
+	assert_int_equal(attempt(ROLE_MONITOR, SANDBOX_OFF, try_open),
 			 LET_THROUGH);
-	assert_int_equal(attempt(SANDBOX_MONITOR, SANDBOX_LOG, try_open),
+	assert_int_equal(attempt(ROLE_MONITOR, SANDBOX_LOG, try_open),
 			 LET_THROUGH);
 }
 
@@ -147,6 +176,8 @@ int main(void)
 		cmocka_unit_test(only_the_main_loop_opens_files_and_sockets),
 		cmocka_unit_test(every_role_may_do_its_daily_work),
 		cmocka_unit_test(off_and_log_let_an_open_through),
+		cmocka_unit_test(a_thread_made_later_still_enters_its_own_role),
+		cmocka_unit_test(the_kernel_is_asked_before_it_is_needed),
 		cmocka_unit_test(the_mode_is_one_of_three_words),
 	};
 

@@ -13,13 +13,14 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "vmm/base/thread.h"
 
 enum { POOL_MAX = 16, ZERO_CHUNK = 64 * 1024, DIRECT_ALIGN = 4096 };
 
@@ -278,18 +279,14 @@ static void unwatch(void *opaque)
 
 static int start_threads(struct pool *p, unsigned n)
 {
-	sigset_t all, old;
 	int rc = 0;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (!rc && p->threads < n) {
-		rc = pthread_create(&p->thread[p->threads], NULL, worker, p);
-		if (!rc)
-			pthread_setname_np(p->thread[p->threads++], "disk I/O");
+		rc = thread_start(&p->thread[p->threads], ROLE_IO, "disk I/O",
+				  worker, p);
+		p->threads += !rc;
 	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return p->threads ? 0 : -rc;
+	return p->threads ? 0 : rc;
 }
 
 struct pool *pool_create(struct loop *l, unsigned threads,

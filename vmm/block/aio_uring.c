@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 
 #include "vmm/block/aio.h"
+#include "vmm/block/ring.h"
 
 enum { RING_ENTRIES = 128, RING_THREADS = 1, POOL_THREADS = 8,
        REAP_BATCH = 32 };
@@ -238,8 +239,7 @@ struct aio *aio_create(struct loop *l, bool threads, struct err *e)
 	if (!a)
 		abort();
 	a->loop = l;
-	a->uring = !threads &&
-		   io_uring_queue_init(RING_ENTRIES, &a->ring, 0) == 0;
+	a->uring = !threads && ring_open(&a->ring, RING_ENTRIES) == 0;
 	a->pool = pool_create(l, a->uring ? RING_THREADS : POOL_THREADS,
 			      pool_came_back, a, e);
 	if (!a->pool) {

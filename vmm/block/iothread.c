@@ -9,13 +9,13 @@
 
 #include <errno.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "vmm/base/opts.h"
+#include "vmm/base/thread.h"
 
 struct start {
 	struct iothread *t;
@@ -37,26 +37,16 @@ static void *run(void *opaque)
 static int start(struct iothread *t, struct err *e)
 {
 	struct start s = { .t = t };
-	sigset_t all, old;
-	char name[16];
+	char name[16] = "IO ";
 	int rc;
 
+	strncat(name, t->id, sizeof(name) - 4);
 	sem_init(&s.ready, 0, 0);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&t->thread, NULL, run, &s);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc) {
-		sem_destroy(&s.ready);
-		return err_set(e, -rc, "iothread %s: %m", t->id);
-	}
-	while (sem_wait(&s.ready) < 0)
+	rc = thread_start(&t->thread, ROLE_IO, name, run, &s);
+	while (rc == 0 && sem_wait(&s.ready) < 0)
 		;
 	sem_destroy(&s.ready);
-	strcpy(name, "IO ");
-	strncat(name, t->id, sizeof(name) - 4);
-	pthread_setname_np(t->thread, name);
-	return 0;
+	return rc < 0 ? err_set(e, rc, "iothread %s: %m", t->id) : 0;
 }
 
 struct iothread *iothread_find(struct list *all, const char *id)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "vmm/base/log.h"
+#include "vmm/base/thread.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/kvm/kvm_priv.h"
 
@@ -178,11 +179,13 @@ static void tell_plugin(u32 mask, int fd, void *opaque)
 	p->control(-1, "log", mask);
 }
 
-/* The plugin has a log of its own: let it write where ours does. */
-static void share_log(const struct kvm_provider *p)
+/* The plugin has copies of what is one a process: the log, how threads start. */
+static void share_base(const struct kvm_provider *p)
 {
-	if (p && p->control)
-		log_watch(tell_plugin, (void *)(uintptr_t)p);
+	if (!p || !p->control)
+		return;
+	log_watch(tell_plugin, (void *)(uintptr_t)p);
+	p->control(-1, "thread-rules", (uintptr_t)thread_rules());
 }
 
 static const struct kvm_provider *choose_named(const char *name, size_t len,
@@ -209,7 +212,7 @@ const struct kvm_provider *kvm_provider_choose(const char *accel, char *why,
 	why[0] = '\0';
 	if (!accel) {
 		p = choose_default(why, why_len, e);
-		share_log(p);
+		share_base(p);
 		return p;
 	}
 	for (;; accel += n + 1) {      /* "kvm:tcg": the first that works */
@@ -219,6 +222,6 @@ const struct kvm_provider *kvm_provider_choose(const char *accel, char *why,
 			break;
 		snprintf(why, why_len, "%s", e ? e->msg : "");
 	}
-	share_log(p);
+	share_base(p);
 	return p;
 }

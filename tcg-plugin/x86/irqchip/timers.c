@@ -10,10 +10,11 @@
 #include "tcg-plugin/x86/irqchip/timers.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <time.h>
+
+#include "vmm/base/thread.h"
 
 #define NEVER INT64_MAX
 
@@ -106,7 +107,6 @@ static void *timers_thread(void *opaque)
 {
 	struct ic_timers *t = opaque;
 
-	prctl(PR_SET_NAME, "tcg-timers");
 	prctl(PR_SET_TIMERSLACK, 1000ul);
 	lock_take(&t->lock);
 	while (!t->quit) {
@@ -130,19 +130,6 @@ static void *timers_thread(void *opaque)
 	return NULL;
 }
 
-/* All signals stay with the VMM's threads. */
-static bool timers_start(struct ic_timers *t)
-{
-	sigset_t all, old;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&t->thread, NULL, timers_thread, t);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return rc == 0;
-}
-
 void ic_timers_init(struct ic_timers *t)
 {
 	pthread_condattr_t a;
@@ -154,7 +141,8 @@ void ic_timers_init(struct ic_timers *t)
 	pthread_cond_init(&t->wake, &a);
 	pthread_cond_init(&t->idle, NULL);
 	pthread_condattr_destroy(&a);
-	t->started = timers_start(t);
+	t->started = !thread_start(&t->thread, ROLE_PLUGIN, "tcg-timers",
+				   timers_thread, t);
 }
 
 void ic_timers_fini(struct ic_timers *t)
