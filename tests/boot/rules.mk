@@ -26,3 +26,4 @@ demo: all boot-files ## boot Debian's kernel to a shell on this terminal
 
 CHECK_DEPS  += boot-files
 CHECK_TESTS += tests/boot/boot.sh
+SLOW_TESTS  += tests/boot/boot_i386.t
