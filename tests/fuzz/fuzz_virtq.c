@@ -3,46 +3,30 @@
  * Fuzzer: a hostile driver against virtio/virtq.c.
  *
  * The input is: one byte of features, one of the queue's size, then steps: an
- * opcode and its bytes, which write anywhere near the rings, pop, push, put
- * back, drop, flush, ask.  What is popped must lie in guest RAM.
+ * opcode and its bytes, which write anywhere near the rings, let a second
+ * thread write there all the while, pop, push, put back, drop, flush, ask.
+ * What is popped must lie in guest RAM.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fuzz/flipper.h"
 #include "virtio/virtq.h"
 
 enum { RAM_LEN = 64 * 1024, CHAINS = 4, IOVS = 32 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-struct input {
-	const u8 *p;
-	size_t left;
-};
-
 struct rig {
 	struct gmem *gmem;
 	u8 *ram;
 	struct virtq q;
+	bool flips;
 	struct virtq_chain c[CHAINS];
 	struct iovec iov[CHAINS][IOVS];
 	bool held[CHAINS];
 };
-
-static u32 take(struct input *in, unsigned n)
-{
-	u32 v = 0;
-
-	while (n--) {
-		v = v << 8 | (in->left ? *in->p : 0);
-		if (in->left) {
-			in->p++;
-			in->left--;
-		}
-	}
-	return v;
-}
 
 static void check_chain(const struct rig *r, const struct virtq_chain *c)
 {
@@ -104,7 +88,11 @@ static void step(struct rig *r, struct input *in)
 	case 4: give(r, take(in, 1), op >> 3, take(in, 2)); break;
 	case 5: virtq_flush(&r->q); virtq_should_notify(&r->q); break;
 	case 6: virtq_want_kicks(&r->q, op & 8); break;
-	default: virtq_disable(&r->q); break;
+	default:
+		if (op & 8 && r->flips)
+			flipper_start(r->ram, RAM_LEN, in);
+		else
+			virtq_disable(&r->q);
 	}
 }
 
@@ -116,6 +104,7 @@ static void up(struct rig *r, struct input *in)
 		       (u64)(f >> 2 & 1) << VIRTIO_F_INDIRECT_DESC |
 		       (u64)(f >> 3 & 1) << VIRTIO_F_IN_ORDER;
 
+	r->flips = f & 0x40;
 	r->gmem = gmem_create();
 	if (gmem_add(r->gmem, "ram", 0, RAM_LEN, -1, 0, GMEM_RAM, NULL) < 0)
 		abort();
@@ -137,6 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	up(&r, &in);
 	while (in.left)
 		step(&r, &in);
+	flipper_stop();
 	virtq_fini(&r.q);
 	gmem_destroy(r.gmem);
 	return 0;

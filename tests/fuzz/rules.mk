@@ -50,3 +50,27 @@ fuzz-qmp: ## libFuzzer on QMP: FUZZ_SECONDS=n
 CHECK_DEPS  += $(MON_FUZZ)
 CHECK_TESTS += tests/fuzz/replay.t
 -include $(MON_FUZZ:%=%.d)
+
+# Devices and transports: one program, its name says what is fuzzed.
+FUZZ_DEVICES := virtio-blk virtio-net virtio-serial virtio-vsock \
+                virtio-balloon virtio-rng i6300esb pci mmio
+DEVICE_FUZZ  := $(FUZZ_DEVICES:%=$(O)/tests/fuzz/fuzz_%)
+
+$(O)/tests/fuzz/fuzz_device: tests/fuzz/fuzz_device.c $(wildcard tests/fuzz/*.h) $(FUZZ_MAIN) $(O)/libmote.a | $(DEPS)
+	@mkdir -p $(@D)
+	@$(if $(Q),echo "  LD      $@")
+	$(Q)$(CC) $(MOTE_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(FUZZ_MAIN) \
+	    $(O)/libmote.a $(MOTE_LDFLAGS) -lcmocka $(MOTE_LIBS)
+$(DEVICE_FUZZ): $(O)/tests/fuzz/fuzz_device
+	$(Q)ln -f $< $@
+
+.PHONY: $(FUZZ_DEVICES:%=fuzz-%)
+$(FUZZ_DEVICES:%=fuzz-%): fuzz-%:
+	$(Q)$(call fuzz,$*)
+fuzz-virtio-blk: ## libFuzzer on a device; and -net -serial -vsock -balloon -rng
+fuzz-pci: ## libFuzzer on virtio's PCI registers: FUZZ_SECONDS=n
+fuzz-mmio: ## libFuzzer on virtio's MMIO registers: FUZZ_SECONDS=n
+
+CHECK_DEPS  += $(DEVICE_FUZZ)
+CHECK_TESTS += tests/fuzz/device.t
+-include $(O)/tests/fuzz/fuzz_device.d

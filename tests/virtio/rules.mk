@@ -15,16 +15,16 @@ VIRTQ_FUZZ := $(O)/tests/fuzz/fuzz_virtq
 VIRTQ_SRCS := tests/fuzz/fuzz_virtq.c $(wildcard virtio/virtq*.c) \
               vmm/core/gmem.c vmm/core/state.c vmm/base/err.c vmm/base/strbuf.c
 
-$(VIRTQ_FUZZ): tests/fuzz/fuzz_virtq.c tests/fuzz/replay.c $(O)/libmote.a | $(DEPS)
+$(VIRTQ_FUZZ): tests/fuzz/fuzz_virtq.c $(wildcard tests/fuzz/*.h) tests/fuzz/replay.c $(O)/libmote.a | $(DEPS)
 	@mkdir -p $(@D)
 	@$(if $(Q),echo "  LD      $@")
 	$(Q)$(CC) $(MOTE_CFLAGS) -MMD -MP -MF $@.d -o $@ tests/fuzz/fuzz_virtq.c \
-	    tests/fuzz/replay.c -Wl,--wrap=fopen $(O)/libmote.a $(MOTE_LDFLAGS) $(MOTE_LIBS)
+	    tests/fuzz/replay.c $(O)/libmote.a $(MOTE_LDFLAGS) $(MOTE_LIBS)
 
 .PHONY: fuzz-virtq
 fuzz-virtq: | $(DEPS) ## libFuzzer on virtqueues: FUZZ_SECONDS=n
 	@mkdir -p $(O)-fuzz/corpus/virtq
-	$(Q)clang -g -O1 -std=gnu11 -D_GNU_SOURCE -I. $(FUZZ_SAN) -fsanitize=fuzzer \
+	$(Q)clang -g -O1 -std=gnu11 -D_GNU_SOURCE -I. $(FUZZ_SAN) -fsanitize=fuzzer -pthread \
 	    -o $(O)-fuzz/fuzz_virtq $(VIRTQ_SRCS)
 	$(Q)$(O)-fuzz/fuzz_virtq -max_total_time=$(or $(FUZZ_SECONDS),60) -timeout=20 \
 	    -artifact_prefix=$(O)-fuzz/ $(O)-fuzz/corpus/virtq tests/fuzz/corpus/virtq
@@ -32,3 +32,17 @@ fuzz-virtq: | $(DEPS) ## libFuzzer on virtqueues: FUZZ_SECONDS=n
 CHECK_DEPS  += $(VIRTQ_FUZZ)
 CHECK_TESTS += tests/fuzz/virtq.t
 -include $(VIRTQ_FUZZ).d
+
+# Millions of requests with everything that can happen in between.
+SOAK := $(O)/tests/virtio/soak
+$(SOAK): tests/virtio/soak.c tests/virtio/ring.h $(O)/libmote.a | $(DEPS)
+	@mkdir -p $(@D)
+	@$(if $(Q),echo "  LD      $@")
+	$(Q)$(CC) $(MOTE_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(O)/libmote.a \
+	    $(MOTE_LDFLAGS) -lcmocka $(MOTE_LIBS)
+
+CHECK_DEPS  += $(SOAK)
+CHECK_TESTS += tests/virtio/soak.t
+SLOW_DEPS   += $(SOAK)
+SLOW_TESTS  += tests/virtio/soak-slow.t
+-include $(SOAK).d
