@@ -60,16 +60,14 @@ static bool fill_template(char *to, size_t size, const char *name)
 static void cmd_logfile(struct mon *m, const struct mon_arg *a)
 {
 	char path[MON_WORD_MAX + 16];
-	int rc;
+	struct err e = { 0 };
 
 	if (!fill_template(path, sizeof(path), a[0].str)) {
 		mon_printf(m, "Bad logfile template: %s\n", a[0].str);
 		return;
 	}
-	rc = log_set_file(path, NULL);
-	if (rc < 0)
-		mon_printf(m, "Error opening logfile %s: %s\n", path,
-			   strerror(-rc));
+	if (log_set_file(path, &e) < 0)
+		mon_printf(m, "%s\n", e.msg);
 }
 
 /* Complain about what no row fits; false then. */

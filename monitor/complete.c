@@ -5,12 +5,15 @@
  * Talks to: readline for the words; the main loop for files and chardevs.
  */
 #include "monitor/mon.h"
+#include "vmm/base/path.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 void mon_offer(struct mon *m, const char *word, const char *typed)
 {
@@ -41,11 +44,11 @@ static void offer_listing(struct listing *l)
 	strbuf_fini(&l->words);
 }
 
-static bool is_directory(const char *path)
+static bool is_directory(DIR *dp, const char *name)
 {
 	struct stat st;
 
-	return !stat(path, &st) && S_ISDIR(st.st_mode);
+	return !fstatat(dirfd(dp), name, &st, 0) && S_ISDIR(st.st_mode);
 }
 
 static void list_files(void *opaque)
@@ -57,18 +60,23 @@ static void list_files(void *opaque)
 	char dir[MON_WORD_MAX + 1], path[MON_WORD_MAX + 300];
 	struct dirent *d;
 	DIR *dp;
+	int fd;
 
 	snprintf(dir, sizeof(dir), "%.*s", (int)dir_len, l->typed);
-	dp = opendir(dir_len ? dir : ".");
-	if (!dp)
+	fd = path_open(dir_len ? dir : ".", O_RDONLY | O_DIRECTORY, 0, NULL);
+	dp = fd < 0 ? NULL : fdopendir(fd);
+	if (!dp) {
+		if (fd >= 0)
+			close(fd);
 		return;
+	}
 	while ((d = readdir(dp))) {
 		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
 		    strncmp(d->d_name, base, strlen(base)))
 			continue;
 		snprintf(path, sizeof(path), "%s%s", dir, d->d_name);
 		strbuf_addf(&l->words, "%s%s", path,
-			    is_directory(path) ? "/" : "");
+			    is_directory(dp, d->d_name) ? "/" : "");
 		strbuf_addc(&l->words, '\0');
 	}
 	closedir(dp);

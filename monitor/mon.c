@@ -9,6 +9,7 @@
  */
 #include "monitor/mon.h"
 #include "monitor/monitor.h"
+#include "vmm/base/path.h"
 #include "vmm/base/trace.h"
 #include "vmm/arch.h"
 #include "vmm/vcpu.h"
@@ -270,25 +271,23 @@ bool mon_read_virt(struct mon *m, gva_t at, void *buf, size_t n)
 struct open_request {
 	const char *path;
 	int flags, mode, fd;
+	struct err *e;
 };
 
 static void open_on_main(void *opaque)
 {
 	struct open_request *r = opaque;
 
-	r->fd = open(r->path, r->flags | O_CLOEXEC, r->mode);
-	if (r->fd < 0)
-		r->fd = -errno;
+	r->fd = path_open(r->path, r->flags, r->mode, r->e);
 }
 
 int mon_open(struct mon *m, const char *path, int flags, int mode,
 	     struct err *e)
 {
-	struct open_request r = { path, flags, mode, -ECANCELED };
+	struct open_request r = { path, flags, mode, -ECANCELED, e };
 
+	err_set(e, r.fd, "Could not open '%s': %m", path);
 	mon_on_main(m, open_on_main, &r);
-	if (r.fd < 0)
-		return err_set(e, r.fd, "Could not open '%s': %m", path);
 	return r.fd;
 }
 

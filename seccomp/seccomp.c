@@ -47,7 +47,7 @@ int sandbox_parse(const char *text, enum sandbox_mode *mode, struct err *e)
 			return 0;
 		}
 	return err_set(e, -EINVAL,
-		       "-sandbox %s: expected 'on', 'off' or 'log'", text);
+		       "'%s': expected 'on', 'off' or 'log'", text);
 }
 
 const char *sandbox_role_name(enum thread_role r)

@@ -344,7 +344,7 @@ struct vsock_conn *vsock_reach(struct virtio_vsock *s, u32 host_port,
 
 	snprintf(path, sizeof(path), "%s_%u", s->uds_path, host_port);
 	if (s->conns >= VSOCK_CONNS_MAX ||
-	    sockaddr_unix(&a, path, false, NULL) < 0)
+	    sockaddr_unix_own(&a, path, false, NULL) < 0)
 		return NULL;
 	fd = sockaddr_connect(&a, &pending);
 	if (fd < 0)

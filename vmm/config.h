@@ -56,6 +56,7 @@ struct vm_config {
 	char *log_items, *log_file, *pidfile;
 	bool daemonize;
 	enum sandbox_mode sandbox;
+	char *sandbox_paths;           /* "DIR[:DIR]...", NULL: no folders */
 	enum { RTC_UTC, RTC_LOCALTIME, RTC_DATE } rtc_base;
 	s64 rtc_date;                  /* seconds since 1970, RTC_DATE     */
 	enum { RTC_CLOCK_HOST, RTC_CLOCK_RT, RTC_CLOCK_VM } rtc_clock;

@@ -22,6 +22,7 @@
 
 #include "monitor/monitor.h"
 #include "vmm/base/log.h"
+#include "vmm/base/path.h"
 #include "vmm/base/strbuf.h"
 #include "vmm/gdb/gdb.h"
 #include "vmm/machine.h"
@@ -219,6 +220,16 @@ static int sandbox_prepare(struct process *p, struct err *e)
 	return sandbox_check(p->config.sandbox, e);
 }
 
+static int paths_close(struct process *p, struct err *e)
+{
+	int rc = p->config.sandbox == SANDBOX_OFF ? 0 :
+		 path_policy_set(p->config.sandbox_paths, e);
+
+	if (rc < 0)
+		err_prefix(e, "-sandbox");
+	return rc;
+}
+
 static int process_start(struct process *p, struct err *e)
 {
 	int rc = sandbox_prepare(p, e);
@@ -240,7 +251,9 @@ static int process_start(struct process *p, struct err *e)
 	rc = monitors_create(p->vm, e);
 	if (!rc)
 		rc = start_gdb(p->vm, e);
-	if (!rc)                       /* from here on nobody opens more */
+	if (!rc)                       /* names are a client's from here on */
+		rc = paths_close(p, e);
+	if (!rc)
 		rc = sandbox_enter(ROLE_MAIN, p->config.sandbox, e);
 	if (!rc && !p->config.start_paused)
 		rc = vm_start(p->vm, e);

@@ -619,9 +619,49 @@ int option_d(struct option_run *r, const char *arg, struct err *e)
 	return rc;
 }
 
+/* QEMU's finer switches: mote has no use for what they would allow. */
+static int sandbox_deny(struct opts *o, const char *key, struct err *e)
+{
+	const char *text = opts_take(o, key);
+
+	if (!text || !strcmp(text, "deny"))
+		return 0;
+	if (!strcmp(text, "allow") ||
+	    (!strcmp(text, "children") && !strcmp(key, "elevateprivileges")))
+		return err_set(e, -ENOTSUP, "%s=%s: the sandbox always denies "
+			       "that", key, text);
+	return err_set(e, -EINVAL, "%s=%s: expected 'deny'", key, text);
+}
+
+static int sandbox_read(struct vm_config *c, struct opts *o, struct err *e)
+{
+	static const char *const keys[] = { "obsolete", "elevateprivileges",
+					    "resourcecontrol", "spawn" };
+	const char *mode = opts_take(o, "enable");
+	const char *paths = opts_take(o, "paths");
+	int rc = mode ? sandbox_parse(mode, &c->sandbox, e) : 0;
+
+	for (unsigned i = 0; i < ARRAY_LEN(keys) && !rc; i++)
+		rc = sandbox_deny(o, keys[i], e);
+	if (!rc)
+		rc = opts_check_taken(o, e);
+	if (!rc && paths && c->sandbox == SANDBOX_OFF)
+		rc = err_set(e, -EINVAL, "paths= needs the sandbox: on or log");
+	if (!rc && paths)
+		config_set_str(&c->sandbox_paths, paths);
+	return rc;
+}
+
 int option_sandbox(struct option_run *r, const char *arg, struct err *e)
 {
-	return sandbox_parse(arg, &r->c->sandbox, e);
+	struct opts o;
+	int rc = opts_parse(&o, arg, "enable", e);
+
+	if (rc < 0)
+		return rc;
+	rc = sandbox_read(r->c, &o, e);
+	opts_fini(&o);
+	return rc;
 }
 
 static int rtc_base(struct vm_config *c, const char *text, struct err *e)

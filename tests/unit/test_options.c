@@ -153,6 +153,12 @@ static void what_is_not_there_yet_says_so(void **state)
 			       "none", "-sandbox", "off", NULL), 0);
 	assert_int_equal(parse("-sandbox", "maybe", NULL), -EINVAL);
 	assert_int_equal(parse("-sandbox", "on", NULL), 0);
+	assert_int_equal(parse("-sandbox", "on,paths=/a:/b,spawn=deny", NULL),
+			 0);
+	assert_string_equal(c.sandbox_paths, "/a:/b");
+	assert_int_equal(parse("-sandbox", "off,paths=/a", NULL), -EINVAL);
+	assert_int_equal(parse("-sandbox", "on,obsolete=allow", NULL),
+			 -ENOTSUP);
 }
 
 static void memory_sizes_are_mebibytes_unless_said(void **state)

@@ -18,6 +18,7 @@
 
 #include "vmm/base/err.h"
 #include "vmm/base/lock.h"
+#include "vmm/base/path.h"
 #include "vmm/base/strbuf.h"
 
 u32 log_mask;
@@ -130,9 +131,11 @@ int log_set_file(const char *path, struct err *e)
 	int fd = -1;
 
 	if (path) {
-		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+		fd = path_open(path, O_WRONLY | O_CREAT | O_APPEND, 0644, e);
+		if (fd == -EXDEV)
+			return fd;
 		if (fd < 0)
-			return err_set(e, -errno, "Error opening logfile %s: %m",
+			return err_set(e, fd, "Error opening logfile %s: %m",
 				       path);
 	}
 	log_set_fd(fd);

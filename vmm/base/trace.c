@@ -20,6 +20,7 @@
 
 #include "vmm/base/lock.h"
 #include "vmm/base/log.h"
+#include "vmm/base/path.h"
 
 enum { LINE_MAX_BYTES = 512, BUFFER = 64 << 10 };
 
@@ -128,10 +129,9 @@ int trace_file_on(struct err *e)
 	SCOPED_LOCK(&file.lock);
 	if (file.fd >= 0)
 		return 0;
-	file.fd = open(file_name(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-		       0600);
-	return file.fd < 0 ? err_set(e, -errno, "Could not open '%s': %m",
-				     file.name) : 0;
+	file.fd = path_open(file_name(), O_WRONLY | O_CREAT | O_APPEND, 0600,
+			    e);
+	return MIN(file.fd, 0);
 }
 
 void trace_file_off(void)

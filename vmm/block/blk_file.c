@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/base/path.h"
 #include "vmm/block/aio.h"
 #include "vmm/block/file_lock.h"
 
@@ -133,17 +134,18 @@ static int take_opts(struct blk_file *f, struct file_opts *fo, struct opts *o,
 	return rc < 0 ? rc : take_locking(fo, o, e);
 }
 
-static int open_fd(struct blk_file *f, bool auto_read_only)
+static int open_fd(struct blk_file *f, bool auto_read_only, struct err *e)
 {
-	const int flags = O_CLOEXEC | (f->direct ? O_DIRECT : 0);
+	const int flags = f->direct ? O_DIRECT : 0;
 
-	f->fd = open(f->path, flags | (f->b.read_only ? O_RDONLY : O_RDWR));
-	if (f->fd < 0 && auto_read_only && !f->b.read_only &&
-	    (errno == EACCES || errno == EROFS || errno == EPERM)) {
-		f->fd = open(f->path, flags | O_RDONLY);
+	f->fd = path_open(f->path, flags |
+			  (f->b.read_only ? O_RDONLY : O_RDWR), 0, e);
+	if (auto_read_only && !f->b.read_only &&
+	    (f->fd == -EACCES || f->fd == -EROFS || f->fd == -EPERM)) {
+		f->fd = path_open(f->path, flags | O_RDONLY, 0, e);
 		f->b.read_only = f->fd >= 0;
 	}
-	return f->fd < 0 ? -errno : 0;
+	return MIN(f->fd, 0);
 }
 
 static int device_size(struct blk_file *f)
@@ -187,11 +189,9 @@ static int file_open(struct blk *b, struct opts *o, struct err *e)
 	rc = take_opts(f, &fo, o, e);
 	if (rc < 0)
 		goto fail_path;
-	rc = open_fd(f, fo.auto_read_only);
-	if (rc < 0) {
-		err_set(e, rc, "Could not open '%s': %m", f->path);
+	rc = open_fd(f, fo.auto_read_only, e);
+	if (rc < 0)
 		goto fail_path;
-	}
 	rc = find_size(f, e);
 	if (rc == 0 && fo.locking != LOCK_OFF && !f->bdev)
 		rc = file_lock(f->fd, f->path, !b->read_only, fo.share_rw,

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/base/path.h"
 #include "vmm/block/disk_priv.h"
 
 /* --- words ----------------------------------------------------------------- */
@@ -127,7 +128,7 @@ static int check_format(const char *format, const char *path, struct err *e)
 		return strcmp(format, "raw") == 0 ? 0
 			: err_set(e, -ENOTSUP, "not supported yet: image "
 				  "format '%s'", format);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = path_open(path, O_RDONLY | O_NONBLOCK, 0, NULL);
 	if (fd < 0)
 		return 0;              /* opening it will say why          */
 	if (pread(fd, head, sizeof(head), 0) < 0)

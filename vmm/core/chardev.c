@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/base/path.h"
 #include "vmm/base/trace.h"
 
 /* --- references and calls --- */
@@ -228,11 +229,11 @@ static int open_log(struct chardev *c, struct opts *o, struct err *e)
 		return -EINVAL;
 	if (!path)
 		return 0;
-	c->log_fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC |
-			 (append ? O_APPEND : O_TRUNC), 0644);
+	c->log_fd = path_open(path, O_WRONLY | O_CREAT |
+			      (append ? O_APPEND : O_TRUNC), 0644, e);
 	if (c->log_fd < 0)
-		return err_set(e, -errno, "Unable to open logfile %s: %m", path);
-	return 0;
+		err_prefix(e, "logfile");
+	return MIN(c->log_fd, 0);
 }
 
 /* A chardev with an open, not yet started back end; not in the set. */

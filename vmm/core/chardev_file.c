@@ -5,6 +5,7 @@
  * Talks to: regular files, or whatever else path= and input-path= name.
  */
 #include "vmm/core/chardev_priv.h"
+#include "vmm/base/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,18 +27,16 @@ static int file_open(struct chardev *c, struct opts *o, struct err *e)
 		return -EINVAL;
 	if (!path || !*path)
 		return err_set(e, -EINVAL, "chardev: file: no filename given");
-	f->out = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK |
-		      (append ? O_APPEND : O_TRUNC), 0666);
+	f->out = path_open(path, O_WRONLY | O_CREAT | O_NONBLOCK |
+			   (append ? O_APPEND : O_TRUNC), 0666, e);
 	if (f->out < 0)
-		return err_set(e, -errno, "Could not open '%s': %m", path);
+		return f->out;
 	if (!input)
 		return 0;
-	f->in = open(input, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	f->in = path_open(input, O_RDONLY | O_NONBLOCK, 0, e);
 	if (f->in < 0) {
-		int rc = err_set(e, -errno, "Could not open '%s': %m", input);
-
 		close(f->out);
-		return rc;
+		return f->in;
 	}
 	return 0;
 }

@@ -7,6 +7,7 @@
  *           other side's coming and going ever blocks or ends us.
  */
 #include "vmm/core/chardev_priv.h"
+#include "vmm/base/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,13 +17,13 @@ struct pipe_chardev {
 	int in, out;                   /* from open to start */
 };
 
-static int open_end(const char *path, const char *suffix)
+static int open_end(const char *path, const char *suffix, struct err *e)
 {
 	struct strbuf name = STRBUF_INIT;
 	int fd;
 
 	strbuf_addf(&name, "%s%s", path, suffix);
-	fd = open(name.buf, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	fd = path_open(name.buf, O_RDWR | O_NONBLOCK, 0, e);
 	strbuf_fini(&name);
 	return fd;
 }
@@ -46,15 +47,13 @@ static int pipe_open(struct chardev *c, struct opts *o, struct err *e)
 	p->in = p->out = -1;
 	if (!path || !*path)
 		return err_set(e, -EINVAL, "chardev: pipe: no device path given");
-	p->in = open_end(path, ".in");
-	p->out = open_end(path, ".out");
+	p->in = open_end(path, ".in", NULL);
+	p->out = open_end(path, ".out", NULL);
 	if (p->in >= 0 && p->out >= 0)
 		return 0;
 	pipe_close(c);
-	p->in = p->out = open_end(path, "");
-	if (p->in < 0)
-		return err_set(e, -errno, "Could not open '%s': %m", path);
-	return 0;
+	p->in = p->out = open_end(path, "", e);
+	return MIN(p->in, 0);
 }
 
 static void pipe_start(struct chardev *c)

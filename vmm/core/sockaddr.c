@@ -14,8 +14,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "vmm/base/path.h"
+
 int sockaddr_unix(struct sockaddr_any *a, const char *path, bool abstract,
 		  struct err *e)
+{
+	int rc = abstract ? 0 : path_check(path, e);
+
+	return rc < 0 ? rc : sockaddr_unix_own(a, path, abstract, e);
+}
+
+int sockaddr_unix_own(struct sockaddr_any *a, const char *path, bool abstract,
+		      struct err *e)
 {
 	struct sockaddr_un *un = (struct sockaddr_un *)&a->ss;
 	size_t n = strlen(path);

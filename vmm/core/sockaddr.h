@@ -17,9 +17,12 @@ struct sockaddr_any {
 	socklen_t len;
 };
 
-/* A unix path; `abstract` puts it in the abstract name space. */
+/* A unix path; `abstract` puts it in the abstract name space.  It must pass
+ * path_check, but for one that the command line decided on. */
 int  sockaddr_unix(struct sockaddr_any *a, const char *path, bool abstract,
 		   struct err *e);
+int  sockaddr_unix_own(struct sockaddr_any *a, const char *path, bool abstract,
+		       struct err *e);
 /* `family` AF_UNSPEC, AF_INET, AF_INET6; an empty host is any address for a
  * listener, else this host. */
 int  sockaddr_inet(struct sockaddr_any *a, const char *host, const char *port,

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vmm/base/path.h"
+
 enum { DUMP_IOV = 64 };
 
 struct net_dump {
@@ -39,8 +41,13 @@ struct net_dump *net_dump_open(const char *id, const char *file, u32 maxlen,
 	list_init(&d->node);
 	d->id = strdup(id);
 	d->maxlen = maxlen;
-	d->fd = open(file, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0644);
-	if (d->fd < 0 || write(d->fd, &head, sizeof(head)) != sizeof(head)) {
+	d->fd = path_open(file, O_CREAT | O_WRONLY | O_TRUNC, 0644, e);
+	if (d->fd < 0) {
+		err_prefix(e, "filter-dump");
+		net_dump_close(d);
+		return NULL;
+	}
+	if (write(d->fd, &head, sizeof(head)) != sizeof(head)) {
 		err_set(e, -errno, "filter-dump: cannot write %s: %m", file);
 		net_dump_close(d);
 		return NULL;
