@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "tcg-plugin/code/perf.h"
 #include "tcg-plugin/fdtable.h"
 #include "tcg-plugin/provider_priv.h"
 #include "tcg-plugin/x86/sys.h"
@@ -119,26 +120,33 @@ static int control_vm(struct tcg_vm *vm, const char *name, u64 value)
 	return -ENOENT;
 }
 
-/* "log" and "log-fd" are the process's: the plugin has its own copy of the
- * log's state. */
+/* The process's, not a VM's: the plugin has its own copy of the log's state. */
+static int control_process(const char *name, u64 value)
+{
+	if (!strcmp(name, "log"))
+		log_set_mask((u32)value);
+	else if (!strcmp(name, "log-fd"))
+		log_set_fd((s32)value < 0 || value == STDERR_FILENO ? -1 :
+			   fcntl((int)value, F_DUPFD_CLOEXEC, 3));
+	else if (!strcmp(name, "thread-rules"))
+		thread_rules_set((const void *)(uintptr_t)value);
+	else if (!strcmp(name, "perfmap"))
+		return value ? perf_open(PERF_MAP) : 0;
+	else if (!strcmp(name, "jitdump"))
+		return value ? perf_open(PERF_JITDUMP) : 0;
+	else
+		return -ENOENT;
+	return 0;
+}
+
 static int provider_control(int fd, const char *name, u64 value)
 {
 	void *object = NULL;
-	int rc = -EBADF;
+	int rc = control_process(name, value);
 
-	if (!strcmp(name, "log")) {
-		log_set_mask((u32)value);
-		return 0;
-	}
-	if (!strcmp(name, "log-fd")) {
-		log_set_fd((s32)value < 0 || value == STDERR_FILENO ? -1 :
-			   fcntl((int)value, F_DUPFD_CLOEXEC, 3));
-		return 0;
-	}
-	if (!strcmp(name, "thread-rules")) {
-		thread_rules_set((const void *)(uintptr_t)value);
-		return 0;
-	}
+	if (rc != -ENOENT)
+		return rc;
+	rc = -EBADF;
 	if (fd < 0) {
 		if (strcmp(name, "one-insn-per-tb"))
 			return -ENOENT;

@@ -38,6 +38,7 @@ struct vm_config {
 	char *machine;                 /* "pc" (default), "q35", "microvm" */
 	char *machine_opts;            /* rest of -M, or NULL              */
 	char *accel, *accel_opts;      /* NULL: default choice             */
+	bool perfmap, jitdump;         /* files for perf: translator only  */
 	char *cpu;                     /* model and flags, NULL: "max"     */
 	unsigned cpus, max_cpus, sockets, cores, threads;
 	u64 ram_bytes;                 /* default 128 MiB                  */

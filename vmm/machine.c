@@ -117,6 +117,28 @@ static int choose_provider(struct vm *vm, struct err *e)
 	return 0;
 }
 
+static int open_perf_file(struct vm *vm, const char *name, struct err *e)
+{
+	const struct kvm_provider *p = vm->provider;
+	int rc = p->control ? p->control(-1, name, 1) : -ENOENT;
+
+	if (rc == -ENOENT)
+		return err_set(e, -EINVAL, "%s: accelerator %s translates "
+			       "nothing", name, p->name);
+	return rc < 0 ? err_set(e, rc, "%s: %s", name, strerror(-rc)) : 0;
+}
+
+static int open_perf_files(struct vm *vm, struct err *e)
+{
+	int rc = 0;
+
+	if (vm->config->perfmap)
+		rc = open_perf_file(vm, "perfmap", e);
+	if (!rc && vm->config->jitdump)
+		rc = open_perf_file(vm, "jitdump", e);
+	return rc;
+}
+
 static int create_memory(struct vm *vm, struct err *e)
 {
 	vm->gmem = gmem_create();
@@ -376,6 +398,7 @@ static int open_vm(struct vm *vm, struct err *e)
 /* What happens next is this list. */
 static int (*const build_steps[])(struct vm *vm, struct err *e) = {
 	choose_provider,
+	open_perf_files,
 	open_vm,
 	create_memory,
 	create_loop,

@@ -140,7 +140,7 @@ static int accel_add(struct vm_config *c, const char *name, struct err *e)
 	return 0;
 }
 
-static int accel_props(struct opts *o, struct err *e)
+static int accel_props(struct vm_config *c, struct opts *o, struct err *e)
 {
 	const char *thread = opts_take(o, "thread");
 	const char *irqchip = opts_take(o, "kernel-irqchip");
@@ -151,6 +151,9 @@ static int accel_props(struct opts *o, struct err *e)
 	if (irqchip && strcmp(irqchip, "on"))
 		return err_set(e, -ENOTSUP, "not supported yet: "
 			       "kernel-irqchip=%s", irqchip);
+	if (opts_take_bool(o, "perfmap", &c->perfmap, e) < 0 ||
+	    opts_take_bool(o, "jitdump", &c->jitdump, e) < 0)
+		return -EINVAL;
 	return opts_check_taken(o, e);
 }
 
@@ -171,7 +174,7 @@ int option_accel(struct option_run *r, const char *arg, struct err *e)
 	rc = name ? accel_add(r->c, name, e) :
 	     err_set(e, -EINVAL, "no accelerator named");
 	if (!rc)
-		rc = accel_props(&o, e);
+		rc = accel_props(r->c, &o, e);
 	opts_fini(&o);
 	return rc;
 }

@@ -8,8 +8,10 @@
  */
 #include "tcg-plugin/x86/jit_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "tcg-plugin/code/perf.h"
 #include "tcg-plugin/x86/handlers.h"
 
 /* By block alone: its aliases hang in one chain and die together. */
@@ -172,6 +174,21 @@ static bool has_room(const struct jit *j, const struct block *b)
 					JIT_COLD_MAX * 32;
 }
 
+/* Named by the guest's address, which its own symbols explain. */
+static void tell_perf(struct x86_cpu *c, const struct jit_block *b, u32 n)
+{
+	const struct jit *j = c->jit;
+	char name[48];
+
+	if (!perf_on())
+		return;
+	jit_fpu_save(c);               /* libc may use vector registers   */
+	snprintf(name, sizeof(name), "%s:%016llx+%x",
+		 b->state & ST_CPL0 ? "kernel" : "user",
+		 (unsigned long long)b->rip, b->guest->bytes);
+	perf_code(j->buf.rx + b->code, j->buf.rw + b->code, n, name);
+}
+
 struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
 {
 	struct jit *j = c->jit;
@@ -210,6 +227,7 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
 	j->st.blocks++;
 	j->st.bytes_in += b->bytes;
 	j->st.bytes_out += (u32)(t.e.p - j->buf.rw) - j->buf.used;
+	tell_perf(c, jb, (u32)(t.e.p - j->buf.rw) - j->buf.used);
 	j->buf.used = (u32)(t.e.p - j->buf.rw);
 	return jb;
 }

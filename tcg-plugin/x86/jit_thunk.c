@@ -14,6 +14,8 @@
  */
 #include "tcg-plugin/x86/jit_priv.h"
 
+#include "tcg-plugin/code/perf.h"
+
 enum { SAVED_REGS = 6 };
 static const u8 saved[SAVED_REGS] = { H_BX, H_BP, H_12, H_13, H_14, H_15 };
 
@@ -116,21 +118,33 @@ static void make_call(struct emit *e, void *fn)
 
 void jit_make_thunks(struct x86_cpu *c, struct jit *j)
 {
+	const struct {
+		const char *name;
+		u32 *at;
+		void (*make)(struct emit *e);  /* or: a call of           */
+		void *fn;
+	} thunks[] = {
+		{ "jit:enter",  &j->enter,  make_enter, NULL },
+		{ "jit:leave",  &j->leave,  make_leave, NULL },
+		{ "jit:slow",   &j->slow,   NULL, jit_c_slow },
+		{ "jit:interp", &j->interp, NULL, jit_c_interp },
+		{ "jit:fpu",    &j->fpu,    NULL, jit_c_fpu },
+		{ "jit:fault",  &j->fault,  NULL, jit_c_fault },
+	};
 	struct emit e = { .p = j->buf.rw, .to_rx = j->buf.rx - j->buf.rw };
 
 	(void)c;
-	j->enter = here(&e, j);
-	make_enter(&e);
-	j->leave = here(&e, j);
-	make_leave(&e);
-	j->slow = here(&e, j);
-	make_call(&e, jit_c_slow);
-	j->interp = here(&e, j);
-	make_call(&e, jit_c_interp);
-	j->fpu = here(&e, j);
-	make_call(&e, jit_c_fpu);
-	j->fault = here(&e, j);
-	make_call(&e, jit_c_fault);
+	for (unsigned i = 0; i < ARRAY_LEN(thunks); i++) {
+		u8 *from = e.p;
+
+		*thunks[i].at = here(&e, j);
+		if (thunks[i].make)
+			thunks[i].make(&e);
+		else
+			make_call(&e, thunks[i].fn);
+		perf_code(from + e.to_rx, from, (u32)(e.p - from),
+			  thunks[i].name);
+	}
 	j->buf.used = here(&e, j);
 	code_buf_keep(&j->buf);
 }

@@ -221,6 +221,18 @@ static void accelerators_come_in_the_order_given(void **state)
 	assert_int_equal(parse("-M", "pc,foo=bar", NULL), -EINVAL);
 }
 
+static void files_for_perf_have_two_spellings(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("-accel", "tcg,perfmap=on,jitdump=off", NULL), 0);
+	assert_true(c.perfmap);
+	assert_false(c.jitdump);
+	assert_int_equal(parse("-jitdump", NULL), 0);
+	assert_false(c.perfmap);
+	assert_true(c.jitdump);
+	assert_int_equal(parse("-accel", "tcg,perfmap=maybe", NULL), -EINVAL);
+}
+
 static void actions_set_their_field(void **state)
 {
 	(void)state;
@@ -324,6 +336,7 @@ int main(void)
 	cmocka_unit_test(smp_fills_in_what_is_left_out),
 	cmocka_unit_test(smp_refuses_what_does_not_add_up),
 	cmocka_unit_test(accelerators_come_in_the_order_given),
+		cmocka_unit_test(files_for_perf_have_two_spellings),
 	cmocka_unit_test(actions_set_their_field),
 	cmocka_unit_test(a_uuid_is_checked_and_lower_case),
 	cmocka_unit_test(rtc_takes_words_and_dates),

@@ -40,7 +40,8 @@ struct kvm_provider {
 	/* Write a report; returns bytes needed as snprintf does. NULL ok. [any] */
 	int  (*report)(int vm_fd, enum kvm_report what, char *buf, size_t n);
 	/* Named switches: "one-insn-per-tb" 0/1, "log" mask, "thread-rules"
-	 * (struct thread_rules *, before `open`); 0, -ENOENT.
+	 * (struct thread_rules *, before `open`), "perfmap" 1 and "jitdump" 1
+	 * (once, before the sandbox); 0, -ENOENT, -errno.
 	 * vm_fd -1: for VMs yet to come. NULL ok. [any] */
 	int  (*control)(int vm_fd, const char *name, u64 value);
 };
