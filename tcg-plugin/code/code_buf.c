@@ -6,35 +6,37 @@
 
 #include <errno.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
+/* Shared anonymous memory rather than a memfd: perf looks into a perf map for
+ * memory without a file only. */
 int code_buf_init(struct code_buf *b, u32 size)
 {
-	int fd, rc;
+	int rc;
 
 	*b = (struct code_buf){ .size = size };
-	fd = memfd_create("mote-code", MFD_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, size) < 0)
-		goto fail;
-	b->rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (b->rw == MAP_FAILED)
-		goto fail;
-	b->rx = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+	b->rx = mmap(NULL, size, PROT_READ | PROT_EXEC,
+		     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (b->rx == MAP_FAILED)
+		goto fail;
+	b->rw = mremap(b->rx, 0, size, MREMAP_MAYMOVE);
+	if (b->rw == MAP_FAILED)
+		goto fail_rx;
+	if (mprotect(b->rw, size, PROT_READ | PROT_WRITE) < 0)
 		goto fail_rw;
-	close(fd);
 	return 0;
 
 fail_rw:
 	rc = -errno;
 	munmap(b->rw, size);
+	munmap(b->rx, size);
+	goto out;
+fail_rx:
+	rc = -errno;
+	munmap(b->rx, size);
 	goto out;
 fail:
 	rc = -errno;
 out:
-	close(fd);
 	*b = (struct code_buf){ 0 };
 	return rc;
 }

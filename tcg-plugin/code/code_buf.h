@@ -20,7 +20,7 @@ struct code_buf {
 	u32 size, used, floor;         /* bytes; floor: kept by a reset */
 };
 
-/* 0, -ENOMEM, or what memfd_create/mmap said (a sealed sandbox: -EPERM). */
+/* 0, -ENOMEM, or what mmap said (a sealed sandbox: -EPERM). */
 int  code_buf_init(struct code_buf *b, u32 size);
 void code_buf_fini(struct code_buf *b);
 /* What is there now (thunks) survives resets. */
