@@ -436,6 +436,7 @@ static void queues_destroy(struct virtio *v)
 			close(v->q[i].kick_fd);
 		virtq_fini(&v->q[i].vq);
 	}
+	virtio_forget_held(v);
 	free(v->q);
 	v->q = NULL;
 	v->nqueues = 0;
@@ -520,68 +521,4 @@ void virtio_describe(struct device *d, struct strbuf *out)
 
 	if (v->class->describe)
 		v->class->describe(v, out);
-}
-
-/* --- state ----------------------------------------------------------------- */
-
-static const struct state_field queue_fields[] = {
-	STATE_ONE(struct virtio_queue, vq, virtq_state, 1),
-	STATE_FIELD(STATE_U16, struct virtio_queue, vector, 1),
-	STATE_END
-};
-
-static const struct state_desc queue_state = {
-	.version = 1, .oldest = 1, .fields = queue_fields,
-};
-
-static const struct state_field virtio_fields[] = {
-	STATE_FIELD(STATE_U8,   struct virtio, status,          1),
-	STATE_FIELD(STATE_BOOL, struct virtio, started,         1),
-	STATE_FIELD(STATE_U64,  struct virtio, features,        1),
-	STATE_FIELD(STATE_U64,  struct virtio, driver_features, 1),
-	STATE_FIELD(STATE_U32,  struct virtio, feature_sel,     1),
-	STATE_FIELD(STATE_U32,  struct virtio, driver_sel,      1),
-	STATE_FIELD(STATE_U16,  struct virtio, queue_sel,       1),
-	STATE_FIELD(STATE_U8,   struct virtio, isr,             1),
-	STATE_FIELD(STATE_U8,   struct virtio, config_gen,      1),
-	STATE_FIELD(STATE_U16,  struct virtio, config_vector,   1),
-	STATE_BYTES(struct virtio, config, 1),
-	STATE_VEC(struct virtio, q, nqueues, queue_state, 1),
-	STATE_END
-};
-
-const struct state_desc virtio_state = {
-	.version = 1, .oldest = 1, .fields = virtio_fields,
-};
-
-static const struct state_field no_fields[] = { STATE_END };
-
-const struct state_desc virtio_no_state = {
-	.version = 1, .oldest = 1, .fields = no_fields,
-};
-
-/* What the stream says is checked like what a guest says: rings that are not
- * in RAM break the device, nothing else. */
-int virtio_post_load(struct virtio *v, struct err *e)
-{
-	if (v->features & ~v->offered)
-		return err_set(e, -EINVAL, "%s: the state has features 0x%llx "
-			       "this device does not offer", v->class->name,
-			       (unsigned long long)(v->features & ~v->offered));
-	for (unsigned i = 0; i < v->nqueues; i++) {
-		struct virtq *q = &v->q[i].vq;
-		bool broken = q->broken;
-
-		if (!q->enabled)
-			continue;
-		q->enabled = false;
-		virtq_enable(q, v->features, true);
-		q->broken |= broken;
-	}
-	if (v->started && v->class->start) {
-		virtio_lock(v);
-		v->class->start(v);
-		virtio_unlock(v);
-	}
-	return 0;
 }

@@ -33,6 +33,8 @@
 
 struct iothread;
 struct virtio;
+struct virtio_held;
+struct virtio_held_buffer;
 
 enum {                                 /* device types: virtio 1.2, 5      */
 	VIRTIO_ID_NET = 1, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3,
@@ -77,6 +79,11 @@ struct virtio_class {
 	/* The VM pauses: no DMA when this returns; continues. [loop] NULL ok */
 	void (*quiesce)(struct virtio *v);
 	void (*resume)(struct virtio *v);
+	/* The state is saved: virtio_hold every chain that is out and waits for
+	 * the VM to go on.  It was loaded: take this one back by
+	 * virtio_restore, false if not.  Lock held. [loop] NULL ok */
+	void (*hold)(struct virtio *v);
+	bool (*take_back)(struct virtio *v, const struct virtio_held *h);
 	void (*describe)(struct virtio *v, struct strbuf *out); /* NULL ok  */
 };
 
@@ -95,6 +102,18 @@ struct virtio_queue {
 	bool watched;
 	bool resetting;
 	struct virtio *v;
+};
+
+/* A chain that is out while the state is saved: virtio_state.c. */
+struct virtio_held {
+	u16 q, head, ndesc, seq, nout, nin;
+	u32 done;                      /* the device's: how far it got     */
+	u32 first;                     /* of its buffers                   */
+};
+
+struct virtio_held_buffer {
+	u64 gpa;
+	u32 len;
 };
 
 /* Embedded first in every virtio device. */
@@ -123,6 +142,9 @@ struct virtio {
 	const char *why;               /* the last one; static             */
 	u8  config[VIRTIO_CONFIG_MAX];
 	struct virtio_queue *q;        /* nqueues                          */
+	struct virtio_held *held;      /* as of the last save or load      */
+	struct virtio_held_buffer *held_buffers;
+	u32 nheld, nheld_buffers;
 
 	/* Properties every virtio device has. */
 	bool p_indirect, p_event_idx, p_packed, p_in_order, p_ioeventfd;
@@ -210,8 +232,17 @@ void virtio_hard_reset(struct virtio *v);      /* [loop] vCPUs parked    */
 void virtio_quiesce(struct device *d);
 void virtio_resume(struct device *d);
 void virtio_describe(struct device *d, struct strbuf *out);
+
+/* --- virtio_state.c --- */
 extern const struct state_desc virtio_state;   /* of struct virtio       */
+int  virtio_pre_save(struct device *d, struct err *e);
 int  virtio_post_load(struct virtio *v, struct err *e);
+void virtio_hold(struct virtio *v, unsigned q, const struct virtq_chain *c,
+		 u32 done);
+/* `c` has iov and max; false: the device is broken, the chain not out. */
+bool virtio_restore(struct virtio *v, const struct virtio_held *h,
+		    struct virtq_chain *c);
+void virtio_forget_held(struct virtio *v);
 
 /* --- virtio_pci.c, virtio_mmio.c --- */
 int  virtio_pci_realize(struct device *d, struct err *e);
@@ -294,9 +325,11 @@ static const struct state_field cname##_mmio_fields[] = { \
 	STATE_END }; \
 static const struct state_desc cname##_pci_state = { \
 	.version = 1, .oldest = 1, .fields = cname##_pci_fields, \
+	.pre_save = virtio_pre_save, \
 	.post_load = virtio_pci_post_load }; \
 static const struct state_desc cname##_mmio_state = { \
 	.version = 1, .oldest = 1, .fields = cname##_mmio_fields, \
+	.pre_save = virtio_pre_save, \
 	.post_load = virtio_mmio_post_load }; \
 const struct device_class cname##_pci_class = { \
 	.name = name_ "-pci", .summary = sum, .bus = "PCI", .category = cat, \

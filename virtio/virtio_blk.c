@@ -125,13 +125,18 @@ static void finish(struct slot *s, u8 status)
 }
 
 /* Keep it until the VM goes on. */
+static void keep(struct slot *s)
+{
+	s->next = NULL;
+	*s->b->stopped_last = s;
+	s->b->stopped_last = &s->next;
+}
+
 static void stop_with(struct slot *s)
 {
 	const struct device_env *env = s->b->v.pci.dev.env;
 
-	s->next = NULL;
-	*s->b->stopped_last = s;
-	s->b->stopped_last = &s->next;
+	keep(s);
 	env->request(env->opaque, VM_REQ_IO_ERROR, 0);
 }
 
@@ -309,7 +314,7 @@ static void try_stopped_again(struct virtio_blk *b)
 	b->stopped_last = &b->stopped;
 	for (; s; s = next) {
 		next = s->next;
-		submit(s);
+		handle(s);
 	}
 }
 
@@ -531,6 +536,25 @@ static void blk_quiesce(struct virtio *v)
 	blk_drain(of_virtio(v)->disk->root);
 }
 
+static void blk_hold(struct virtio *v)
+{
+	for (struct slot *s = of_virtio(v)->stopped; s; s = s->next)
+		virtio_hold(v, s->q, &s->c, 0);
+}
+
+static bool blk_take_back(struct virtio *v, const struct virtio_held *h)
+{
+	struct virtio_blk *b = of_virtio(v);
+	struct slot *s = b->free;
+
+	if (!s || !virtio_restore(v, h, &s->c))
+		return false;
+	b->free = s->next;
+	s->q = h->q;
+	keep(s);
+	return true;
+}
+
 static const char *const feature_names[64] = {
 	[F_SEG_MAX] = "seg_max", [F_GEOMETRY] = "geometry", [F_RO] = "ro",
 	[F_BLK_SIZE] = "blk_size", [F_FLUSH] = "flush",
@@ -546,6 +570,7 @@ static const struct virtio_class blk_class = {
 	.realize      = blk_realize,      .unrealize = blk_unrealize,
 	.reset        = blk_reset,        .kick      = blk_kick,
 	.config_write = blk_config_write, .quiesce   = blk_quiesce,
+	.hold         = blk_hold,         .take_back = blk_take_back,
 };
 
 static const char *const error_names[] = {

@@ -295,6 +295,30 @@ static void console_reset(struct virtio *v)
 	}
 }
 
+static void console_hold(struct virtio *v)
+{
+	struct virtio_console *c = of_virtio(v);
+
+	for (unsigned i = 0; i < PORTS; i++)
+		if (c->ports[i].tx_held)
+			virtio_hold(v, tx_queue(i), &c->ports[i].tx,
+				    c->ports[i].tx_done);
+}
+
+static bool console_take_back(struct virtio *v, const struct virtio_held *h)
+{
+	const unsigned port = h->q < 2 ? 0 : h->q / 2 - 1;
+	struct port *p = &of_virtio(v)->ports[port];
+
+	if (port >= PORTS || h->q != tx_queue(port) || p->tx_held)
+		return false;
+	p->tx.iov = p->tx_iov;
+	p->tx.max = IOVS;
+	p->tx_held = virtio_restore(v, h, &p->tx);
+	p->tx_done = h->done;
+	return p->tx_held;
+}
+
 static void console_config_write(struct virtio *v, unsigned off, u64 val,
 				 unsigned size)
 {
@@ -386,6 +410,7 @@ static const struct virtio_class console_class = {
 	.realize      = console_realize,      .unrealize = console_unrealize,
 	.reset        = console_reset,        .kick      = console_kick,
 	.config_write = console_config_write, .describe  = console_describe,
+	.hold         = console_hold,         .take_back = console_take_back,
 };
 
 #define CHR(n) PROP("chardev" #n, PROP_CHARDEV, struct virtio_console, \

@@ -24,6 +24,7 @@ void virtq_fini(struct virtq *q)
 {
 	free(q->order);
 	q->order = NULL;
+	q->norder = 0;
 }
 
 void virtq_break(struct virtq *q, const char *why)
@@ -61,6 +62,21 @@ static void start_indexes(struct virtq *q)
 	q->unsignalled = 0;
 }
 
+/* Nothing out, or as a state that was loaded says. */
+static bool start_order(struct virtq *q, bool resume)
+{
+	if (resume && q->in_order && q->norder == q->size &&
+	    q->seq < q->size && q->order_next < q->size)
+		return true;
+	free(q->order);
+	q->seq = q->order_next = 0;
+	q->norder = q->in_order ? q->size : 0;
+	q->order = q->in_order ? calloc(q->size, sizeof(*q->order)) : NULL;
+	if (q->in_order && !q->order)
+		abort();
+	return !resume || !q->in_order;
+}
+
 bool virtq_enable(struct virtq *q, u64 features, bool resume)
 {
 	const char *wrong;
@@ -70,7 +86,7 @@ bool virtq_enable(struct virtq *q, u64 features, bool resume)
 	q->indirect = features >> VIRTIO_F_INDIRECT_DESC & 1;
 	q->in_order = features >> VIRTIO_F_IN_ORDER & 1;
 	q->broken = false;
-	q->pending = q->pending_slots = q->seq = q->order_next = 0;
+	q->pending = q->pending_slots = 0;
 	if (!resume)
 		start_indexes(q);
 	if (!q->size || q->size > q->size_max ||
@@ -79,11 +95,9 @@ bool virtq_enable(struct virtq *q, u64 features, bool resume)
 	wrong = q->packed ? packed_locate(q) : split_locate(q);
 	if (wrong)
 		return virtq_fail(q, wrong) == 0;
-	free(q->order);
-	q->order = q->in_order ? calloc(q->size, sizeof(*q->order)) : NULL;
-	if (q->in_order && !q->order)
-		abort();
 	q->enabled = true;
+	if (!start_order(q, resume))
+		virtq_break(q, "order of chains in a loaded state");
 	return true;
 }
 
@@ -210,6 +224,27 @@ void virtq_unpop(struct virtq *q, const struct virtq_chain *c)
 		packed_unpop(q, c);
 	else
 		split_unpop(q, c);
+}
+
+bool virtq_restore_begin(struct virtq *q, struct virtq_chain *c)
+{
+	const u16 n = c->ndesc;
+
+	if (!works(q))
+		return false;
+	if (q->inuse >= q->size || !n || n > VIRTQ_CHAIN_MAX ||
+	    (q->packed && n > q->size) || c->seq >= q->size)
+		return virtq_fail(q, "a chain in a loaded state") == 0;
+	chain_begin(c);
+	c->ndesc = n;
+	q->inuse++;
+	return true;
+}
+
+bool virtq_restore_buffer(struct virtq *q, struct virtq_chain *c, u64 gpa,
+			  u32 len, bool write)
+{
+	return chain_add(q, c, gpa, len, write) == 0;
 }
 
 void virtq_drop(struct virtq *q, const struct virtq_chain *c)
@@ -406,6 +441,18 @@ int iov_slice(const struct iovec *src, unsigned n, u64 off, u64 len,
 
 /* --- state ----------------------------------------------------------------- */
 
+static const struct state_field order_fields[] = {
+	STATE_FIELD(STATE_U32,  struct virtq_order, written, 1),
+	STATE_FIELD(STATE_U16,  struct virtq_order, head,    1),
+	STATE_FIELD(STATE_U16,  struct virtq_order, ndesc,   1),
+	STATE_FIELD(STATE_BOOL, struct virtq_order, done,    1),
+	STATE_END
+};
+
+static const struct state_desc order_state = {
+	.version = 1, .oldest = 1, .fields = order_fields,
+};
+
 static const struct state_field virtq_fields[] = {
 	STATE_FIELD(STATE_U16,  struct virtq, size,        1),
 	STATE_FIELD(STATE_U64,  struct virtq, desc,        1),
@@ -418,6 +465,9 @@ static const struct state_field virtq_fields[] = {
 	STATE_FIELD(STATE_BOOL, struct virtq, avail_wrap,  1),
 	STATE_FIELD(STATE_BOOL, struct virtq, used_wrap,   1),
 	STATE_FIELD(STATE_U32,  struct virtq, unsignalled, 1),
+	STATE_FIELD(STATE_U16,  struct virtq, seq,         1),
+	STATE_FIELD(STATE_U16,  struct virtq, order_next,  1),
+	STATE_ROWS(struct virtq, order, norder, order_state, 1),
 	STATE_END
 };
 

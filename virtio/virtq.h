@@ -85,7 +85,8 @@ struct virtq {
 	u16 pending;                   /* filled, not flushed: entries ... */
 	u16 pending_slots;             /* ... and packed ring places       */
 	u16 first_flags;               /* packed: the first one's flags    */
-	struct virtq_order *order;     /* in_order only, `size` of them    */
+	struct virtq_order *order;     /* in_order only: norder, `size`    */
+	u32 norder;
 	void *desc_host, *driver_host, *device_host;
 
 	u32 inuse;
@@ -116,6 +117,15 @@ void virtq_fill(struct virtq *q, const struct virtq_chain *c, u32 written);
 void virtq_flush(struct virtq *q);
 /* Let go of a chain without giving it back: the queue is being reset. */
 void virtq_drop(struct virtq *q, const struct virtq_chain *c);
+
+/*
+ * A chain that was out while the state was saved is out again: its place in
+ * the ring comes from the stream, its buffers are added one by one to `c`,
+ * which starts empty.  False: the queue is broken.
+ */
+bool virtq_restore_begin(struct virtq *q, struct virtq_chain *c);
+bool virtq_restore_buffer(struct virtq *q, struct virtq_chain *c, u64 gpa,
+			  u32 len, bool write);
 
 bool virtq_empty(struct virtq *q);
 /* Must the guest be interrupted for what was flushed since last asked? */

@@ -299,20 +299,19 @@ static void set_paused(bool on)
 /* The stream of a migration is as hostile as the guest. */
 static void save_and_load(struct input *in)
 {
-	const struct state_desc *s = now.dev->class->state;
+	const unsigned version = now.dev->class->state->version;
 	struct strbuf b = STRBUF_INIT;
 	u8 n = take(in, 1) % 8;
 
 	set_paused(true);
-	state_save(s, now.dev, &b);
+	device_save(now.dev, &b, NULL);
 	device_reset(now.dev);
 	while (n--) {
 		u32 at = take(in, 2) % b.len;
 
 		b.buf[at] = take(in, 1);
 	}
-	if (state_load(s, now.dev, s->version, b.buf, b.len, NULL) < 0 ||
-	    (s->post_load && s->post_load(now.dev, s->version, NULL) < 0))
+	if (device_load(now.dev, version, b.buf, b.len, NULL) < 0)
 		device_reset(now.dev);
 	strbuf_fini(&b);
 	set_paused(false);

@@ -409,14 +409,13 @@ static void net_round(void)
 /* Both devices' state, as a migration would take and give it. */
 static void reload(struct device *d)
 {
-	const struct state_desc *c = d->class->state;
 	struct strbuf b = STRBUF_INIT;
 	struct err e = { 0 };
 
-	state_save(c, d, &b);
+	if (device_save(d, &b, &e) < 0)
+		die(e.msg);
 	device_reset(d);
-	if (state_load(c, d, c->version, b.buf, b.len, &e) < 0 ||
-	    (c->post_load && c->post_load(d, c->version, &e) < 0))
+	if (device_load(d, d->class->state->version, b.buf, b.len, &e) < 0)
 		die(e.msg);
 	strbuf_fini(&b);
 	s.loads++;
@@ -435,6 +434,26 @@ static void pause_both(void)
 	s.pauses++;
 }
 
+/* Every request comes back, also those that waited for `cont`. */
+static void finish_all(void)
+{
+	unsigned stops = s.stops, out, rounds = 0;
+
+	do {
+		out = 0;
+		for (unsigned q = 0; q < QUEUES; q++) {
+			reap(q);
+			out += ring_out(&s.ring[q]);
+		}
+		if (s.stops != stops)
+			pause_both();
+		stops = s.stops;
+		usleep(100);
+	} while (out && rounds++ < 100000);
+	if (out)
+		die("a request never came back");
+}
+
 static void something_happens(void)
 {
 	const u64 dice = rnd(100);
@@ -442,6 +461,8 @@ static void something_happens(void)
 	if (dice < 35) {
 		reset_disk();
 	} else if (dice < 40) {
+		if (rnd(2))
+			finish_all();
 		unplug_disk();
 		plug_disk();
 		s.unplugs++;
@@ -627,6 +648,7 @@ int main(int argc, char **argv)
 	fds_warm = descriptors();
 	s.target = n;
 	run();
+	finish_all();
 	end = resident_kib();
 	printf("# %llu requests, %llu of them frames; %llu resets, %llu "
 	       "unplugs, %llu pauses, %llu state loads, %llu link flaps, %llu "

@@ -346,6 +346,29 @@ void device_resume(struct device *d)
 		d->class->resume(d);
 }
 
+int device_save(struct device *d, struct strbuf *out, struct err *e)
+{
+	const struct state_desc *s = d->class->state;
+	int rc = s && s->pre_save ? s->pre_save(d, e) : 0;
+
+	if (s && rc == 0)
+		state_save(s, d, out);
+	return rc;
+}
+
+int device_load(struct device *d, unsigned version, const void *buf,
+		size_t len, struct err *e)
+{
+	const struct state_desc *s = d->class->state;
+	int rc;
+
+	if (!s)
+		return len ? err_set(e, -EINVAL, "%s: has no state",
+				     d->class->name) : 0;
+	rc = state_load(s, d, version, buf, len, e);
+	return rc == 0 && s->post_load ? s->post_load(d, version, e) : rc;
+}
+
 static void free_props(struct device *d)
 {
 	unsigned n = count_props(d->class);

@@ -153,6 +153,13 @@ int  device_realize(struct device *d, struct err *e);
 void device_reset(struct device *d);
 void device_quiesce(struct device *d);
 void device_resume(struct device *d);
+/*
+ * Its state, while it is quiesced, and back into one that was just reset.
+ * -EINVAL with a sentence; then only a reset helps. [loop]
+ */
+int  device_save(struct device *d, struct strbuf *out, struct err *e);
+int  device_load(struct device *d, unsigned version, const void *buf,
+		 size_t len, struct err *e);
 /* Unmaps, waits for accesses under way, unrealizes, frees; NULL is fine. */
 void device_destroy(struct device *d);
 

@@ -11,6 +11,7 @@
 #include "vmm/core/state.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static unsigned scalar_size(enum state_type t)
@@ -96,6 +97,18 @@ static void save_vec(const struct state_field *f, const u8 *base,
 		state_save(f->sub, v + (size_t)i * f->len, out);
 }
 
+static void save_rows(const struct state_field *f, const u8 *base,
+		      struct strbuf *out)
+{
+	const u8 *v = *(u8 *const *)(const void *)(base + f->offset);
+	const u32 n = host_get(base + f->count, 4);
+
+	for (unsigned i = 0; i < 4; i++)
+		strbuf_addc(out, n >> 8 * i);
+	for (u32 i = 0; i < n; i++)
+		state_save(f->sub, v + (size_t)i * f->len, out);
+}
+
 void state_save(const struct state_desc *desc, const void *base,
 		struct strbuf *out)
 {
@@ -108,6 +121,10 @@ void state_save(const struct state_desc *desc, const void *base,
 		}
 		if (f->type == STATE_T_VEC) {
 			save_vec(f, base, out);
+			continue;
+		}
+		if (f->type == STATE_T_ROWS) {
+			save_rows(f, base, out);
 			continue;
 		}
 		for (u32 i = 0; i < f->count; i++)
@@ -189,6 +206,41 @@ static int load_vec(struct reader *r, const struct state_field *f,
 	return rc;
 }
 
+static int load_rows(struct reader *r, const struct state_field *f, u8 *base,
+		     struct err *e)
+{
+	u8 **v = (u8 **)(void *)(base + f->offset);
+	u32 n = 0;
+	int rc = 0;
+
+	for (unsigned i = 0; i < 4 && r->left >= 4; i++)
+		n |= (u32)r->p[i] << 8 * i;
+	if (r->left < 4 || n > r->left - 4)    /* a row is a byte at least */
+		return err_set(e, -EINVAL, "state ends inside field '%s'",
+			       f->name);
+	r->p += 4;
+	r->left -= 4;
+	free(*v);
+	*v = n ? calloc(n, f->len) : NULL;
+	if (n && !*v)
+		abort();
+	host_put(base + f->count, 4, n);
+	for (u32 i = 0; i < n && rc == 0; i++)
+		rc = load_fields(r, f->sub, *v + (size_t)i * f->len, e);
+	return rc;
+}
+
+/* Those that are pointers. */
+static int load_far(struct reader *r, const struct state_field *f, u8 *base,
+		    struct err *e)
+{
+	switch (f->type) {
+	case STATE_T_MEM: return load_mem(r, f, base, e);
+	case STATE_T_VEC: return load_vec(r, f, base, e);
+	default:          return load_rows(r, f, base, e);
+	}
+}
+
 static int load_fields(struct reader *r, const struct state_desc *desc,
 		       u8 *base, struct err *e)
 {
@@ -198,9 +250,9 @@ static int load_fields(struct reader *r, const struct state_desc *desc,
 	for (f = desc->fields; f->type != STATE_T_END; f++) {
 		if (f->since > r->version)
 			continue;
-		if (f->type == STATE_T_MEM || f->type == STATE_T_VEC) {
-			rc = f->type == STATE_T_MEM ? load_mem(r, f, base, e)
-						    : load_vec(r, f, base, e);
+		if (f->type == STATE_T_MEM || f->type == STATE_T_VEC ||
+		    f->type == STATE_T_ROWS) {
+			rc = load_far(r, f, base, e);
 			if (rc < 0)
 				return rc;
 			continue;

@@ -24,6 +24,9 @@ enum state_type {
 					  loads only into the same length */
 	STATE_T_VEC,                   /* pointer to structs, their number a
 					  u16 at `count`; same rule        */
+	STATE_T_ROWS,                  /* pointer to malloced structs, their
+					  number a u32 at `count`; a load
+					  frees them and makes its own     */
 };
 
 struct state_field {
@@ -67,6 +70,9 @@ struct state_desc {
 	.offset = offsetof(s, m), .len = sizeof(((s *)0)->m), \
 	.count = 1, .since = (since_), .sub = &(d) }
 #define STATE_VEC(s, m, n, d, since_) { .name = #m, .type = STATE_T_VEC, \
+	.offset = offsetof(s, m), .len = sizeof(((s *)0)->m[0]), \
+	.count = offsetof(s, n), .since = (since_), .sub = &(d) }
+#define STATE_ROWS(s, m, n, d, since_) { .name = #m, .type = STATE_T_ROWS, \
 	.offset = offsetof(s, m), .len = sizeof(((s *)0)->m[0]), \
 	.count = offsetof(s, n), .since = (since_), .sub = &(d) }
 #define STATE_END { .type = STATE_T_END }
