@@ -22,6 +22,11 @@ int  mon_do_exit_preconfig(struct vm *vm, struct err *e);
 int  mon_save_memory(struct mon *m, bool phys, u64 at, u64 size,
 		     const char *path, struct err *e);
 
+/* --- cmd_dump.c; [monitor thread] `to` is "file:PATH" or "fd:NAME" --- */
+struct dump_wish;
+int  mon_do_dump(struct mon *m, const struct dump_wish *w, const char *to,
+		 struct err *e);
+
 /* --- cmd_device.c --- */
 int  mon_do_device_add(struct vm *vm, const char *spec, struct err *e);
 int  mon_do_device_del(struct vm *vm, const char *id, struct err *e);
@@ -31,7 +36,14 @@ int  mon_do_object_del(struct vm *vm, const char *id, struct err *e);
 /* --- cmd_net.c --- */
 int  mon_do_netdev_add(struct vm *vm, const char *spec, struct err *e);
 int  mon_do_netdev_del(struct vm *vm, const char *id, struct err *e);
+void mon_do_announce(struct vm *vm, const char *names);  /* NULL: all */
 int  mon_do_set_link(struct vm *vm, const char *id, bool up, struct err *e);
+
+/* --- virtio.c --- */
+struct balloon_stats;
+int  mon_do_balloon(struct vm *vm, u64 target, struct err *e);
+int  mon_do_query_balloon(struct vm *vm, u64 *actual, struct balloon_stats *s,
+			  struct err *e);
 
 /* --- cmd_char.c --- */
 /* A listening socket gets wait=off. */

@@ -1,9 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Errors into the guest, dumps out of it, and its balloon.
+ * Errors into the guest, and its balloon.
  */
+#include "arch/x86/mce.h"
 #include "monitor/disk.h"
 #include "monitor/mon.h"
+
+#include <linux/kvm.h>
+
+enum { MCE_BROADCAST, MCE_CPU, MCE_BANK, MCE_STATUS, MCE_MCG_STATUS, MCE_ADDR,
+       MCE_MISC };
+
+/* What the other CPUs are told of a broadcast: an uncorrected error in bank 1,
+ * restartable, with no more to say. */
+static const struct kvm_x86_mce mce_elsewhere = {
+	.status = BIT64(63) | BIT64(61), .bank = 1,
+	.mcg_status = BIT64(0) | BIT64(2),
+};
+
+static bool mce_one(struct mon *m, unsigned cpu, const struct kvm_x86_mce *mce)
+{
+	struct err e = { 0 };
+	const int fate = x86_mce_inject(mon_vm(m)->vcpus[cpu], mce, &e);
+
+	if (fate < 0)
+		mon_printf(m, "%s\n", e.msg);
+	else if (fate == X86_MCE_NOT_ENABLED)
+		mon_printf(m, "CPU %u: MCE capability is not enabled, raising "
+			   "triple fault", cpu);
+	else if (fate == X86_MCE_IN_PROGRESS)
+		mon_printf(m, "CPU %u: Previous MCE still in progress, "
+			   "raising triple fault", cpu);
+	return fate >= 0;
+}
+
+static void cmd_mce(struct mon *m, const struct mon_arg *a)
+{
+	const struct kvm_x86_mce mce = {
+		.bank = (u8)MIN(a[MCE_BANK].num, 255ull),
+		.status = a[MCE_STATUS].num,
+		.mcg_status = a[MCE_MCG_STATUS].num,
+		.addr = a[MCE_ADDR].num, .misc = a[MCE_MISC].num,
+	};
+	const unsigned n = mon_vm(m)->nvcpus;
+
+	if (a[MCE_CPU].num >= n || !mce_one(m, a[MCE_CPU].num, &mce))
+		return;
+	for (unsigned i = 0; i < n && a[MCE_BROADCAST].given; i++)
+		if (i != a[MCE_CPU].num)
+			mce_one(m, i, &mce_elsewhere);
+}
 
 const struct mon_cmd mon_inject_cmds[] = {
 	{
@@ -12,11 +58,13 @@ const struct mon_cmd mon_inject_cmds[] = {
 			   "mcg_status:long addr:long misc:long",
 		.params  = "[-b] cpu bank status mcgstatus addr misc",
 		.help    = "inject a machine check",
-		.doc     = "-b sends it to all CPUs.",
+		.doc     = "Into one of the CPU's ten banks; an uncorrected "
+			   "error (bit 61 of STATUS) raises #MC, or a triple "
+			   "fault where the guest has not enabled them. -b "
+			   "tells all CPUs.",
 		.example = "mce 0 0 0xbd00000000000000 5 0x1234000 0",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "machine checks",
+		.run     = cmd_mce,
 	}, {
 		.name    = "pcie_aer_inject_error",
 		.args    = "advisory_non_fatal:-a correctable:-c id:string "
@@ -40,29 +88,6 @@ const struct mon_cmd mon_inject_cmds[] = {
 		.example = "balloon 512",
 		.when    = MON_MAIN,
 		.run     = mon_balloon,
-	}, {
-		.name    = "dump-guest-memory",
-		.args    = "paging:-p detach:-d windmp:-w zlib:-z lzo:-l "
-			   "snappy:-s raw:-R filename:file begin:long? "
-			   "length:long?",
-		.params  = "[-p] [-d] [-z|-l|-s|-w] [-R] filename [begin "
-			   "length]",
-		.help    = "write a core file of the guest",
-		.doc     = "ELF, or compressed for crash(8).",
-		.example = "dump-guest-memory core.elf",
-		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "core dumps",
-	}, {
-		.name    = "dumpdtb",
-		.args    = "filename:file",
-		.params  = "filename",
-		.help    = "write the device tree",
-		.doc     = "Write the device tree.",
-		.example = "dumpdtb guest.dtb",
-		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "device trees",
 	},
 	{ 0 }
 };

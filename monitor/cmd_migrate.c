@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Migration and dirty rates.
+ * Migration.
  */
 #include "monitor/mon.h"
 
@@ -148,37 +148,6 @@ const struct mon_cmd mon_migrate_cmds[] = {
 		.when    = MON_MAIN,
 		.run     = mon_not_yet,
 		.needs   = "migration",
-	}, {
-		.name    = "calc_dirty_rate",
-		.args    = "dirty_ring:-r dirty_bitmap:-b second:long "
-			   "sample_pages_per_GB:long?",
-		.params  = "[-r] [-b] second [sample_pages_per_GB]",
-		.help    = "measure how fast the guest writes memory",
-		.doc     = "Result: info dirty_rate.",
-		.example = "calc_dirty_rate 1",
-		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "dirty rates",
-	}, {
-		.name    = "set_vcpu_dirty_limit",
-		.args    = "dirty_rate:long cpu_index:long?",
-		.params  = "dirty_rate [cpu_index]",
-		.help    = "limit how fast a CPU writes memory",
-		.doc     = "In MB/s; all CPUs without an index.",
-		.example = "set_vcpu_dirty_limit 200 0",
-		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "dirty rates",
-	}, {
-		.name    = "cancel_vcpu_dirty_limit",
-		.args    = "cpu_index:long?",
-		.params  = "[cpu_index]",
-		.help    = "end a CPU's write limit",
-		.doc     = "End a CPU's write limit.",
-		.example = "cancel_vcpu_dirty_limit 0",
-		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "dirty rates",
 	},
 	{ 0 }
 };

@@ -36,6 +36,11 @@ int mon_do_set_link(struct vm *vm, const char *id, bool up, struct err *e)
 	return netdev_set_link(vm->nets, id, up, e);
 }
 
+void mon_do_announce(struct vm *vm, const char *names)
+{
+	netdev_announce(vm->nets, names);
+}
+
 /* --- the commands --- */
 
 static void report(struct mon *m, int rc, const struct err *e)
@@ -77,7 +82,7 @@ static void cmd_set_link(struct mon *m, const struct mon_arg *a)
 
 static void cmd_announce(struct mon *m, const struct mon_arg *a)
 {
-	netdev_announce(mon_vm(m)->nets, a[0].given ? a[0].str : NULL);
+	mon_do_announce(mon_vm(m), a[0].given ? a[0].str : NULL);
 }
 
 /* With one argument it is the rule; with two the first is the netdev. */

@@ -5,6 +5,7 @@
  * Talks to: vm.h, on the main loop.
  */
 #include "monitor/both.h"
+#include "monitor/dump.h"
 #include "monitor/mon.h"
 #include "vmm/gdb/gdb.h"
 #include "vmm/dev/mc146818rtc.h"
@@ -46,6 +47,9 @@ static void cmd_stop(struct mon *m, const struct mon_arg *a UNUSED)
 
 int mon_do_cont(struct vm *vm, struct err *e)
 {
+	if (vm->monitors && vm->monitors->dump.status == DUMP_ACTIVE)
+		return err_set(e, -EBUSY, "There is a dump in process, please "
+			       "wait.");
 	return vm_state(vm) == RUN_RUNNING ? 0 : vm_cont(vm, e);
 }
 

@@ -3,6 +3,7 @@
  * info: migration, dumps, statistics, traces.
  */
 #include "monitor/disk.h"
+#include "monitor/dump.h"
 #include "monitor/mon.h"
 #include "monitor/profile.h"
 #include "monitor/stats.h"
@@ -48,6 +49,16 @@ static void info_stats(struct mon *m, const struct mon_arg *a)
 	strbuf_fini(&out);
 }
 
+static void info_dump(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	const struct dump_progress p = dump_progress(m->mons);
+
+	mon_printf(m, "Status: %s\n", dump_status_names[p.status]);
+	if (p.status == DUMP_ACTIVE)
+		mon_printf(m, "Finished: %.2f %%\n", p.total ?
+			   100.0 * (double)p.done / (double)p.total : 0.0);
+}
+
 const struct mon_cmd mon_info_misc_cmds[] = {
 	{
 		.name    = "migrate",
@@ -80,26 +91,6 @@ const struct mon_cmd mon_info_misc_cmds[] = {
 		.run     = mon_not_yet,
 		.needs   = "migration",
 	}, {
-		.name    = "dirty_rate",
-		.args    = "",
-		.params  = "",
-		.help    = "show the dirty rate",
-		.doc     = "Show the dirty rate.",
-		.example = "info dirty_rate",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "dirty rates",
-	}, {
-		.name    = "vcpu_dirty_limit",
-		.args    = "",
-		.params  = "",
-		.help    = "show the write limits of CPUs",
-		.doc     = "Show the write limits of CPUs.",
-		.example = "info vcpu_dirty_limit",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "dirty rates",
-	}, {
 		.name    = "balloon",
 		.args    = "",
 		.params  = "",
@@ -113,11 +104,11 @@ const struct mon_cmd mon_info_misc_cmds[] = {
 		.args    = "",
 		.params  = "",
 		.help    = "show the state of a dump",
-		.doc     = "Show the state of a dump.",
+		.doc     = "none, active with how far it is, completed or "
+			   "failed.",
 		.example = "info dump",
 		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "core dumps",
+		.run     = info_dump,
 	}, {
 		.name    = "trace-events",
 		.args    = "name:string? vcpu:int?",

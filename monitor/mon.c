@@ -7,6 +7,7 @@
  * Never:    blocks the VM: a running vCPU is asked for its registers and goes
  *           on.
  */
+#include "monitor/dirty_rate.h"
 #include "monitor/mon.h"
 #include "monitor/monitor.h"
 #include "vmm/base/path.h"
@@ -380,6 +381,7 @@ void monitors_fini(struct monitors *s)
 	while (!list_empty(&s->fds))
 		close(mon_fd_take(s, list_entry(s->fds.next, struct mon_fd,
 						node)->name));
+	dirty_rate_free(s);
 	pthread_cond_destroy(&s->done);
 	lock_fini(&s->lock);
 }

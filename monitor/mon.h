@@ -24,6 +24,8 @@
 #include "vmm/core/chardev.h"
 #include "vmm/vm.h"
 
+struct dirty_rate;
+struct dump;
 struct mon;
 struct monitors;
 struct qmp;
@@ -210,6 +212,14 @@ struct mon {
 	struct request *request;       /* while busy                       */
 };
 
+/* dump.c: the one there is, or was last. */
+struct mon_dump {
+	_Atomic int status;            /* enum dump_status                 */
+	_Atomic u64 done, total;       /* bytes of memory                  */
+	bool resume;                   /* [main loop] the guest ran before */
+	struct dump *running;          /* detached. [monitor thread]       */
+};
+
 struct mon_fd {                        /* kept by getfd */
 	struct list node;
 	char *name;
@@ -231,6 +241,8 @@ struct monitors {
 	/* The sticky /fmt is one for all monitors. */
 	_Atomic char fmt_kind;
 	_Atomic int fmt_size;
+	struct mon_dump dump;
+	struct dirty_rate *rate;       /* [main loop] NULL: never measured */
 };
 
 /* A descriptor kept by getfd, the caller's from now on; -ENOENT. [any] */

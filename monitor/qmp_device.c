@@ -241,6 +241,19 @@ static void run_set_link(struct qmp_call *c)
 		qmp_check(c, rc, &e);
 }
 
+static void run_announce(struct qmp_call *c)
+{
+	json_t *names = qmp_arg(c, "interfaces"), *name;
+	struct strbuf list = STRBUF_INIT;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+		strbuf_addf(&list, "%s%s", list.len ? "," : "",
+			    json_string_value(name));
+	mon_do_announce(mon_vm(c->m), list.len ? list.buf : NULL);
+	strbuf_fini(&list);
+}
+
 const struct qmp_cmd qmp_device_cmds[] = {
 	{ "device_add", "driver:str bus:str? id:str? *", "",
 	  "Add a device; its properties are members beside.", MON_MAIN,
@@ -274,6 +287,10 @@ const struct qmp_cmd qmp_device_cmds[] = {
 	  MON_MAIN, run_netdev_add, NULL },
 	{ "netdev_del", "id:str", "", "Remove a network back end.",
 	  MON_MAIN, run_netdev_del, NULL },
+	{ "announce-self", "id:str? interfaces:[str]? initial:int? max:int? "
+	  "rounds:int? step:int?", "",
+	  "Tell networks where the guest is now; the timing is mote's.",
+	  MON_MAIN, run_announce, NULL },
 	{ "set_link", "name:str up:bool", "",
 	  "Plug or unplug a network cable.", MON_MAIN, run_set_link, NULL },
 	{ 0 }

@@ -51,6 +51,8 @@ const struct qmp_event_row qmp_event_rows[] = {
 	  "A job changed its state." },
 	{ "DEVICE_TRAY_MOVED", "device:str id:str tray-open:bool",
 	  "A drive's tray was opened or closed." },
+	{ "DUMP_COMPLETED", "result:DumpQueryResult error:str?",
+	  "A dump is done." },
 	{ "MIGRATION", "status:str", "A migration changed its state." },
 	{ "MIGRATION_PASS", "pass:int", "A migration began another pass." },
 	{ 0 }

@@ -103,5 +103,25 @@ const struct qmp_type qmp_types[] = {
 	       "exponent:int bucket-size:int?"),
 	STRUCT("StatsSchema", "provider:StatsProvider target:StatsTarget "
 	       "stats:[StatsSchemaValue]"),
+
+	/* --- the guest's memory and networks --- */
+	ENUM("DumpGuestMemoryFormat", "elf kdump-zlib kdump-lzo kdump-snappy "
+	     "kdump-raw-zlib kdump-raw-lzo kdump-raw-snappy win-dmp"),
+	STRUCT("DumpGuestMemoryCapability",
+	       "formats:[DumpGuestMemoryFormat]"),
+	ENUM("DumpStatus", "none active completed failed"),
+	STRUCT("DumpQueryResult", "status:DumpStatus completed:int total:int"),
+	ENUM("TimeUnit", "second millisecond"),
+	ENUM("DirtyRateStatus", "unstarted measuring measured"),
+	ENUM("DirtyRateMeasureMode", "page-sampling dirty-ring dirty-bitmap"),
+	STRUCT("DirtyRateInfo", "dirty-rate:int? status:DirtyRateStatus "
+	       "start-time:int calc-time:int calc-time-unit:TimeUnit "
+	       "sample-pages:int mode:DirtyRateMeasureMode"),
+	STRUCT("BalloonInfo", "actual:int"),
+	ENUM("RxState", "normal none all"),
+	STRUCT("RxFilterInfo", "name:str promiscuous:bool multicast:RxState "
+	       "unicast:RxState vlan:RxState broadcast-allowed:bool "
+	       "multicast-overflow:bool unicast-overflow:bool main-mac:str "
+	       "vlan-table:[int] unicast-table:[str] multicast-table:[str]"),
 	{ 0 }
 };

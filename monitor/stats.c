@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FILE_MAX = 1 << 20, NAME_MAX_LEN = 256, VALUES_MAX = 64 };
+enum { FILE_MAX = 1 << 20, NAME_MAX_LEN = 256 };
 
 struct stats_file {
 	struct kvm_stats_header head;
@@ -57,54 +57,25 @@ static const u8 *at(const struct stats_file *f, u64 off, u64 len)
 
 /* --- one statistic --- */
 
-static const char *const types[] = { "cumulative", "instant", "peak",
-				     "linear-histogram", "log2-histogram" };
-
-static const char *unit_name(u32 flags)
+const char *stat_type(const struct stat *s)
 {
-	switch (flags & KVM_STATS_UNIT_MASK) {
+	static const char *const types[] = {
+		"cumulative", "instant", "peak", "linear-histogram",
+		"log2-histogram" };
+	const unsigned type = s->flags & KVM_STATS_TYPE_MASK;
+
+	return type < ARRAY_LEN(types) ? types[type] : "?";
+}
+
+const char *stat_unit(const struct stat *s)
+{
+	switch (s->flags & KVM_STATS_UNIT_MASK) {
 	case KVM_STATS_UNIT_BYTES:   return "bytes";
-	case KVM_STATS_UNIT_SECONDS: return "s";
+	case KVM_STATS_UNIT_SECONDS: return "seconds";
 	case KVM_STATS_UNIT_CYCLES:  return "cycles";
 	case 4 << KVM_STATS_UNIT_SHIFT: return "boolean";
 	default:                     return NULL;
 	}
-}
-
-static void add_kind(struct strbuf *out, const struct kvm_stats_desc *d)
-{
-	const unsigned type = d->flags & KVM_STATS_TYPE_MASK;
-	const char *unit = unit_name(d->flags);
-
-	strbuf_addf(out, " (%s", type < ARRAY_LEN(types) ? types[type] : "?");
-	if (unit && !strcmp(unit, "s") && d->exponent == -9)
-		strbuf_addstr(out, ", ns");
-	else if (unit && d->exponent)
-		strbuf_addf(out, ", * %d^%d %s",
-			    (d->flags & KVM_STATS_BASE_MASK) ? 2 : 10,
-			    d->exponent, unit);
-	else if (unit)
-		strbuf_addf(out, ", %s", unit);
-	strbuf_addstr(out, "): ");
-}
-
-static void add_values(struct strbuf *out, const struct kvm_stats_desc *d,
-		       const u8 *p)
-{
-	const char *unit = unit_name(d->flags);
-	u64 v;
-
-	for (unsigned i = 0; i < d->size; i++) {
-		memcpy(&v, p + i * sizeof(v), sizeof(v));
-		if (d->size > 1)
-			strbuf_addf(out, "[%u]=%llu ", i + 1,
-				    (unsigned long long)v);
-		else if (unit && !strcmp(unit, "boolean"))
-			strbuf_addstr(out, v ? "yes" : "no");
-		else
-			strbuf_addf(out, "%llu", (unsigned long long)v);
-	}
-	strbuf_addc(out, '\n');
 }
 
 static bool wanted(const char *names, const char *name)
@@ -123,8 +94,21 @@ static bool wanted(const char *names, const char *name)
 	return false;
 }
 
-static void add_stats(const struct stats_file *f, const char *names,
-		      struct strbuf *out)
+/* --- the kernel's --- */
+
+struct teller {
+	const char *names;
+	void (*fn)(const struct stat *s, void *opaque);
+	void *opaque;
+};
+
+static void tell(const struct teller *t, const struct stat *s)
+{
+	if (wanted(t->names, s->name))
+		t->fn(s, t->opaque);
+}
+
+static void tell_file(const struct stats_file *f, const struct teller *t)
 {
 	const u64 each = sizeof(struct kvm_stats_desc) + f->head.name_size;
 
@@ -132,17 +116,21 @@ static void add_stats(const struct stats_file *f, const char *names,
 		const u8 *p = at(f, f->head.desc_offset + i * each, each);
 		char name[NAME_MAX_LEN + 1] = "";
 		struct kvm_stats_desc d;
+		struct stat s;
 
 		if (!p)
 			return;
 		memcpy(&d, p, sizeof(d));
 		memcpy(name, p + sizeof(d), f->head.name_size);
 		p = at(f, (u64)f->head.data_offset + d.offset, d.size * 8ull);
-		if (!p || d.size > VALUES_MAX || !wanted(names, name))
+		if (!p || d.size > STATS_VALUES_MAX)
 			continue;
-		strbuf_addf(out, "    %s", name);
-		add_kind(out, &d);
-		add_values(out, &d, p);
+		s = (struct stat){ .name = name, .flags = d.flags,
+				   .exponent = d.exponent,
+				   .bucket_size = d.bucket_size,
+				   .n = d.size };
+		memcpy(s.value, p, d.size * sizeof(u64));
+		tell(t, &s);
 	}
 }
 
@@ -156,30 +144,25 @@ static const struct { unsigned reason; const char *name; } exit_names[] = {
 	{ KVM_EXIT_INTERNAL_ERROR, "internal_error_exits" },
 };
 
-static void add_exits(const struct vcpu *v, const char *names,
-		      struct strbuf *out)
+static void tell_exits(const struct vcpu *v, const struct teller *t)
 {
-	u64 all = 0;
+	struct stat s = { .name = "exits", .n = 1 };
 
 	for (unsigned i = 0; i < ARRAY_LEN(v->exits); i++)
-		all += v->exits[i];
-	if (wanted(names, "exits"))
-		strbuf_addf(out, "    exits (cumulative): %llu\n",
-			    (unsigned long long)all);
-	for (unsigned i = 0; i < ARRAY_LEN(exit_names); i++)
-		if (wanted(names, exit_names[i].name))
-			strbuf_addf(out, "    %s (cumulative): %llu\n",
-				    exit_names[i].name, (unsigned long long)
-				    v->exits[exit_names[i].reason]);
+		s.value[0] += v->exits[i];
+	tell(t, &s);
+	for (unsigned i = 0; i < ARRAY_LEN(exit_names); i++) {
+		s.name = exit_names[i].name;
+		s.value[0] = v->exits[exit_names[i].reason];
+		tell(t, &s);
+	}
 }
 
-/* --- */
-
-int stats_print(struct vm *vm, struct vcpu *v, const char *names, bool head,
-		struct strbuf *out)
+int stats_each(struct vm *vm, struct vcpu *v, const char *names,
+	       void (*fn)(const struct stat *s, void *opaque), void *opaque)
 {
+	const struct teller t = { names, fn, opaque };
 	struct stats_file f = { .data = NULL };
-	struct strbuf text = STRBUF_INIT;
 	int fd = -ENOTTY, rc;
 
 	if (v)
@@ -188,13 +171,60 @@ int stats_print(struct vm *vm, struct vcpu *v, const char *names, bool head,
 		fd = kvm_vm_ioctl(&vm->kvm, KVM_GET_STATS_FD, NULL);
 	rc = fd < 0 ? fd : read_file(fd, &f);
 	if (rc >= 0)
-		add_stats(&f, names, &text);
+		tell_file(&f, &t);
 	else if (v)
-		add_exits(v, names, &text);
+		tell_exits(v, &t);
+	free(f.data);
+	return rc;
+}
+
+/* --- as text --- */
+
+static void add_kind(struct strbuf *out, const struct stat *s)
+{
+	const char *unit = stat_unit(s);
+
+	strbuf_addf(out, " (%s", stat_type(s));
+	if (unit && !strcmp(unit, "seconds") && s->exponent == -9)
+		strbuf_addstr(out, ", ns");
+	else if (unit && s->exponent)
+		strbuf_addf(out, ", * %d^%d %s",
+			    (s->flags & KVM_STATS_BASE_MASK) ? 2 : 10,
+			    s->exponent, unit);
+	else if (unit)
+		strbuf_addf(out, ", %s", unit);
+	strbuf_addstr(out, "): ");
+}
+
+static void print_stat(const struct stat *s, void *opaque)
+{
+	const char *unit = stat_unit(s);
+	struct strbuf *out = opaque;
+
+	strbuf_addf(out, "    %s", s->name);
+	add_kind(out, s);
+	for (unsigned i = 0; i < s->n; i++) {
+		const unsigned long long v = s->value[i];
+
+		if (s->n > 1)
+			strbuf_addf(out, "[%u]=%llu ", i + 1, v);
+		else if (unit && !strcmp(unit, "boolean"))
+			strbuf_addstr(out, v ? "yes" : "no");
+		else
+			strbuf_addf(out, "%llu", v);
+	}
+	strbuf_addc(out, '\n');
+}
+
+int stats_print(struct vm *vm, struct vcpu *v, const char *names, bool head,
+		struct strbuf *out)
+{
+	struct strbuf text = STRBUF_INIT;
+	int rc = stats_each(vm, v, names, print_stat, &text);
+
 	if (text.len && head)
 		strbuf_addf(out, "provider: %s\n", rc >= 0 ? "kvm" : "mote");
 	strbuf_add(out, text.buf, text.len);
 	strbuf_fini(&text);
-	free(f.data);
 	return rc;
 }

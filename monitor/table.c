@@ -14,10 +14,10 @@
 #define MON_GROUPS(X) \
 	X(help) X(run) X(mem) X(log) X(block) X(snapshot) X(device) \
 	X(char) X(net) X(input) X(display) X(audio) X(migrate) X(inject) \
-	X(replay) X(foreign)
+	X(rate) X(dump) X(replay) X(foreign)
 #define MON_INFO_GROUPS(X) \
 	X(info_vm) X(info_cpu) X(info_mem) X(info_block) X(info_device) \
-	X(info_net) X(info_misc) X(info_foreign)
+	X(info_net) X(info_rate) X(info_misc) X(info_foreign)
 
 #define DECLARE(g) extern const struct mon_cmd mon_##g##_cmds[];
 MON_GROUPS(DECLARE)

@@ -11,6 +11,7 @@
  * A byte's way: fe_read [the chardev's loop] -> m->in -> visit [monitor
  * thread] -> readline -> mon_exec -> run() -> m->out -> chardev_write.
  */
+#include "monitor/dump.h"
 #include "monitor/mon.h"
 #include "monitor/monitor.h"
 #include "monitor/qmp.h"
@@ -605,6 +606,7 @@ static void destroy_all(struct monitors *s)
 {
 	struct list *p, *tmp;
 
+	dump_cancel(s);
 	list_for_each_safe(p, tmp, &s->list)
 		mon_destroy(list_entry(p, struct mon, node));
 	loop_destroy(s->loop);

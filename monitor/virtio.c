@@ -9,43 +9,60 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "monitor/both.h"
 #include "monitor/disk.h"
 #include "virtio/virtio.h"
 #include "virtio/virtio_balloon.h"
 
 /* --- the balloon ----------------------------------------------------------- */
 
-static struct device *find_balloon(struct mon *m)
+static struct device *find_balloon(struct vm *vm, struct err *e)
 {
-	struct err e = { 0 };
 	struct list *p;
 
-	list_for_each(p, &mon_vm(m)->devices) {
+	list_for_each(p, &vm->devices) {
 		struct device *d = list_entry(p, struct device, node);
 		const struct virtio_class *c = d->class->virtio;
 
 		if (c && c->id == VIRTIO_ID_BALLOON)
 			return d;
 	}
-	err_set(&e, -ENODEV, "No balloon device has been activated");
-	mon_error(m, &e);
+	err_set(e, -ENODEV, "No balloon device has been activated");
 	return NULL;
+}
+
+int mon_do_balloon(struct vm *vm, u64 target, struct err *e)
+{
+	const u64 ram = gmem_ram_bytes(vm->gmem);
+	struct device *d = find_balloon(vm, e);
+
+	if (!d)
+		return -ENODEV;
+	if (!target)
+		return err_set(e, -EINVAL, "Parameter 'target' expects a size");
+	balloon_set(d, (ram - MIN(target, ram)) / PAGE_SIZE);
+	return 0;
+}
+
+int mon_do_query_balloon(struct vm *vm, u64 *actual, struct balloon_stats *s,
+			 struct err *e)
+{
+	struct device *d = find_balloon(vm, e);
+	u64 pages = 0;
+
+	if (!d)
+		return -ENODEV;
+	balloon_get(d, &pages, s);
+	*actual = gmem_ram_bytes(vm->gmem) - pages * PAGE_SIZE;
+	return 0;
 }
 
 void mon_balloon(struct mon *m, const struct mon_arg *a)
 {
-	u64 ram = gmem_ram_bytes(mon_vm(m)->gmem);
-	struct device *d = find_balloon(m);
 	struct err e = { 0 };
 
-	if (!d)
-		return;
-	if (!a[0].num) {
-		err_set(&e, -EINVAL, "Parameter 'target' expects a size");
+	if (mon_do_balloon(mon_vm(m), a[0].num, &e) < 0)
 		mon_error(m, &e);
-		return;
-	}
-	balloon_set(d, (ram - MIN(a[0].num, ram)) / PAGE_SIZE);
 }
 
 static const char *const stat_names[BALLOON_STATS] = {
@@ -54,18 +71,18 @@ static const char *const stat_names[BALLOON_STATS] = {
 	"hugetlb_allocations", "hugetlb_failures",
 };
 
-void mon_info_balloon(struct mon *m, const struct mon_arg *a)
+void mon_info_balloon(struct mon *m, const struct mon_arg *a UNUSED)
 {
-	struct device *d = find_balloon(m);
-	struct balloon_stats s;
-	u64 pages;
+	struct balloon_stats s = { .seconds = 0 };
+	struct err e = { 0 };
+	u64 actual = 0;
 
-	(void)a;
-	if (!d || !balloon_get(d, &pages, &s))
+	if (mon_do_query_balloon(mon_vm(m), &actual, &s, &e) < 0) {
+		mon_error(m, &e);
 		return;
-	mon_printf(m, "balloon: actual=%llu", (unsigned long long)
-		   ((gmem_ram_bytes(mon_vm(m)->gmem) - pages * PAGE_SIZE) /
-		    MiB));
+	}
+	mon_printf(m, "balloon: actual=%llu",
+		   (unsigned long long)(actual / MiB));
 	for (unsigned i = 0; i < BALLOON_STATS; i++)
 		if (s.seconds && s.val[i] != UINT64_MAX)
 			mon_printf(m, " %s=%llu", stat_names[i],

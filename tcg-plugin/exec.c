@@ -190,6 +190,11 @@ static enum verdict between(struct tcg_vcpu *v)
 		atomic_store(&v->nmi_queued, 0);
 		c->nmi_pending = true;
 	}
+	if (v->triple_fault) {
+		v->triple_fault = false;
+		c->run->exit_reason = KVM_EXIT_SHUTDOWN;
+		return STOP;
+	}
 	if (!tcg_runnable(v)) {
 		if (tcg_park(v) == -EINTR)
 			return STOP_EINTR;

@@ -68,6 +68,7 @@ struct tcg_vcpu {
 	_Atomic u32 nmi_queued;        /* NMIs from other threads         */
 	_Atomic u32 kicked;
 
+	bool triple_fault;             /* to be found between blocks      */
 	bool vanished;                 /* fault.c: a slot's memory is gone */
 	bool has_sigmask;
 	u64 sigmask;
@@ -165,6 +166,11 @@ int  tcg_set_xsave(struct tcg_vcpu *v, const struct kvm_xsave *x);
 void tcg_get_events(struct tcg_vcpu *v, struct kvm_vcpu_events *e);
 int  tcg_set_events(struct tcg_vcpu *v, const struct kvm_vcpu_events *e);
 int  tcg_set_mp_state(struct tcg_vcpu *v, const struct kvm_mp_state *s);
+
+/* --- vcpu_mce.c --- */
+#define TCG_MCE_CAP 0x01000920ull      /* SER, TES, CTL; 32 banks         */
+int  tcg_setup_mce(struct tcg_vcpu *v, u64 cap);
+int  tcg_set_mce(struct tcg_vcpu *v, const struct kvm_x86_mce *m);
 
 /* --- exec.c --- */
 int  tcg_vcpu_run(struct tcg_vcpu *v);

@@ -165,7 +165,7 @@ long tcg_system_ioctl(unsigned long req, void *arg)
 	case KVM_GET_MSRS:
 		return feature_msrs(arg);
 	case KVM_X86_GET_MCE_CAP_SUPPORTED:
-		memcpy(arg, &(u64){ 0x01000920 }, sizeof(u64));
+		memcpy(arg, &(u64){ TCG_MCE_CAP }, sizeof(u64));
 		return 0;
 	default:
 		return -ENOTTY;

@@ -392,6 +392,10 @@ static long vcpu_request(struct tcg_vcpu *v, unsigned long req, void *arg)
 		return interrupt(v, arg);
 	case KVM_NMI:
 		return nmi(v);
+	case KVM_X86_SETUP_MCE:
+		return tcg_setup_mce(v, *(const u64 *)arg);
+	case KVM_X86_SET_MCE:
+		return tcg_set_mce(v, arg);
 	case KVM_SMI:
 		return 0;              /* no SMM: nothing would handle it */
 	case KVM_SET_GUEST_DEBUG:

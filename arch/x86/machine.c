@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/x86/mce.h"
 #include "arch/x86/regs.h"
 #include "vmm/arch.h"
 #include "vmm/base/log.h"
@@ -174,7 +175,8 @@ static int vcpu_init(struct vcpu *v, struct err *e)
 	cpuid_set_topology(l, &m->topology, v->index);
 	rc = kvm_vcpu_ioctl(&v->kvm, KVM_SET_CPUID2, l);
 	free(l);
-	return rc < 0 ? err_set(e, rc, "vCPU %u: its CPUID: %m", v->index) : 0;
+	return rc < 0 ? err_set(e, rc, "vCPU %u: its CPUID: %m", v->index) :
+	       x86_mce_setup(v, e);
 }
 
 static int get_regs(struct vcpu *v, void *regs)
