@@ -63,8 +63,9 @@ def build_guests(shared, work):
     for mode in range(7):
         obj = os.path.join(work, "k.o")
         elf = os.path.join(work, "guest%d.elf" % mode)
-        cc = [os.environ.get("CC", "gcc"), "-m32", "-c", "-DMODE=%d" % mode,
-              "-o", obj, os.path.join(src, "k.S")]
+        cc = shlex.split(os.environ.get("CC", "gcc")) + [
+            "-m32", "-c", "-DMODE=%d" % mode, "-o", obj,
+            os.path.join(src, "k.S")]
         ld = ["ld", "-m", "elf_i386", "-T", os.path.join(src, "k.ld"),
               "-o", elf, obj]
         for cmd in (cc, ld):
@@ -105,12 +106,12 @@ class Machine:
         self.sock = None
 
     def connect(self):
-        end = time.time() + 10
+        end = time.time() + 60
         while time.time() < end and self.proc.poll() is None:
             try:
                 self.sock = socket.socket(socket.AF_UNIX)
                 self.sock.connect(self.path)
-                self.sock.settimeout(30)
+                self.sock.settimeout(120)
                 self.read_prompt()
                 return True
             except OSError:

@@ -92,7 +92,8 @@ def same(mine, theirs):
 session = recorded()
 why = reasons()
 tap = Tap()
-vm = Vm(["-S", "-chardev", "ringbuf,id=rb0,size=64"])
+vm = Vm(["-S", "-m", "128", "-chardev", "ringbuf,id=rb0,size=64",
+         "-device", "virtio-balloon-pci,id=bal0"])
 qmp = Qmp(vm, negotiate=False)
 tap.ok(same({"return": qmp.greeting}, {"return": {"QMP": {
     "version": {"qemu": {"major": 7, "minor": 2, "micro": 22},
