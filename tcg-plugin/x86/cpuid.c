@@ -133,10 +133,24 @@ static bool have_rows(unsigned feat)
 	return false;
 }
 
+/* CPUID alone does not say that the host's kernel switches AVX state. */
+static bool host_avx(void)
+{
+	__builtin_cpu_init();
+	return __builtin_cpu_supports("avx");
+}
+
+static bool needs_avx(unsigned feat)
+{
+	return feat >= FEAT_AVX && feat <= FEAT_VPCLMUL;
+}
+
 static bool offered(const struct bit *b, u32 have)
 {
 	if (b->how == SOFT)
 		return true;
+	if (needs_avx(b->feat) && !host_avx())
+		return false;
 	return (have >> b->bit & 1) && (b->how == HOST || have_rows(b->feat));
 }
 
@@ -189,7 +203,7 @@ static struct kvm_cpuid_entry2 *add_host(struct list *l, u32 leaf, u32 sub,
 
 static u64 xcr0_offered(void)
 {
-	return XCR0_X87 | XCR0_SSE | (have_rows(FEAT_AVX) ? XCR0_AVX : 0);
+	return XCR0_X87 | XCR0_SSE | (host_avx() ? XCR0_AVX : 0);
 }
 
 static void add_xsave(struct list *l)

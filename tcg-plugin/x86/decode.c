@@ -189,11 +189,15 @@ static unsigned opsize(const struct dec *d, const struct insn_row *r)
 	case S_V64: return long_ && w != 2 ? 8 : w;
 	case S_Z:   return w == 8 ? 4 : w;
 	case S_F:   return long_ ? 8 : w;
+	case S_X:   return d->i->flags & I_VEXL ? 32 : 16;
+	case S_HX:  return d->i->flags & I_VEXL ? 16 : 8;
+	case S_QX:  return d->i->flags & I_VEXL ? 8 : 4;
+	case S_EX:  return d->i->flags & I_VEXL ? 4 : 2;
 	case S_Y:
 		if (r->form == F_RC || r->form == F_CR || r->form == F_RD ||
 		    r->form == F_DR)
 			return long_ ? 8 : 4;
-		return d->rex & REX_W ? 8 : 4;
+		return d->rex & REX_W && (long_ || !d->vex) ? 8 : 4;
 	default:    return 0;
 	}
 }
@@ -302,7 +306,7 @@ static void get_imm(struct dec *d, unsigned form)
 	case F_EI8: case F_EGI8: case F_GEI8: case F_AI8: case F_I8: case F_J8:
 	case F_VWI8: case F_WVI8: case F_PQI8: case F_UI8: case F_NI8:
 	case F_VEI8: case F_EVI8: case F_PEI8: case F_GUI8: case F_GNI8:
-	case F_VHWI8:
+	case F_VHWI8: case F_VHWL: case F_VHEI8: case F_HUI8:
 		i->imm = (u64)get_sx(d, 1);
 		break;
 	case F_EI: case F_GEI: case F_AI: case F_I: case F_J:
@@ -354,6 +358,35 @@ static bool reg_form(unsigned form)
 	return form == F_RC || form == F_CR || form == F_RD || form == F_DR;
 }
 
+/* --- VEX ------------------------------------------------------------------------ */
+
+static bool uses_vvvv(unsigned form)
+{
+	return form >= F_VHW && form <= F_BE;
+}
+
+/* A gather's index is a vector register: it takes no part in the EA. */
+static bool set_vsib(struct dec *d)
+{
+	struct insn *i = d->i;
+
+	if (i->addrsize == 2 || (i->modrm & 7) != 4)
+		return false;
+	i->rm = i->index == R_NONE ? 4 : i->index;
+	i->index = R_NONE;
+	return i->rm != i->reg && i->rm != i->vvvv && i->reg != i->vvvv;
+}
+
+/* What only VEX encodings can get wrong, once a row was found. */
+static bool vex_ok(struct dec *d)
+{
+	struct insn *i = d->i;
+
+	if (i->vvvv && !uses_vvvv(i->row->form))
+		return false;
+	return i->row->form != F_VMH || set_vsib(d);
+}
+
 /* --- putting it together ------------------------------------------------------ */
 
 insn_fn *insn_pick(const struct insn *i)
@@ -371,7 +404,7 @@ insn_fn *insn_pick(const struct insn *i)
 static void finish(struct dec *d)
 {
 	struct insn *i = d->i;
-	u32 need = A_PRIV | A_PROT | A_FPU | A_MMX | A_SSE;
+	const u32 need = A_PRIV | A_PROT | A_FPU | A_MMX | A_SSE;
 
 	i->len = (u8)d->pos;
 	if (i->flags & I_RIPREL)
@@ -395,6 +428,14 @@ static void finish(struct dec *d)
 		i->fn = insn_checked;
 }
 
+static u32 vex_lw(const struct dec *d)
+{
+	if (!d->vex)
+		return 0;
+	return (d->i->flags & I_VEXL ? A_L1 : A_L0) |
+	       (d->rex & REX_W ? A_W1 : A_W0);
+}
+
 static void decode_one(struct dec *d)
 {
 	struct insn *i = d->i;
@@ -402,10 +443,10 @@ static void decode_one(struct dec *d)
 
 	i->byte = get_opcode(d);
 	k = (struct insn_key){ .map = d->map, .byte = i->byte, .pfx = d->pfx,
-			       .bits = d->bits };
+			       .bits = d->bits, .lw = vex_lw(d) };
 	i->addrsize = (u8)addr_size(d);
-	if (d->rex & REX_W)
-		i->flags |= I_REXW;
+	if ((d->rex & REX_W) && d->bits == 64)
+		i->flags |= I_REXW;    /* FMA's W is in its row */
 	if (insn_has_modrm(d->map, i->byte)) {
 		k.modrm = i->modrm = get8(d);
 		set_regs(d);
@@ -420,6 +461,8 @@ static void decode_one(struct dec *d)
 		get_modrm_ea(d);
 	get_implied(d, i->row->form);
 	get_imm(d, i->row->form);
+	if (d->vex && !vex_ok(d))
+		i->row = &row_ud;
 }
 
 unsigned insn_decode(struct insn *i, const u8 *p, unsigned avail,

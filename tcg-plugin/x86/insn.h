@@ -59,8 +59,14 @@ enum insn_form {
 	F_VE, F_EV, F_GW, F_GQ, F_PE, F_EP, F_VQ, F_PW,  /* mixes         */
 	F_UI8, F_NI8,                  /* shift groups on xmm/mmx reg (mod 3) */
 	F_VEI8, F_EVI8, F_PEI8, F_GUI8, F_GNI8,
-	F_VHW, F_VHWI8, F_HW,          /* VEX three-operand (issue 3)     */
 	F_X87,                         /* D8-DF; handler looks at modrm   */
+	/* VEX only.  H and B are vvvv as a vector and a general register; in
+	 * all other forms vvvv must be 1111. */
+	F_VHW, F_VHWI8, F_VHWL,        /* L: a register in imm8[7:4]      */
+	F_WHV,                         /* rm is written: movss, maskmov   */
+	F_VHE, F_VHEI8, F_HUI8,        /* shift groups write H            */
+	F_VMH,                         /* gathers: VSIB, the mask in H    */
+	F_GBE, F_GEB, F_BE,            /* BMI; BE writes B                */
 };
 
 enum insn_size {
@@ -72,6 +78,7 @@ enum insn_size {
 					  for control registers           */
 	S_P,                           /* far pointer 16:16/16:32/16:64   */
 	S_F,                           /* forced 64 in 64-bit (near branch) */
+	S_X, S_HX, S_QX, S_EX,         /* 16, 32 by VEX.L; 1/2, 1/4, 1/8  */
 };
 
 enum insn_attr {
@@ -84,13 +91,15 @@ enum insn_attr {
 	A_REP   = BIT(7),              /* string instruction              */
 	A_FPU   = BIT(8), A_MMX = BIT(9), A_SSE = BIT(10), /* which #NM/#UD
 					  checks; SSE: OSFXSR              */
-	A_ALIGN = BIT(11),             /* 16-byte memory operand aligned: #GP */
+	A_ALIGN = BIT(11),             /* memory operand aligned, else #GP */
 	A_PROT  = BIT(12),             /* #UD in real and V86 mode        */
 	A_STORE = BIT(13),             /* memory operand is written       */
 	A_LOAD  = BIT(14),             /* memory operand is read          */
 	A_XM    = BIT(15),             /* may raise #XM                   */
 	R_SHIFT = 16, W_SHIFT = 22,    /* flags read / written, six bits:
 					  CF PF AF ZF SF OF               */
+	A_L0 = BIT(28), A_L1 = BIT(29), /* VEX.L and VEX.W must be; without */
+	A_W0 = BIT(30), A_W1 = BIT(31), /* one of two, both will do       */
 };
 #define R_CF (1u << 16)
 #define R_PF (1u << 17)
@@ -150,7 +159,8 @@ struct insn {
 	u8  opsize;                    /* bytes, by size rule             */
 	u8  addrsize;                  /* 2, 4, 8                         */
 	u8  modrm;
-	u8  reg, rm;                   /* with REX bits; rm when mod 3    */
+	u8  reg, rm;                   /* with REX bits; rm when mod 3, and
+					  the index register of a VSIB    */
 	u8  base, index;               /* x86_gpr, R_NONE or R_RIP        */
 	u8  scale;                     /* shift 0-3                       */
 	u8  seg;                       /* effective segment of the EA     */
@@ -171,6 +181,11 @@ extern const struct insn_row *const insn_rows;
 extern const unsigned insn_row_count;
 const char *insn_op_name(unsigned op);
 void insn_tables_init(void);           /* idempotent, thread-safe         */
+
+static inline bool insn_is_vex(const struct insn_row *r)
+{
+	return r->map >= V0F && r->map <= V3A;
+}
 
 /* Linear address of the memory operand, n bytes; checks as x86_lin. */
 gva_t x86_ea_slow(struct x86_cpu *c, const struct insn *i, unsigned n,

@@ -74,8 +74,11 @@ bool insn_has_modrm(unsigned map, unsigned byte)
 /* How well a row fits what was decoded so far; -1: not at all. */
 static int row_fit(const struct insn_row *r, const struct insn_key *k)
 {
+	const u32 lw = A_L0 | A_L1 | A_W0 | A_W1;
 	int fit = 0;
 
+	if (r->attr & lw & ~k->lw)
+		return -1;
 	if (r->attr & (k->bits == 64 ? A_NO64 : A_ONLY64))
 		return -1;
 	if (r->pfx != PX) {

@@ -17,6 +17,8 @@ struct insn_key {
 	u8 map, byte, modrm;           /* modrm 0 when there is none */
 	u8 pfx;                        /* NP, P66, PF3 or PF2        */
 	u8 bits;
+	u32 lw;                        /* A_L0 or A_L1, A_W0 or A_W1; 0: no
+					  VEX prefix                   */
 };
 
 bool insn_has_modrm(unsigned map, unsigned byte);

@@ -26,6 +26,20 @@ static void check_simd(struct x86_cpu *c, u32 attr)
 		x86_raise(c, EXC_NM);
 }
 
+/* VEX: protected mode; vectors want the AVX state switched on, whatever the
+ * operation's own feature is, and do not look at CR0.EM or CR4.OSFXSR. */
+static void check_vex(struct x86_cpu *c, u32 attr)
+{
+	if (!is_prot(c))
+		x86_raise(c, EXC_UD);
+	if (!(attr & A_SSE))
+		return;
+	if (!x86_avx_on(c) || !has_feat(c, FEAT_AVX))
+		x86_raise(c, EXC_UD);
+	if (c->cr0 & CR0_TS)
+		x86_raise(c, EXC_NM);
+}
+
 /* The guest's FP state must be in *c, not in the host's registers. */
 static bool wants_fpu(const struct insn_row *r)
 {
@@ -41,7 +55,9 @@ void insn_checked(struct x86_cpu *c, const struct insn *i)
 		x86_raise(c, EXC_UD);
 	if (wants_fpu(i->row))
 		jit_fpu_save(c);
-	if (attr & (A_FPU | A_MMX | A_SSE)) {
+	if (insn_is_vex(i->row)) {
+		check_vex(c, attr);
+	} else if (attr & (A_FPU | A_MMX | A_SSE)) {
 		if (UNLIKELY((c->cr0 & (CR0_EM | CR0_TS)) ||
 			     !(c->cr4 & CR4_OSFXSR)))
 			check_simd(c, attr);

@@ -367,6 +367,12 @@ static inline bool is_prot(const struct x86_cpu *c)
 	return c->mode >= MODE_PROT;   /* neither real nor V86 */
 }
 
+/* CR4.OSXSAVE, and XCR0 has SSE and AVX. */
+static inline bool x86_avx_on(const struct x86_cpu *c)
+{
+	return (c->cr4 & CR4_OSXSAVE) && (c->xcr0 & 6) == 6;
+}
+
 static inline bool has_feat(const struct x86_cpu *c, unsigned feat)
 {
 	return c->feats >> feat & 1;

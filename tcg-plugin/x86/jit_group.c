@@ -80,7 +80,7 @@ static bool plain_0f(const struct insn *i)
 }
 
 /* Moves no stack pointer, needs no r15.  Faults of SSE are the interpreter's,
- * and it does not come back into the group (site_here). */
+ * and it does not come back into the group (tr_fault_site). */
 static bool is_plain(const struct tr *t, const struct insn *i)
 {
 	const struct insn_row *r = i->row;

@@ -122,6 +122,8 @@ unsigned tr_mem_size(const struct insn *i)
 {
 	const struct insn_row *r = i->row;
 
+	if (r->form == F_GW && (r->map == M0F || r->size == S_Y))
+		return r->pfx == PF3 ? 4 : 8;
 	if (r->map == M0F) {
 		switch (i->byte) {
 		case 0xb6: case 0xbe: return 1;
@@ -129,8 +131,6 @@ unsigned tr_mem_size(const struct insn *i)
 		case 0xc7: return i->opsize * 2;     /* cmpxchg8b/16b     */
 		default:   break;
 		}
-		if (r->form == F_GW)
-			return r->pfx == PF3 ? 4 : 8;
 	}
 	if (r->map == M1 && i->byte == 0x63)
 		return 4;
@@ -203,7 +203,7 @@ static bool may_fault(const struct insn *i)
 	       (i->modrm >> 3 & 7) >= 6;
 }
 
-static void site_here(struct tr *t)
+void tr_fault_site(struct tr *t)
 {
 	u32 site = tr_site(t);
 
@@ -239,7 +239,7 @@ static bool plain_high8(struct tr *t, const struct insn *i,
 		emit_mov(&t->e, H_CX, H_13);
 	}
 	if (!mem && may_fault(i))
-		site_here(t);
+		tr_fault_site(t);
 	emit_modrm(&t->e, op, i->reg & 7, rm);
 	if (!mem && (reg_cx || rm_cx))
 		emit_mov(&t->e, H_13, H_CX);
@@ -326,11 +326,11 @@ static bool wants_rcx(const struct insn *i, const struct shape *s)
 	return s->cl || (i->row->map == M0F && i->byte == 0xc7);
 }
 
-static struct host_rm mem_operand(struct tr *t, const struct insn *i)
+struct host_rm tr_mem_operand(struct tr *t, const struct insn *i)
 {
 	if (t->group.on) {
 		if (i->row->attr & (A_ALIGN | A_XM))
-			site_here(t);
+			tr_fault_site(t);
 		return tr_group_operand(t, i);
 	}
 	tr_ea(t, i);
@@ -349,7 +349,7 @@ static bool plain_mem(struct tr *t, const struct insn *i,
 
 	if (s->cl && s->reg == O_GPR && jit_home[i->reg] == HOME_SLOT)
 		return false;          /* shld m, r13, cl: no register left */
-	rm = mem_operand(t, i);
+	rm = tr_mem_operand(t, i);
 	if (wants_rcx(i, s)) {
 		reg = s->reg == O_GPR ? jit_home[i->reg] : i->modrm >> 3 & 7;
 		emit_mov(&t->e, H_CX, H_13);
@@ -478,7 +478,7 @@ static bool tr_no_modrm(struct tr *t, const struct insn *i)
 		    (i->row->attr & A_MMX)) {
 			u32 first = t->j->nsite;       /* emms */
 
-			site_here(t);
+			tr_fault_site(t);
 			tr_raw(t, i, IMM_NONE);
 			tr_lookup_done(t, first);
 			return true;
@@ -544,7 +544,7 @@ static bool tr_x87(struct tr *t, const struct insn *i)
 	bool store;
 
 	if (!(i->flags & I_MEM)) {
-		site_here(t);
+		tr_fault_site(t);
 		e8(&t->e, i->byte);
 		e8(&t->e, i->modrm);
 		tr_lookup_done(t, first);
@@ -577,7 +577,7 @@ static bool tr_shaped(struct tr *t, const struct insn *i)
 	if (i->flags & I_MEM)
 		return plain_mem(t, i, s, &op);
 	if (may_fault(i))
-		site_here(t);
+		tr_fault_site(t);
 	plain_reg(t, i, s, &op);
 	tr_lookup_done(t, first);
 	return true;
@@ -587,6 +587,8 @@ bool tr_plain(struct tr *t, const struct insn *i)
 {
 	const struct insn_row *r = i->row;
 
+	if (insn_is_vex(r))
+		return tr_vex(t, i);
 	if (is_hint(i))
 		return true;
 	if (refused(i))

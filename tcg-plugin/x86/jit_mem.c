@@ -150,6 +150,12 @@ void tr_lookup(struct tr *t, unsigned kind, unsigned size)
 		    t->j->slow);
 }
 
+void tr_lookup_some(struct tr *t, unsigned kind, unsigned size)
+{
+	lookup_site(t, kind, size, rm_mem(H_CX, H_14, 0, (s32)size - 1),
+		    t->j->interp);
+}
+
 void tr_lookup_run(struct tr *t, unsigned kind, u8 count, u8 log2)
 {
 	lookup_site(t, kind, 0, rm_mem(H_CX, count, log2, -1), t->j->interp);

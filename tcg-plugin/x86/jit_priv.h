@@ -5,6 +5,7 @@
  *
  * Room:     jit_mem.c    addresses and look-ups
  *           jit_insn.c   re-emission of ordinary instructions
+ *           jit_vex.c    re-emission of VEX-encoded instructions
  *           jit_group.c  accesses that share a look-up
  *           jit_flow.c   stack, jumps, links
  *           jit_sys.c    flags, segments, time: what kernels do all day
@@ -118,12 +119,12 @@ struct jit {
  * the TLB mode (low two bits), CPL 0, and control register bits. */
 enum { ST_FPU = BIT(2),                /* no #NM, no #UD for FP and SSE   */
        ST_SMAP = BIT(3), ST_FSGS = BIT(4), ST_TSD = BIT(5),
-       ST_CPL0 = BIT(6),
+       ST_CPL0 = BIT(6), ST_AVX = BIT(7),
        /* 32-bit code over flat CS, DS, ES and SS; FS and GS have any base but
 	* no limit. */
        ST_32 = BIT(12), ST_FS32 = BIT(13), ST_GS32 = BIT(14),
-       ST_ENV = ST_FPU | ST_SMAP | ST_FSGS | ST_TSD | ST_32 | ST_FS32 |
-		ST_GS32 };
+       ST_ENV = ST_FPU | ST_SMAP | ST_FSGS | ST_TSD | ST_AVX | ST_32 |
+		ST_FS32 | ST_GS32 };
 
 /* An out-of-line piece, emitted behind the block. */
 struct jit_cold {
@@ -193,6 +194,9 @@ void tr_interp(struct tr *t, bool end);
 void tr_slow(struct tr *t, u8 *from);
 /* rcx must be zero here, or the interpreter does it. */
 void tr_slow_unless_rcx0(struct tr *t);
+/* As tr_lookup, but misses are the interpreter's: not every byte of `size` is
+ * touched. */
+void tr_lookup_some(struct tr *t, unsigned kind, unsigned size);
 /* As tr_lookup for a run of `count` (a register) elements; misses are the
  * interpreter's.  count << log2 must be known to be small. */
 void tr_lookup_run(struct tr *t, unsigned kind, u8 count, u8 log2);
@@ -248,6 +252,15 @@ unsigned tr_mem_size(const struct insn *i);
 bool tr_has_twin(const struct insn *i);
 /* Re-emit; false: not something it knows how to. */
 bool tr_plain(struct tr *t, const struct insn *i);
+
+/* The memory operand, looked up for its row's access, alone or in a group. */
+struct host_rm tr_mem_operand(struct tr *t, const struct insn *i);
+/* What follows may raise a host fault that is the instruction's. */
+void tr_fault_site(struct tr *t);
+
+/* --- jit_vex.c --- */
+/* A VEX instruction; false: left to the interpreter. */
+bool tr_vex(struct tr *t, const struct insn *i);
 
 /* --- jit_flow.c --- */
 /* Stack and control flow; false: not one of those. */

@@ -133,7 +133,9 @@ static void fpu_load(struct x86_cpu *c)
 {
 	if (!c->jr.fpu_away)
 		return;
-	c->fpu.xstate_bv |= 7;
+	/* a guest without AVX finds it in its initial state, which is cheap;
+	 * what it left there earlier stays in memory */
+	c->fpu.xstate_bv = 3 | (c->xcr0 & 4);
 	c->fpu.mxcsr &= 0xffff;
 	asm volatile("xrstor64 %0" : : "m"(c->fpu), "a"(7), "d"(0));
 	c->jr.fpu_away = 0;
@@ -163,8 +165,9 @@ void jit_fpu_save(struct x86_cpu *c)
 
 	if (!c->jit || c->jr.fpu_away)
 		return;
-	asm volatile("xsave64 %0\n\tfninit\n\tldmxcsr %1"
-		     : "+m"(c->fpu) : "m"(mxcsr), "a"(7), "d"(0));
+	asm volatile("xsave64 %0\n\tfninit\n\tldmxcsr %1\n\tvzeroupper"
+		     : "+m"(c->fpu)
+		     : "m"(mxcsr), "a"(3 | (u32)(c->xcr0 & 4)), "d"(0));
 	fpu_pointers(c);
 	c->jr.fpu_away = 1;
 }
@@ -259,7 +262,9 @@ static bool fault_first(const struct jit_site *s, u64 la)
 	bool cx16 = s->insn->row->fn == op_cmpxchg8b && s->size == 16;
 	u16 fsw;
 
-	if (((attr & A_ALIGN) || cx16) && la % 16)
+	if ((attr & A_ALIGN) && la % s->insn->opsize)
+		return true;
+	if (cx16 && la % 16)
 		return true;
 	if (!(attr & (A_FPU | A_MMX | A_SSE)))
 		return false;
@@ -416,6 +421,7 @@ u16 jit_state(const struct x86_cpu *c)
 		     (c->cr4 & CR4_SMAP ? ST_SMAP : 0) |
 		     (c->cr4 & CR4_FSGSBASE ? ST_FSGS : 0) |
 		     (c->cr4 & CR4_TSD ? ST_TSD : 0) |
+		     (!(c->cr0 & CR0_TS) && x86_avx_on(c) ? ST_AVX : 0) |
 		     (c->cpl ? 0 : ST_CPL0) |
 		     (c->mode == MODE_LONG ? 0 : state_32(c)));
 }

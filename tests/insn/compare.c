@@ -92,6 +92,17 @@ static bool fx_differs(const struct insn_case *k, const struct fx_state *w,
 	return bad;
 }
 
+static bool ymmh_differs(const struct insn_state *w, const struct insn_state *g,
+			 bool v)
+{
+	bool bad = false;
+
+	for (unsigned n = 0; n < 16; n++)
+		bad |= bytes_differ(v, "ymmh", n, w->ymmh[n].b, g->ymmh[n].b,
+				    16);
+	return bad;
+}
+
 static bool skipped(const struct insn_case *k, unsigned off)
 {
 	for (unsigned n = 0; n < k->skips; n++)
@@ -135,6 +146,7 @@ bool compare_case(const struct insn_case *k, const struct insn_state *g,
 	for (unsigned n = 0; n < (k->bits == 64 ? 16u : 8u); n++)
 		bad |= differ(v, gpr_name[n], 0, w->r[n], g->r[n]);
 	bad |= fx_differs(k, &w->fx, &g->fx, v);
+	bad |= ymmh_differs(w, g, v);
 	bad |= mem_differs(k, w->mem, g->mem, v);
 	return !bad;
 }
@@ -186,6 +198,14 @@ static void print_state(const char *what, const struct insn_state *s)
 		u64 q[2];
 
 		memcpy(q, s->fx.xmm[n].b, 16);
+		printf(" %u=%016llx.%016llx", n, (unsigned long long)q[1],
+		       (unsigned long long)q[0]);
+	}
+	printf("\n#     ymmh");
+	for (unsigned n = 0; n < 16; n++) {
+		u64 q[2];
+
+		memcpy(q, s->ymmh[n].b, 16);
 		printf(" %u=%016llx.%016llx", n, (unsigned long long)q[1],
 		       (unsigned long long)q[0]);
 	}

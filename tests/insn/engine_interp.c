@@ -163,6 +163,7 @@ void flat_load(struct x86_cpu *c, const struct insn_case *k)
 	x86_set_rflags(c, in->rflags);
 	memset(&c->fpu, 0, sizeof(c->fpu));
 	memcpy(&c->fpu, &in->fx, sizeof(in->fx));
+	memcpy(c->fpu.ymmh, in->ymmh, sizeof(in->ymmh));
 	c->exc.pending = false;
 	c->leave = LEAVE_NONE;
 	c->shadow = 0;
@@ -201,6 +202,7 @@ void flat_result(struct x86_cpu *c, struct insn_state *out)
 		out->cr2 = c->exc.payload;
 	}
 	memcpy(&out->fx, &c->fpu, sizeof(out->fx));
+	memcpy(out->ymmh, c->fpu.ymmh, sizeof(out->ymmh));
 	memcpy(out->mem, data, DATA_LEN);
 }
 

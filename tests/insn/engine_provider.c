@@ -239,29 +239,34 @@ static void set_regs(const struct insn_case *k)
 	ask(v.cpu, KVM_SET_REGS, &g);
 }
 
-enum { XSTATE_BV = 512 };
+enum { XSTATE_BV = 512, YMMH_AT = 576 };
 
-static void set_fpu(const struct fx_state *fx)
+static void set_fpu(const struct insn_state *s)
 {
 	static struct kvm_xsave x;
 	u8 *p = (u8 *)x.region;
-	u64 bv = 3;
+	u64 bv = host_has_avx() ? 7 : 3;
 
-	memcpy(p, fx, sizeof(*fx));
+	memcpy(p, &s->fx, sizeof(s->fx));
 	memcpy(p + XSTATE_BV, &bv, 8);
+	memcpy(p + YMMH_AT, s->ymmh, sizeof(s->ymmh));
 	ask(v.cpu, KVM_SET_XSAVE, &x);
 }
 
 /* A component whose bit is clear is in its initial state. */
-static void get_fpu(struct fx_state *fx)
+static void get_fpu(struct insn_state *s)
 {
 	static struct kvm_xsave x;
+	struct fx_state *fx = &s->fx;
 	const u8 *p = (const u8 *)x.region;
 	u64 bv;
 
 	ask(v.cpu, KVM_GET_XSAVE, &x);
 	memcpy(fx, p, sizeof(*fx));
 	memcpy(&bv, p + XSTATE_BV, 8);
+	memset(s->ymmh, 0, sizeof(s->ymmh));
+	if (bv & 4)
+		memcpy(s->ymmh, p + YMMH_AT, sizeof(s->ymmh));
 	if (!(bv & 1)) {
 		memset(fx, 0, 24);
 		memset(fx->st, 0, sizeof(fx->st));
@@ -313,11 +318,11 @@ static void provider_run(const struct insn_case *k, struct insn_state *out)
 	memset(v.ram + P_STACK, 0, PAGE_SIZE);
 	set_sregs(k);
 	set_regs(k);
-	set_fpu(&k->in.fx);
+	set_fpu(&k->in);
 	if (ask(v.cpu, KVM_RUN, NULL) < 0)
 		v.run->exit_reason = KVM_EXIT_UNKNOWN;
 	get_result(out);
-	get_fpu(&out->fx);
+	get_fpu(out);
 	memcpy(out->mem, v.ram + P_DATA, DATA_LEN);
 }
 

@@ -28,13 +28,19 @@ static const char *const excluded[] = {
 	"in", "out", "ins", "outs", "clzero", "mcommit",
 };
 
+bool host_has_avx(void)
+{
+	__builtin_cpu_init();
+	return __builtin_cpu_supports("avx");
+}
+
 static bool usable(const struct insn_row *r, const struct case_opts *o)
 {
 	bool sreg = r->form == F_SE || r->form == F_ES;
 
 	if (o->name && strcmp(r->name, o->name))
 		return false;
-	if (r->map >= V0F && r->map <= V3A)
+	if (insn_is_vex(r) && (r->attr & A_SSE) && !host_has_avx())
 		return false;
 	/* push and pop of segment registers */
 	if (r->form == F_NONE && (is(r, "push") || is(r, "pop")))
@@ -89,6 +95,9 @@ static const struct { const char *name; u32 flags; } undefined[] = {
 	{ "aas", FL_OF | FL_SF | FL_ZF | FL_PF },
 	{ "aam", FL_OF | FL_AF | FL_CF }, { "aad", FL_OF | FL_AF | FL_CF },
 	{ "daa", FL_OF }, { "das", FL_OF },
+	{ "andn", FL_AF | FL_PF }, { "bzhi", FL_AF | FL_PF },
+	{ "blsr", FL_AF | FL_PF }, { "blsmsk", FL_AF | FL_PF },
+	{ "blsi", FL_AF | FL_PF }, { "bextr", FL_AF | FL_PF | FL_SF },
 };
 
 static u32 undefined_flags(const struct insn_row *r)
@@ -165,6 +174,55 @@ static void put_opcode(struct enc *e)
 	put(e, e->r->byte);
 }
 
+static void put_vex_prefixes(struct enc *e)
+{
+	if (chance(e->s, 4) && e->k->bits == 64)
+		put(e, 0x67);
+	if (chance(e->s, 4) && e->k->bits == 64)
+		put(e, 0x65);
+}
+
+/* Both manuals want W = 1 here; AMD's CPUs do not look. */
+static bool ignores_w(const struct insn_row *r)
+{
+	return is(r, "vpermq") || is(r, "vpermpd");
+}
+
+/* Mostly as the row wants it; now and then with a bit that makes #UD, a prefix
+ * that may not be there, or the same thing in two bytes. */
+static void put_vex(struct enc *e)
+{
+	static const u8 illegal[] = { 0x66, 0xf2, 0xf3, 0xf0, 0x48 };
+	const struct insn_row *r = e->r;
+	bool l64 = e->k->bits == 64, odd = chance(e->s, 2);
+	unsigned l = r->attr & A_L1 ? 1 : r->attr & A_L0 ? 0 : below(e->s, 2);
+	unsigned w = r->attr & A_W1 ? 1 : r->attr & A_W0 ? 0 : below(e->s, 2);
+	unsigned pp = r->pfx == P66 ? 1 : r->pfx == PF3 ? 2 :
+		      r->pfx == PF2 ? 3 : 0;
+	unsigned v = r->form >= F_VHW && r->form <= F_BE ? below(e->s, 16) : 15;
+	unsigned rxb = l64 ? below(e->s, 8) : 6 | below(e->s, 2);
+
+	if (!l64)
+		v |= 8;
+	if (odd && chance(e->s, 20) && l64)
+		put(e, illegal[below(e->s, ARRAY_LEN(illegal))]);
+	if (odd && chance(e->s, 30))
+		v = below(e->s, 16) | (l64 ? 0 : 8);
+	if (odd && chance(e->s, 30))
+		l ^= 1;
+	if (odd && chance(e->s, 30) && !ignores_w(r))
+		w ^= 1;
+	if (r->map == V0F && !w && (rxb & 3) == 3 && chance(e->s, 80)) {
+		put(e, 0xc5);
+		put(e, (rxb & 4) << 5 | v << 3 | l << 2 | pp);
+	} else {
+		put(e, 0xc4);
+		put(e, rxb << 5 | (unsigned)(r->map - V0F + 1));
+		put(e, w << 7 | v << 3 | l << 2 | pp);
+	}
+	put(e, r->byte);
+}
+
 static bool has_modrm(const struct insn_row *r)
 {
 	switch (r->form) {
@@ -237,6 +295,13 @@ static bool excluded_row(const struct insn *i)
 	return n < insn_row_count && !may_appear[n];
 }
 
+/* VMASKMOV, VPMASKMOV with memory. */
+static bool is_masked(const struct insn_row *r)
+{
+	return !strncmp(r->name, "vmaskmovp", 9) ||
+	       !strncmp(r->name, "vpmaskmov", 9);
+}
+
 /* One instruction; false: this draw is no good. */
 static bool gen_insn(struct enc *e)
 {
@@ -247,8 +312,13 @@ static bool gen_insn(struct enc *e)
 	if (r->attr & (e->k->bits == 64 ? A_NO64 : A_ONLY64))
 		return false;
 	memset(e->p, 0xcc, 24);
-	put_prefixes(e);
-	put_opcode(e);
+	if (insn_is_vex(r)) {
+		put_vex_prefixes(e);
+		put_vex(e);
+	} else {
+		put_prefixes(e);
+		put_opcode(e);
+	}
 	put_modrm(e);
 	put_rnd(e, 8);
 	memset(e->p + e->n, 0xcc, 8);
@@ -258,7 +328,8 @@ static bool gen_insn(struct enc *e)
 		return false;
 	/* microcode touches these operands in an order of its own */
 	if (i.row->size == S_NONE || is(i.row, "maskmovq") ||
-	    is(i.row, "maskmovdqu"))
+	    is(i.row, "maskmovdqu") || is(i.row, "vmaskmovdqu") ||
+	    i.row->form == F_VMH || is_masked(i.row))
 		e->k->skip_cr2 = 1;
 	if ((i.flags & I_MEM) && r->form != F_AM && r->form != F_MA) {
 		gen_aim(e, &i);
@@ -267,7 +338,7 @@ static bool gen_insn(struct enc *e)
 	gen_tune(e, &i);
 	insn_decode(&i, e->p, 15, e->k->bits);
 	memset(e->p + i.len, 0xcc, 24 - i.len);
-	if (is(i.row, "popa"))
+	if (is(i.row, "popa") || i.row->form == F_VMH)
 		e->k->loose_fault = 1;
 	e->k->undef |= undefined_flags(i.row);
 	e->k->row[e->k->ninsn++] = (u32)(r - insn_rows);

@@ -189,6 +189,9 @@ void gen_state(u64 *s, struct insn_case *k)
 		in->fx.mxcsr = 0x1f80 | ((u32)rnd(s) & 0xe07f);
 	for (unsigned n = 0; n < 16; n++)
 		gen_vector(s, in->fx.xmm[n].b);
+	for (unsigned n = 0; n < 16 && host_has_avx(); n++)
+		if (chance(s, 70))
+			gen_vector(s, in->ymmh[n].b);
 	if (k->bits == 32)
 		for (unsigned n = 0; n < 16; n++)
 			in->r[n] = n < 8 ? (u32)in->r[n] : 0;

@@ -9,7 +9,7 @@ static u64 target_addr(struct enc *e, const struct insn *i)
 {
 	unsigned size = i->opsize ? i->opsize : 16;
 	u64 a = DATA_AT + below(e->s, DATA_LEN - 16);
-	unsigned align = i->row->attr & A_ALIGN ? 16 : 1;
+	unsigned align = i->row->attr & A_ALIGN ? size : 1;
 
 	if (i->row->form == F_M && i->row->size == S_NONE)
 		align = 64;
@@ -210,6 +210,24 @@ static void tune_exchange(struct enc *e, const struct insn *i)
 	}
 }
 
+/* Indices that mostly stay in the data pages around the base. */
+static void tune_gather(struct enc *e, const struct insn *i)
+{
+	bool quad = i->byte & 1;
+	u64 v[4];
+
+	for (unsigned n = 0; n < 4; n++) {
+		u32 lo = (u32)((int)below(e->s, 512) - 256);
+		u32 hi = (u32)((int)below(e->s, 512) - 256);
+
+		v[n] = quad ? (u64)(s64)(s32)lo : lo | (u64)hi << 32;
+		if (chance(e->s, 4))
+			v[n] = rnd(e->s);
+	}
+	memcpy(e->k->in.fx.xmm[i->rm].b, v, 16);
+	memcpy(e->k->in.ymmh[i->rm].b, v + 2, 16);
+}
+
 /* FXSAVE, XSAVE and kin: sane images; what is not comparable in them. */
 static void tune_image(struct enc *e, const struct insn *i)
 {
@@ -251,7 +269,9 @@ void gen_tune(struct enc *e, const struct insn *i)
 		poke(e, reg[RSP], 0x202 | (rnd(e->s) & (FL_ARITH | FL_DF)), 8);
 	if (is(r, "xlat"))
 		reg[RBX] = DATA_AT + below(e->s, DATA_LEN - 256);
-	if (is(r, "maskmovq") || is(r, "maskmovdqu"))
+	if (r->form == F_VMH)
+		tune_gather(e, i);
+	if (is(r, "maskmovq") || is(r, "maskmovdqu") || is(r, "vmaskmovdqu"))
 		reg[RDI] = DATA_AT + below(e->s, DATA_LEN - 16);
 	if (is(r, "leave") || is(r, "enter"))
 		reg[RBP] = DATA_AT + 0x800 + below(e->s, 0x1000);

@@ -35,6 +35,7 @@ struct insn_state {
 	u64 r[16], rip, rflags, cr2;
 	u32 vec, err;                  /* exception, NO_VEC: ran to the end */
 	struct fx_state fx;
+	struct { u8 b[16]; } ymmh[16]; /* upper halves; 0 without AVX     */
 	u8  mem[DATA_LEN];
 };
 
@@ -59,6 +60,8 @@ struct case_opts {
 	bool single;                   /* one instruction per case        */
 };
 
+/* Does the host switch AVX state? Without it no case has VEX vectors. */
+bool host_has_avx(void);
 /* gen.c: choose the rows to draw from; returns how many there are. */
 unsigned gen_rows(const struct case_opts *o);
 /* Case number `seed`; false: nothing to test in that mode. */

@@ -54,11 +54,18 @@ static const int greg_of[16] = {
 	REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
 };
 
+enum { YMMH_AT = 576, FRAME_FP = 832 };  /* of the signal frame's image */
+
+static unsigned frame_len(void)
+{
+	return host_has_avx() ? FRAME_FP : 512 + 64;
+}
+
 static void enter(ucontext_t *uc, const struct insn_case *k)
 {
 	greg_t *g = uc->uc_mcontext.gregs;
 	u8 *fp = (u8 *)uc->uc_mcontext.fpregs;
-	u64 bv = 3;
+	u64 bv = host_has_avx() ? 7 : 3;
 
 	for (unsigned n = 0; n < 16; n++)
 		g[greg_of[n]] = (greg_t)k->in.r[n];
@@ -67,7 +74,9 @@ static void enter(ucontext_t *uc, const struct insn_case *k)
 	g[REG_CSGSFS] = (g[REG_CSGSFS] & ~0xffffll) |
 			(k->bits == 32 ? 0x23 : 0x33);
 	memcpy(fp, &k->in.fx, sizeof(k->in.fx));
-	memcpy(fp + 512, &bv, 8);      /* x87 and SSE from here, rest initial */
+	memcpy(fp + 512, &bv, 8);      /* these from here, rest initial */
+	if (host_has_avx())
+		memcpy(fp + YMMH_AT, k->in.ymmh, sizeof(k->in.ymmh));
 	memset(o.code + 0x700, 0xcc, 0x300);
 	memcpy(o.code + (CODE_AT - CODE_PAGE), k->code, k->len);
 	memcpy((void *)(uintptr_t)DATA_AT, k->in.mem, DATA_LEN);
@@ -76,7 +85,9 @@ static void enter(ucontext_t *uc, const struct insn_case *k)
 static void leave(const ucontext_t *uc, struct insn_case *k)
 {
 	const greg_t *g = uc->uc_mcontext.gregs;
+	const u8 *fp = (const u8 *)uc->uc_mcontext.fpregs;
 	struct insn_state *s = &k->out;
+	u64 bv;
 
 	for (unsigned n = 0; n < 16; n++)
 		s->r[n] = (u64)g[greg_of[n]];
@@ -89,7 +100,11 @@ static void leave(const ucontext_t *uc, struct insn_case *k)
 		s->vec = NO_VEC;
 		s->rip--;
 	}
-	memcpy(&s->fx, uc->uc_mcontext.fpregs, sizeof(s->fx));
+	memcpy(&s->fx, fp, sizeof(s->fx));
+	memcpy(&bv, fp + 512, 8);
+	memset(s->ymmh, 0, sizeof(s->ymmh));
+	if (bv & 4)
+		memcpy(s->ymmh, fp + YMMH_AT, sizeof(s->ymmh));
 	memcpy(s->mem, (void *)(uintptr_t)DATA_AT, DATA_LEN);
 	k->done = 1;
 }
@@ -102,7 +117,7 @@ static void on_signal(int sig, siginfo_t *si, void *ctx)
 	(void)si;
 	if (!inside) {                 /* our own INT3: keep the way back */
 		memcpy(&home, uc, sizeof(home));
-		memcpy(home_fp, uc->uc_mcontext.fpregs, 512 + 64);
+		memcpy(home_fp, uc->uc_mcontext.fpregs, frame_len());
 		inside = true;
 	} else {
 		leave(uc, &o.batch->k[o.batch->at]);
@@ -114,7 +129,7 @@ static void on_signal(int sig, siginfo_t *si, void *ctx)
 	}
 	memcpy(uc->uc_mcontext.gregs, home.uc_mcontext.gregs,
 	       sizeof(home.uc_mcontext.gregs));
-	memcpy(uc->uc_mcontext.fpregs, home_fp, 512 + 64);
+	memcpy(uc->uc_mcontext.fpregs, home_fp, frame_len());
 	inside = false;
 }
 

@@ -293,10 +293,113 @@ static void lengths_are_capstones(void **state)
 	lengths_agree(16, CS_MODE_16);
 }
 
+/* --- VEX ------------------------------------------------------------------------ */
+
+static void vex_in_two_and_three_bytes_is_the_same(void **state)
+{
+	(void)state;
+	assert_int_equal(DEC(64, "\xc5\xf4\x58\xc2"), 4);
+	assert_true(is("vaddps"));
+	assert_int_equal(i.opsize, 32);
+	assert_int_equal(i.vvvv, 1);
+	assert_int_equal(DEC(64, "\xc4\xe1\x74\x58\xc2"), 5);
+	assert_true(is("vaddps"));
+	assert_int_equal(DEC(64, "\xc4\x41\x08\x58\xd3"), 5);
+	assert_int_equal(i.reg, 10);
+	assert_int_equal(i.rm, 11);
+	assert_int_equal(i.vvvv, 14);
+	assert_int_equal(i.opsize, 16);
+}
+
+static void outside_64_bit_mode_c4_and_c5_load_pointers(void **state)
+{
+	(void)state;
+	DEC(32, "\xc5\x74\x58\xc2");
+	assert_true(is("lds"));
+	DEC(32, "\xc4\x61\x74\x58\xc2");
+	assert_true(is("les"));
+	assert_int_equal(DEC(32, "\xc5\xf4\x58\xc2"), 4);
+	assert_true(is("vaddps"));
+	assert_int_equal(DEC(16, "\xc5\xf4\x58\xc2"), 4);
+	assert_true(is("vaddps"));
+}
+
+static void prefixes_before_vex_are_bad(void **state)
+{
+	(void)state;
+	DEC(64, "\x66\xc5\xf4\x58\xc2");
+	assert_true(is("(bad)"));
+	DEC(64, "\xf2\xc5\xf4\x58\xc2");
+	assert_true(is("(bad)"));
+	DEC(64, "\xf3\xc5\xf4\x58\xc2");
+	assert_true(is("(bad)"));
+	DEC(64, "\xf0\xc5\xf4\x58\x02");
+	assert_true(is("(bad)"));
+	DEC(64, "\x48\xc5\xf4\x58\xc2");
+	assert_true(is("(bad)"));
+	DEC(64, "\x64\x67\xc5\xf4\x58\x02");
+	assert_true(is("vaddps"));
+	assert_int_equal(i.seg, FS);
+	assert_int_equal(i.addrsize, 4);
+}
+
+static void vex_length_width_and_vvvv_must_fit_the_row(void **state)
+{
+	(void)state;
+	DEC(64, "\xc5\xf8\x28\xc2");                  /* vmovaps */
+	assert_true(is("vmovaps"));
+	DEC(64, "\xc5\xf0\x28\xc2");                  /* vvvv used */
+	assert_true(is("(bad)"));
+	DEC(64, "\xc4\xe3\x71\x18\xc2\x01");          /* vinsertf128, L0 */
+	assert_true(is("(bad)"));
+	DEC(64, "\xc4\xe3\x75\x18\xc2\x01");
+	assert_true(is("vinsertf128"));
+	DEC(64, "\xc4\xe3\xf5\x18\xc2\x01");          /* W1 */
+	assert_true(is("(bad)"));
+	DEC(64, "\xc4\xe2\x74\xf2\xc2");              /* andn, L1 */
+	assert_true(is("(bad)"));
+	DEC(64, "\xc4\xe0\x70\xf2\xc2");              /* no such map */
+	assert_true(is("(bad)"));
+	DEC(64, "\xc4\xe2\xf1\xb8\xc2");
+	assert_true(is("vfmadd231pd"));
+	DEC(32, "\xc4\xe2\xf1\xb8\xc2");
+	assert_true(is("vfmadd231pd"));
+}
+
+static void width_of_general_registers_is_32_outside_64_bit_mode(void **state)
+{
+	(void)state;
+	DEC(64, "\xc4\xe2\xf0\xf2\xc2");
+	assert_int_equal(i.opsize, 8);
+	DEC(32, "\xc4\xe2\xf0\xf2\xc2");
+	assert_true(is("andn"));
+	assert_int_equal(i.opsize, 4);
+}
+
+static void a_gather_names_its_index_vector(void **state)
+{
+	(void)state;
+	/* vpgatherdd ymm1, (r9, ymm12, 4), ymm0 */
+	assert_int_equal(DEC(64, "\xc4\x82\x75\x90\x04\xa1"), 6);
+	assert_int_equal(i.base, R9);
+	assert_int_equal(i.index, R_NONE);
+	assert_int_equal(i.rm, 12);
+	assert_int_equal(i.scale, 2);
+	/* index 4 is a register here */
+	DEC(64, "\xc4\xe2\x75\x90\x04\x21");
+	assert_int_equal(i.rm, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rex_selects_size_and_registers),
+		cmocka_unit_test(vex_in_two_and_three_bytes_is_the_same),
+		cmocka_unit_test(outside_64_bit_mode_c4_and_c5_load_pointers),
+		cmocka_unit_test(prefixes_before_vex_are_bad),
+		cmocka_unit_test(vex_length_width_and_vvvv_must_fit_the_row),
+		cmocka_unit_test(width_of_general_registers_is_32_outside_64_bit_mode),
+		cmocka_unit_test(a_gather_names_its_index_vector),
 		cmocka_unit_test(rex_before_a_legacy_prefix_is_ignored),
 		cmocka_unit_test(high_bytes_exist_without_rex_only),
 		cmocka_unit_test(segment_overrides),
