@@ -33,6 +33,7 @@ static const struct {
 	[ROLE_MONITOR]   = ROLE(monitor),
 	[ROLE_MIGRATION] = ROLE(migration),
 	[ROLE_PLUGIN]    = ROLE(plugin),
+	[ROLE_KEEPER]    = ROLE(keeper),
 };
 
 static const char *const modes[] = {

@@ -41,6 +41,7 @@ void config_fini(struct vm_config *c)
 		c->machine, c->machine_opts, c->accel, c->accel_opts, c->cpu,
 		c->kernel, c->initrd, c->append, c->name, c->uuid, c->gdb,
 		c->log_items, c->log_file, c->pidfile, c->sandbox_paths,
+		c->runas, c->chroot, c->jail,
 	};
 
 	for (unsigned i = 0; i < ARRAY_LEN(strings); i++)

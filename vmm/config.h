@@ -57,6 +57,7 @@ struct vm_config {
 	char *log_items, *log_file, *pidfile;
 	bool daemonize;
 	enum sandbox_mode sandbox;
+	char *runas, *chroot, *jail;
 	char *sandbox_paths;           /* "DIR[:DIR]...", NULL: no folders */
 	enum { RTC_UTC, RTC_LOCALTIME, RTC_DATE } rtc_base;
 	s64 rtc_date;                  /* seconds since 1970, RTC_DATE     */

@@ -379,7 +379,7 @@ static int first_reset(struct vm *vm, struct err *e)
 	return vm->arch->reset ? vm->arch->reset(vm, e) : 0;
 }
 
-static int start_threads(struct vm *vm, struct err *e)
+int machine_start_threads(struct vm *vm, struct err *e)
 {
 	for (unsigned i = 0; i < vm->nvcpus; i++) {
 		int rc = vcpu_start(vm->vcpus[i], e);
@@ -413,7 +413,6 @@ static int (*const build_steps[])(struct vm *vm, struct err *e) = {
 	create_vcpus,
 	first_reset,
 	machine_netdevs_ready,
-	start_threads,
 };
 
 struct vm *machine_build(struct vm_config *c, struct err *e)

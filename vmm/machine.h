@@ -9,6 +9,8 @@
 
 /* Everything up to, not including, running the guest. NULL + sentence. */
 struct vm *machine_build(struct vm_config *c, struct err *e);
+/* The vCPUs' threads, parked: they take the process's user and root along. */
+int  machine_start_threads(struct vm *vm, struct err *e);
 void machine_destroy(struct vm *vm);   /* NULL is fine */
 
 /* -device / device_add: "driver,id=x,prop=value". */

@@ -24,16 +24,19 @@
 #include "vmm/base/log.h"
 #include "vmm/base/path.h"
 #include "vmm/base/strbuf.h"
+#include "vmm/confine.h"
 #include "vmm/gdb/gdb.h"
+#include "vmm/jail.h"
 #include "vmm/machine.h"
 
 /* What this process holds; -1 and NULL when it does not. */
 struct process {
 	struct vm_config config;
 	struct vm *vm;
+	struct confine confine;
 	struct thread_rules rules;
 	int report_fd;                 /* to the parent of a daemon */
-	int pid_fd, signal_fd;
+	int pid_fd, signal_fd, null_fd;
 };
 
 static int complain(const struct err *e)
@@ -79,6 +82,9 @@ static int daemon_begin(struct process *p, int *status, struct err *e)
 	}
 	close(fds[0]);
 	p->report_fd = fds[1];
+	p->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (p->null_fd < 0)
+		return err_set(e, -errno, "-daemonize: /dev/null: %m");
 	setsid();
 	pid = fork();                  /* no session leader: no terminal */
 	if (pid < 0)
@@ -94,17 +100,15 @@ static int daemon_begin(struct process *p, int *status, struct err *e)
 /* It runs: let go of the terminal and tell the parent. */
 static int daemon_ready(struct process *p, struct err *e)
 {
-	int fd;
-
 	if (p->report_fd < 0)
 		return 0;
-	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (fd < 0 || chdir("/") < 0)
+	if (chdir("/") < 0)
 		return err_set(e, -errno, "-daemonize: %m");
 	for (int i = 0; i <= 2; i++)
-		dup2(fd, i);
-	if (fd > 2)
-		close(fd);
+		dup2(p->null_fd, i);
+	if (p->null_fd > 2)
+		close(p->null_fd);
+	p->null_fd = -1;
 	if (write(p->report_fd, "r", 1) < 0)
 		return err_set(e, -errno, "-daemonize: report: %m");
 	close(p->report_fd);
@@ -118,6 +122,7 @@ static int pidfile_write(struct process *p, struct err *e)
 {
 	const char *path = p->config.pidfile;
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	pid_t pid;
 
 	if (!path)
 		return 0;
@@ -130,8 +135,9 @@ static int pidfile_write(struct process *p, struct err *e)
 		return err_set(e, -EBUSY, "pid file %s belongs to a process "
 			       "that runs", path);
 	}
+	pid = p->confine.jail ? jail_outer_pid(p->confine.jail) : getpid();
 	if (ftruncate(p->pid_fd, 0) < 0 ||
-	    dprintf(p->pid_fd, "%d\n", (int)getpid()) < 0)
+	    dprintf(p->pid_fd, "%d\n", (int)pid) < 0)
 		return err_set(e, -errno, "pid file %s: %m", path);
 	return 0;
 }
@@ -140,7 +146,9 @@ static void pidfile_remove(struct process *p)
 {
 	if (p->pid_fd < 0)
 		return;
-	unlink(p->config.pidfile);
+	if (confine_moves_root(&p->confine) || unlink(p->config.pidfile) < 0)
+		if (ftruncate(p->pid_fd, 0) < 0)
+			log_warn("pid file %s stays", p->config.pidfile);
 	close(p->pid_fd);
 }
 
@@ -208,9 +216,11 @@ static int start_gdb(struct vm *vm, struct err *e)
 static void enter_role(enum thread_role role, void *opaque)
 {
 	const struct process *p = opaque;
-	int rc = sandbox_enter(role, p->config.sandbox, NULL);
+	int rc = confine_thread(&p->confine);
 
-	assert(rc == 0);               /* sandbox_check said it can */
+	if (!rc)
+		rc = sandbox_enter(role, p->config.sandbox, NULL);
+	assert(rc == 0);               /* root may, sandbox_check said it can */
 }
 
 static int sandbox_prepare(struct process *p, struct err *e)
@@ -251,6 +261,10 @@ static int process_start(struct process *p, struct err *e)
 	rc = monitors_create(p->vm, e);
 	if (!rc)
 		rc = start_gdb(p->vm, e);
+	if (!rc)                       /* all is open, no guest runs */
+		rc = confine_enter(&p->confine, e);
+	if (!rc)
+		rc = machine_start_threads(p->vm, e);
 	if (!rc)                       /* names are a client's from here on */
 		rc = paths_close(p, e);
 	if (!rc)
@@ -276,6 +290,7 @@ static void process_end(struct process *p)
 	pidfile_remove(p);
 	if (p->signal_fd >= 0)
 		close(p->signal_fd);
+	confine_fini(&p->confine);
 	config_fini(&p->config);
 }
 
@@ -295,9 +310,22 @@ static int process_run(struct process *p)
 	return code;
 }
 
+/* From here on in the process the VM will be in; 1 in those that led to it. */
+static int process_begin(struct process *p, int *status, struct err *e)
+{
+	int rc = confine_prepare(&p->confine, &p->config, e);
+
+	if (!rc && p->config.daemonize)
+		rc = daemon_begin(p, status, e);
+	if (!rc && p->confine.jail)
+		rc = jail_begin(&p->confine, p->config.daemonize, status, e);
+	return rc;
+}
+
 int main(int argc, char **argv)
 {
-	struct process p = { .report_fd = -1, .pid_fd = -1, .signal_fd = -1 };
+	struct process p = { .report_fd = -1, .pid_fd = -1, .signal_fd = -1,
+			     .null_fd = -1 };
 	struct strbuf out = STRBUF_INIT;
 	struct err e = { 0 };
 	int rc, status = 0;
@@ -307,13 +335,14 @@ int main(int argc, char **argv)
 	rc = config_parse(&p.config, argc, argv, &out, &e);
 	fputs(out.buf, stdout);
 	strbuf_fini(&out);
-	if (!rc && p.config.daemonize && !p.config.wants_exit)
-		rc = daemon_begin(&p, &status, &e);
+	if (!rc && !p.config.wants_exit)
+		rc = process_begin(&p, &status, &e);
 	if (rc < 0) {
 		complain(&e);
 		status = 1;
 	}
 	if (rc || p.config.wants_exit) {
+		confine_fini(&p.confine);
 		config_fini(&p.config);
 		return status;
 	}

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum { MAIN = 1, VCPU = 2, IO = 4, MONITOR = 8, MIGRATION = 16, PLUGIN = 32,
-       ALL = 63 };
+       KEEPER = 64, ALL = 127 };
 
 struct cond {
 	int any;
@@ -51,7 +51,7 @@ static const struct row rows[] = {
 static const struct { int bit; const char *name; } roles[] = {
 	{ MAIN, "main" }, { VCPU, "vcpu" }, { IO, "io" },
 	{ MONITOR, "monitor" }, { MIGRATION, "migration" },
-	{ PLUGIN, "plugin" },
+	{ PLUGIN, "plugin" }, { KEEPER, "keeper" },
 };
 
 static int fail(const char *what, int rc)

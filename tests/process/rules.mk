@@ -6,4 +6,4 @@ $(O)/tests/process/guest.elf: tests/process/guest.S
 	    -Wl,--build-id=none -Wl,-z,max-page-size=4096 -o $@ $<
 
 CHECK_DEPS  += $(O)/tests/process/guest.elf
-CHECK_TESTS += tests/process/process.t tests/process/sandbox.t
+CHECK_TESTS += tests/process/process.t tests/process/sandbox.t tests/process/confine.t

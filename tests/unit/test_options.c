@@ -133,8 +133,7 @@ static void what_is_not_there_yet_says_so(void **state)
 	static char *const later[][2] = {
 		{ "-vnc", ":1" }, { "-smbios", "type=1" }, { "-bios", "x" },
 		{ "-boot", "c" }, { "-usb", NULL }, { "-net", "user" },
-		{ "-incoming", "defer" }, { "-runas", "nobody" },
-		{ "-chroot", "/" }, { "-trace", "x" }, { "-preconfig", NULL },
+		{ "-incoming", "defer" }, { "-trace", "x" }, { "-preconfig", NULL },
 		{ "-fw_cfg", "name=opt/x,string=y" }, { "-L", "/" },
 		{ "-dtb", "x" }, { "-hda", "x" },
 		{ "disk.img", NULL }, { "-M", "microvm" },

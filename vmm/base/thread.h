@@ -21,6 +21,7 @@ enum thread_role {
 	ROLE_MONITOR,
 	ROLE_MIGRATION,
 	ROLE_PLUGIN,                   /* the provider's helper threads   */
+	ROLE_KEEPER,                   /* a jail's process outside        */
 	ROLE_COUNT
 };
 
