@@ -100,6 +100,8 @@ static enum verdict after_leave(struct tcg_vcpu *v)
 
 	c->leave = LEAVE_NONE;
 	c->io.cursor = 0;
+	if (why != LEAVE_NONE && why != LEAVE_AGAIN)
+		tcg_refund(v);
 	v->running = NULL;
 	if (c->rmw_locked)
 		mem_rmw_unlock(c);
@@ -183,6 +185,8 @@ static enum verdict between(struct tcg_vcpu *v)
 
 	if (atomic_load(&c->request))
 		requests(v);
+	if (v->vm->icount.on)
+		icount_settle(v);
 	if (must_stop(v))
 		return STOP_EINTR;
 	tcg_accept_init(v);
@@ -236,8 +240,7 @@ static enum verdict run_debugged(struct tcg_vcpu *v)
 		tcg_run_one(v);
 		if (stepped(v) == STOP)
 			return STOP;
-	} while (!atomic_load_explicit(&c->request, memory_order_relaxed) &&
-		 !(c->irq_blocked && (c->rflags & FL_IF)));
+	} while (!tcg_look_around(c));
 	return GO_ON;
 }
 

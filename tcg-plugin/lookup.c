@@ -107,6 +107,30 @@ static struct block *block_make(struct tcg_vcpu *v, const u8 *host,
 	return b;
 }
 
+/* --- counted instructions (icount.h) ------------------------------------------ */
+
+static void charge(struct x86_cpu *c, s64 n)
+{
+	if (__builtin_expect(c->counted, 0))
+		c->jr.icount_left -= n;
+}
+
+void tcg_refund(struct tcg_vcpu *v)
+{
+	const struct block *b = v->running;
+	u64 at = v->running_rip;
+
+	if (!v->cpu.counted || !b)
+		return;
+	for (unsigned n = 0; n < b->count; n++) {
+		if (at == v->cpu.rip) {
+			v->cpu.jr.icount_left += b->count - n;
+			return;
+		}
+		at += block_insns(b)[n].len;
+	}
+}
+
 /* --- lone instructions ---------------------------------------------------- */
 
 /* Decode from a private copy of its bytes; keep it while they stay the same. */
@@ -123,6 +147,7 @@ static void run_bytes(struct tcg_vcpu *v, u64 key, const u8 *bytes,
 		x->key = key;
 	}
 	v->running = NULL;
+	charge(&v->cpu, 1);
 	x86_run_block(&v->cpu, &x->insn, 1);
 }
 
@@ -205,6 +230,18 @@ struct block *tcg_block_here(struct tcg_vcpu *v)
 	return block_at(v, &host, &cross);
 }
 
+/* Charged whole, for a fault to refund (after_leave); what did not run for
+ * another reason comes back here. */
+static void interpret(struct tcg_vcpu *v, const struct block *b)
+{
+	struct x86_cpu *c = &v->cpu;
+	u64 before = c->n_insn;
+
+	charge(c, b->count);
+	x86_run_block(c, block_insns(b), b->count);
+	charge(c, (s64)(c->n_insn - before) - b->count);
+}
+
 /* One block, or one lone instruction, from rip.  false: nothing was run yet,
  * something had to be done first. */
 static bool run_from_rip(struct tcg_vcpu *v, bool jit)
@@ -224,6 +261,7 @@ static bool run_from_rip(struct tcg_vcpu *v, bool jit)
 		return true;
 	}
 	v->running = b;
+	v->running_rip = c->rip;
 	c->n_block++;
 	if (log_on(LOG_EXEC | LOG_CPU)) {
 		tcg_log_run(v, b, code_la(c));
@@ -232,7 +270,7 @@ static bool run_from_rip(struct tcg_vcpu *v, bool jit)
 	if (jit && jit_usable(c))
 		jit_run(c, b);
 	else
-		x86_run_block(c, block_insns(b), b->count);
+		interpret(v, b);
 	return true;
 }
 
@@ -242,8 +280,7 @@ void tcg_run_blocks(struct tcg_vcpu *v)
 
 	do {
 		run_from_rip(v, true);
-	} while (!atomic_load_explicit(&c->request, memory_order_relaxed) &&
-		 !(c->irq_blocked && (c->rflags & FL_IF)));
+	} while (!tcg_look_around(c));
 	v->running = NULL;
 }
 

@@ -105,8 +105,30 @@ static int provider_report(int fd, enum kvm_report what, char *buf, size_t n)
 	return rc;
 }
 
+/* The clocks are chosen before anything reads them. */
+static int control_icount(struct tcg_vm *vm, u64 how)
+{
+	SCOPED_LOCK(&vm->lock);
+	int rc;
+
+	if (atomic_load(&vm->nvcpu) || tcg_irqchip(vm))
+		return -EBUSY;
+	rc = icount_set(&vm->icount, how);
+	if (rc < 0)
+		return rc;
+	vm->tsc_khz = ICOUNT_TSC_KHZ;
+	vm->tsc_base = tcg_vm_tsc(vm);
+	return 0;
+}
+
 static int control_vm(struct tcg_vm *vm, const char *name, u64 value)
 {
+	if (!strcmp(name, "icount"))
+		return control_icount(vm, value);
+	if (!strcmp(name, "icount-wall")) {
+		vm->icount.wall_ns = (s64)value;
+		return 0;
+	}
 	if (!strcmp(name, "one-insn-per-tb")) {
 		atomic_store(&vm->one_insn, value != 0);
 		for (unsigned i = 0; i < atomic_load(&vm->nvcpu); i++) {

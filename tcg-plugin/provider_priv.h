@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 
 #include "tcg-plugin/code/blocks.h"
+#include "tcg-plugin/icount.h"
 #include "tcg-plugin/memory/slots.h"
 #include "tcg-plugin/x86/cpu.h"
 #include "tcg-plugin/x86/insn.h"
@@ -76,6 +77,7 @@ struct tcg_vcpu {
 	u32 exit_reason;
 
 	struct block *running;         /* what x86_run_block is in        */
+	u64 running_rip;               /* where that one starts           */
 	struct insn single[2];         /* scratch for lone instructions   */
 	struct jump_entry jump[TCG_JUMP_CACHE];
 	struct cross_insn cross[TCG_CROSS_CACHE];
@@ -102,7 +104,8 @@ struct tcg_vm {
 	struct ioeventfd_set *_Atomic ioeventfds;
 	struct irqfd_set *_Atomic irqfds;
 
-	u64 tsc_base;                  /* host TSC at creation: guest's 0 */
+	struct icount icount;          /* guest time from instructions    */
+	u64 tsc_base;                  /* tcg_vm_tsc at creation: guest's 0 */
 	_Atomic u64 clock_offset;      /* kvmclock = ns since tsc_base + this */
 	_Atomic u64 tsc_write_offset;  /* last KVM_SET_MSRS of the TSC    */
 	u32 tsc_khz;
@@ -177,6 +180,8 @@ int  tcg_vcpu_run(struct tcg_vcpu *v);
 /* --- lookup.c: from rip to a block to run --- */
 void tcg_run_blocks(struct tcg_vcpu *v);           /* until request or leave */
 void tcg_run_one(struct tcg_vcpu *v);              /* one instruction      */
+/* The running block was left at c->rip: the rest of it did not run (icount.h). */
+void tcg_refund(struct tcg_vcpu *v);
 /* The block at rip, decoding it if need be; NULL: rip's first instruction
  * belongs to no block, or something had to be done first. */
 struct block *tcg_block_here(struct tcg_vcpu *v);
@@ -212,12 +217,21 @@ void tcg_irqfd_eoi(struct tcg_vm *vm, unsigned gsi);       /* [any]        */
 /* --- stats.c --- */
 int  tcg_report(struct tcg_vm *vm, int what, char *buf, size_t n);
 
-/* --- x86/kvmclock.c --- */
+/* --- x86/clock.c --- */
+u64  tcg_vm_tsc(struct tcg_vm *vm);                /* TSC but for offsets   */
 u64  tcg_clock_ns(struct tcg_vm *vm);              /* KVM_GET_CLOCK's       */
 void tcg_clock_set(struct tcg_vm *vm, u64 ns);
 void tcg_clock_update(struct x86_cpu *c);          /* system time structure */
 void tcg_clock_wall(struct x86_cpu *c);            /* wall clock structure  */
 int  tcg_clock_paused(struct x86_cpu *c);          /* KVM_KVMCLOCK_CTRL     */
+
+/* Is there something to do before the next block? */
+static inline bool tcg_look_around(const struct x86_cpu *c)
+{
+	return atomic_load_explicit(&c->request, memory_order_relaxed) ||
+	       (c->irq_blocked && (c->rflags & FL_IF)) ||
+	       c->jr.icount_left < 0;
+}
 
 /* --- x86/debug.c --- */
 /* Breakpoint on the instruction at la: DR6 bits, 0 none. */

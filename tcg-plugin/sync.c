@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "tcg-plugin/provider_priv.h"
+#include "tcg-plugin/x86/irqchip/timers.h"
 #include "tcg-plugin/x86/sys.h"
 
 static int futex_wait(_Atomic u32 *w, u32 val, const struct timespec *t)
@@ -77,22 +78,39 @@ static bool signal_waits(const struct tcg_vcpu *v)
 	return pending & ~v->sigmask;
 }
 
+/* Until a request, a while passed or a signal came: -EINTR. */
+static int doze(struct tcg_vcpu *v, s64 ns)
+{
+	const s64 tick = 10 * 1000 * 1000;
+	struct timespec t;
+	int rc;
+
+	if (v->has_sigmask && (ns < 0 || ns > tick))
+		ns = tick;
+	t.tv_sec = ns / 1000000000;
+	t.tv_nsec = ns % 1000000000;
+	rc = futex_wait(&v->cpu.request, 0, ns < 0 ? NULL : &t);
+	return rc == -EINTR || signal_waits(v) ? -EINTR : 0;
+}
+
 int tcg_park(struct tcg_vcpu *v)
 {
-	const struct timespec tick = { .tv_nsec = 10 * 1000 * 1000 };
+	s64 from, limit = v->vm->icount.on ? icount_idle(v) : -1;
 	int rc = 0;
 
 	v->cpu.n_halt++;
+	if (!limit)
+		return 0;
+	from = ic_now();
 	atomic_store(&v->parked, 1);
 	tcg_leave(v);
-	while (!rc && !atomic_load(&v->cpu.request)) {
-		rc = futex_wait(&v->cpu.request, 0,
-				v->has_sigmask ? &tick : NULL);
-		if (rc != -EINTR)
-			rc = signal_waits(v) ? -EINTR : 0;
-	}
+	while (!rc && !atomic_load(&v->cpu.request) &&
+	       (limit < 0 || ic_now() - from < limit))
+		rc = doze(v, limit < 0 ? -1 : limit - (ic_now() - from));
 	atomic_store(&v->parked, 0);
 	tcg_enter(v);
+	if (limit > 0)
+		icount_slept(v, MIN(limit, ic_now() - from));
 	return rc;
 }
 

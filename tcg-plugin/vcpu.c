@@ -91,7 +91,7 @@ int tcg_vcpu_create(struct tcg_vm *vm, unsigned id)
 	struct tcg_vcpu *v;
 	int rc;
 
-	if (id >= TCG_MAX_VCPUS)
+	if (id >= TCG_MAX_VCPUS || (vm->icount.on && id))
 		return -EINVAL;
 	if (tcg_vm_vcpu(vm, id))
 		return -EEXIST;
@@ -112,6 +112,10 @@ int tcg_vcpu_create(struct tcg_vm *vm, unsigned id)
 	if (jit_supported())
 		jit_create(&v->cpu);   /* else: the interpreter serves */
 	power_on(v);
+	if (vm->icount.on) {
+		vm->icount.cpu = &v->cpu;
+		v->cpu.counted = true;
+	}
 	rc = fdtable_add(v->fd, FD_VCPU, v);
 	if (rc < 0)
 		goto fail;

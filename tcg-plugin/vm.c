@@ -73,7 +73,7 @@ static struct tcg_vm *vm_alloc(void)
 	lock_init(&vm->rmw, "tcg rmw");
 	lock_init(&vm->stop_lock, "tcg stop");
 	vm->tsc_khz = x86_host_tsc_khz();
-	vm->tsc_base = x86_host_tsc();
+	vm->tsc_base = tcg_vm_tsc(vm);
 	atomic_store(&vm->one_insn, tcg_default_one_insn());
 	return vm;
 
@@ -125,7 +125,8 @@ static int get_clock(struct tcg_vm *vm, struct kvm_clock_data *d)
 {
 	memset(d, 0, sizeof(*d));
 	d->clock = tcg_clock_ns(vm);
-	d->flags = KVM_CLOCK_TSC_STABLE;
+	d->host_tsc = tcg_vm_tsc(vm);
+	d->flags = KVM_CLOCK_TSC_STABLE | KVM_CLOCK_HOST_TSC;
 	return 0;
 }
 

@@ -67,7 +67,7 @@ static u64 guest_tsc(void *opaque, unsigned id)
 {
 	struct tcg_vcpu *v = tcg_vm_vcpu(opaque, id);
 
-	return x86_host_tsc() + (v ? __atomic_load_n(&v->cpu.tsc_offset,
+	return tcg_vm_tsc(opaque) + (v ? __atomic_load_n(&v->cpu.tsc_offset,
 						     __ATOMIC_RELAXED) : 0);
 }
 
@@ -76,11 +76,24 @@ static u64 tsc_hz(void *opaque)
 	return ((struct tcg_vm *)opaque)->tsc_khz * 1000ull;
 }
 
+static s64 counted_now(void *opaque)
+{
+	return icount_now(&((struct tcg_vm *)opaque)->icount);
+}
+
+static void timer_sooner(void *opaque)
+{
+	struct tcg_vcpu *v = tcg_vm_vcpu(opaque, 0);
+
+	if (v)
+		tcg_request(v, REQ_TIMER);
+}
+
 /* --- requests ------------------------------------------------------------- */
 
 static int create_irqchip(struct tcg_vm *vm)
 {
-	const struct irqchip_host h = {
+	struct irqchip_host h = {
 		.notify = on_notify, .nmi = on_nmi, .smi = on_smi,
 		.init = on_init, .sipi = on_sipi, .eoi = on_eoi,
 		.guest_tsc = guest_tsc, .tsc_hz = tsc_hz, .opaque = vm,
@@ -92,6 +105,10 @@ static int create_irqchip(struct tcg_vm *vm)
 		return -EEXIST;
 	if (atomic_load(&vm->nvcpu))
 		return -EINVAL;
+	if (vm->icount.on) {
+		h.now = counted_now;
+		h.sooner = timer_sooner;
+	}
 	ic = irqchip_create(&h);
 	if (!ic)
 		return -ENOMEM;

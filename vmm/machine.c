@@ -19,6 +19,7 @@
 #include "vmm/base/opts.h"
 #include "vmm/block/disk.h"
 #include "vmm/block/iothread.h"
+#include "vmm/icount.h"
 #include "vmm/net/netdev.h"
 #include "vmm/vcpu.h"
 
@@ -107,7 +108,10 @@ static void fill_env(struct vm *vm)
 static int choose_provider(struct vm *vm, struct err *e)
 {
 	char why[256];
+	int rc = icount_check(vm->config, e);
 
+	if (rc < 0)
+		return rc;
 	vm->provider = kvm_provider_choose(vm->config->accel, why,
 					   sizeof(why), e);
 	if (!vm->provider)
@@ -402,6 +406,7 @@ static int (*const build_steps[])(struct vm *vm, struct err *e) = {
 	open_vm,
 	create_memory,
 	create_loop,
+	icount_start,
 	open_chardevs,
 	create_buses,
 	machine_netdevs_open,

@@ -49,7 +49,81 @@ static int helped(struct option_run *r)
 	return 0;
 }
 
-/* --- the accelerator --- */
+/* --- the machine --- */
+
+static const struct {
+	const char *name, *help;
+} machines[] = {
+	{ "pc",      "PC with PCI (default)" },
+	{ "q35",     "PC with PCI Express" },
+	{ "microvm", "not supported yet" },
+};
+
+static int machine_check(const char *type, struct err *e)
+{
+	if (!strcmp(type, "microvm"))
+		return err_set(e, -ENOTSUP, "not supported yet: microvm");
+	for (unsigned i = 0; i < ARRAY_LEN(machines); i++)
+		if (!strcmp(type, machines[i].name))
+			return 0;
+	return err_set(e, -EINVAL, "unsupported machine type '%s' (-machine "
+		       "help lists them)", type);
+}
+
+/* Properties that name what is the case anyway. */
+static int machine_props(struct option_run *r, struct opts *o, struct err *e)
+{
+	static const char *const off_only[] = { "usb", "graphics", "vmport" };
+	static const char *const on_only[] = { "acpi", "pit", "pic", "rtc" };
+	const char *accel = opts_take(o, "accel");
+	bool v;
+	int rc = 0;
+
+	if (accel)
+		config_set_str(&r->c->accel, accel);
+	for (unsigned i = 0; i < ARRAY_LEN(off_only) && !rc; i++) {
+		v = false;
+		rc = opts_take_bool(o, off_only[i], &v, e);
+		if (!rc && v)
+			rc = err_set(e, -ENOTSUP, "not supported yet: %s=on",
+				     off_only[i]);
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(on_only) && !rc; i++) {
+		v = true;
+		rc = opts_take_bool(o, on_only[i], &v, e);
+		if (!rc && !v)
+			rc = err_set(e, -ENOTSUP, "not supported yet: %s=off",
+				     on_only[i]);
+	}
+	return rc ? rc : opts_check_taken(o, e);
+}
+
+int option_machine(struct option_run *r, const char *arg, struct err *e)
+{
+	struct opts o;
+	const char *type;
+	int rc;
+
+	if (asks_help(arg)) {
+		strbuf_addstr(r->out, "Supported machines are:\n");
+		for (unsigned i = 0; i < ARRAY_LEN(machines); i++)
+			strbuf_addf(r->out, "%-20s %s\n", machines[i].name,
+				    machines[i].help);
+		return helped(r);
+	}
+	rc = opts_parse(&o, arg, "type", e);
+	if (rc < 0)
+		return rc;
+	type = opts_take(&o, "type");
+	if (type)
+		rc = machine_check(type, e);
+	if (!rc && type)
+		config_set_str(&r->c->machine, type);
+	if (!rc)
+		rc = machine_props(r, &o, e);
+	opts_fini(&o);
+	return rc;
+}
 
 static int accel_add(struct vm_config *c, const char *name, struct err *e)
 {

@@ -28,10 +28,8 @@ option_fn option_help, option_version, option_machine, option_accel,
 	  option_name, option_uuid, option_no_reboot, option_no_shutdown,
 	  option_s,
 	  option_action, option_watchdog, option_d, option_sandbox,
-	  option_netdev, option_nic, option_net, option_rtc, option_qmp, option_qmp_pretty;
-
-/* option_machine.c: every -M is read; decide what the board has. */
-int  option_machine_done(struct vm_config *c, struct err *e);
+	  option_netdev, option_nic, option_net, option_rtc, option_icount,
+	  option_qmp, option_qmp_pretty;
 
 /* --- config.c --- */
 void config_set_str(char **field, const char *text);

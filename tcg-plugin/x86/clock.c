@@ -2,8 +2,9 @@
 /*
  * Time: the host's TSC and its rate, kvmclock.
  *
- * Room:     everything a guest calls time is a function of the host TSC, so
- *           that TSC, kvmclock and the APIC timer agree.
+ * Room:     everything a guest calls time is a function of the host's TSC, or
+ *           of its own instructions (icount.h), so that TSC, kvmclock and
+ *           the APIC timer agree.
  * Talks to: the host's clock, once, to learn the rate.
  * Never:    sleeps.
  */
@@ -23,9 +24,14 @@ u64 x86_host_tsc(void)
 	return __rdtsc();
 }
 
+u64 tcg_vm_tsc(struct tcg_vm *vm)
+{
+	return vm->icount.on ? (u64)icount_now(&vm->icount) : __rdtsc();
+}
+
 u64 x86_tsc(struct x86_cpu *c)
 {
-	return __rdtsc() + c->tsc_offset;
+	return tcg_vm_tsc(c->vm) + c->tsc_offset;
 }
 
 /* --- the rate ------------------------------------------------------------- */
@@ -142,14 +148,14 @@ static u64 ticks_to_ns(const struct tcg_vm *vm, u64 ticks)
 
 u64 tcg_clock_ns(struct tcg_vm *vm)
 {
-	return ticks_to_ns(vm, __rdtsc() - vm->tsc_base) +
+	return ticks_to_ns(vm, tcg_vm_tsc(vm) - vm->tsc_base) +
 	       atomic_load(&vm->clock_offset);
 }
 
 void tcg_clock_set(struct tcg_vm *vm, u64 ns)
 {
 	atomic_store(&vm->clock_offset,
-		     ns - ticks_to_ns(vm, __rdtsc() - vm->tsc_base));
+		     ns - ticks_to_ns(vm, tcg_vm_tsc(vm) - vm->tsc_base));
 	for (unsigned i = 0; i < atomic_load(&vm->nvcpu); i++) {
 		struct tcg_vcpu *v = tcg_vm_vcpu(vm, i);
 
@@ -173,7 +179,7 @@ static void publish(struct x86_cpu *c, gpa_t gpa, void *data, size_t n)
 
 static void publish_time(struct x86_cpu *c, u8 flags)
 {
-	u64 tsc = __rdtsc();
+	u64 tsc = tcg_vm_tsc(c->vm);
 	struct pvclock_time t = {
 		.tsc_timestamp = tsc + c->tsc_offset,
 		.system_time = ticks_to_ns(c->vm, tsc - c->vm->tsc_base) +
@@ -201,7 +207,9 @@ int tcg_clock_paused(struct x86_cpu *c)
 
 void tcg_clock_wall(struct x86_cpu *c)
 {
-	u64 boot = now_ns(CLOCK_REALTIME) - tcg_clock_ns(c->vm);
+	const struct icount *ic = &c->vm->icount;
+	u64 boot = ic->on ? (u64)ic->wall_ns :
+			    now_ns(CLOCK_REALTIME) - tcg_clock_ns(c->vm);
 	struct pvclock_wall w = {
 		.sec = (u32)(boot / NSEC), .nsec = (u32)(boot % NSEC),
 	};

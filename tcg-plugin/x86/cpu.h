@@ -139,6 +139,9 @@ struct x86_jit_regs {
 	struct x86_cpu *self;
 	u64 host_rsp, page_mask, resume, r14, r15, tmp;
 	u64 no_if, no_ac;              /* masks: all but that flag        */
+	s64 icount_left;               /* tcg-plugin/icount.h: below zero,
+					  look at the clock before the next block */
+	u64 sign;                      /* mask: bit 63                    */
 	u16 flags;                     /* as LAHF and SETO give them      */
 	u32 fpu_away;                  /* 1: guest FP state is in c->fpu,
 					  0: in the host's registers       */
@@ -232,6 +235,7 @@ struct x86_cpu {
 	u32 guest_debug;               /* KVM_GUESTDBG_*                    */
 	u64 debug_dr[8];
 	bool singlestep, one_insn;     /* x86_run_block runs just one       */
+	bool counted;                  /* icount.h: ... one round of a loop */
 	bool dr_armed;                 /* DR7 or guest_debug arms some DRn  */
 	bool rmw_locked;               /* mem_rmw_lock is held            */
 	u32 db_hits;                   /* DR6 bits the instruction earned   */

@@ -179,7 +179,7 @@ again:
 		x86_next(c, i);
 	c->n_insn += n;
 	/* a loop of one block: around again without asking anybody */
-	if ((i->flags & I_NEAR) && c->rip == start &&
+	if ((i->flags & I_NEAR) && c->rip == start && !c->counted &&
 	    !atomic_load_explicit(&c->request, memory_order_relaxed))
 		goto again;
 	return run_end(c);

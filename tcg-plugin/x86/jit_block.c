@@ -45,6 +45,22 @@ struct jit_block *jit_block_find(struct jit *j, const struct block *b, u64 rip,
 
 /* --- translating ------------------------------------------------------------- */
 
+/* Counted instructions: out when none are left, else these are run. */
+static void count_block(struct tr *t)
+{
+	u8 *ok, *out;
+
+	emit_load(&t->e, H_CX, GS(jr.icount_left));
+	emit_pext(&t->e, H_CX, H_CX, GS(jr.sign));
+	ok = emit_jrcxz_fwd(&t->e);
+	out = emit_jmp_fwd(&t->e);
+	emit_here8(&t->e, ok);
+	tr_cold(t, out, NULL, JIT_NONE, JIT_NONE, 0);
+	emit_load(&t->e, H_CX, GS(jr.icount_left));
+	emit_lea(&t->e, H_CX, rm_mem(H_CX, H_NONE, 0, -(s32)t->guest->count));
+	emit_store(&t->e, H_CX, GS(jr.icount_left));
+}
+
 static void block_entry(struct tr *t)
 {
 	u8 *ok, *out;
@@ -56,6 +72,8 @@ static void block_entry(struct tr *t)
 	/* the cold piece sets rip to the block's own address and leaves */
 	tr_cold(t, out, NULL, JIT_NONE, JIT_NONE, 0);
 	t->j->block[t->block].inner = (u32)(t->e.p - t->j->buf.rw);
+	if (t->c->counted)
+		count_block(t);
 }
 
 /* What a link leads to while it is not patched; a cross link also has a way by

@@ -83,6 +83,7 @@ int jit_create(struct x86_cpu *c)
 	c->jr.page_mask = ~(u64)(PAGE_SIZE - 1);
 	c->jr.no_if = ~(u64)FL_IF;
 	c->jr.no_ac = ~(u64)FL_AC;
+	c->jr.sign = 1ull << 63;
 	jit_make_thunks(c, j);
 	for (unsigned m = 0; m < TLB_MODES; m++)
 		c->jump[m].neg[0] = 1;         /* rip 0 matches nothing */
@@ -215,21 +216,38 @@ static u32 chain(struct x86_cpu *c)
 	return 0;
 }
 
+/* The guest is at `s`. */
+static void at_site(struct x86_cpu *c, const struct jit_site *s)
+{
+	const struct jit_block *b = &c->jit->block[s->block];
+	struct tcg_vcpu *v = to_tcg_vcpu(c);
+
+	c->rip = s->rip;
+	v->running = b->guest;
+	v->running_rip = b->rip;
+}
+
 /* The instruction of `s` in the interpreter, then on or out. */
 static u32 interpret(struct x86_cpu *c, const struct jit_site *s)
 {
+	struct tcg_vcpu *v = to_tcg_vcpu(c);
 	u64 next = s->rip + s->insn->len;
 	bool fpu = !c->jr.fpu_away;    /* the block may count on it */
 
 	c->jit->st.slow_interp++;
 	if (c->jit->fell && (u64)(s->insn->row - insn_rows) < insn_row_count)
 		c->jit->fell[s->insn->row - insn_rows]++;
-	to_tcg_vcpu(c)->running = c->jit->block[s->block].guest;
 	x86_run_block(c, s->insn, 1);
-	if (s->end || c->rip != next || (c->rflags & FL_DF))
+	if (s->end)
 		return chain(c);
-	if (c->shadow || jit_must_stop(c))
+	if (c->rip != next || (c->rflags & FL_DF)) {
+		tcg_refund(v);
+		return chain(c);
+	}
+	if (c->shadow || jit_must_stop(c)) {
+		tcg_refund(v);
 		return JIT_STOP;
+	}
 	flags_in(c);
 	if (fpu)
 		fpu_load(c);
@@ -242,7 +260,7 @@ u32 jit_c_interp(struct x86_cpu *c, u32 site, u64 unused)
 
 	(void)unused;
 	flags_out(c);
-	c->rip = s->rip;
+	at_site(c, s);
 	return interpret(c, s);
 }
 
@@ -279,7 +297,7 @@ u32 jit_c_slow(struct x86_cpu *c, u32 site, u64 la)
 	u64 one = 1;
 
 	flags_out(c);
-	c->rip = s->rip;
+	at_site(c, s);
 	if (la % PAGE_SIZE + s->size <= PAGE_SIZE && !fault_first(s, la))
 		host = s->kind == TLB_WRITE ? mem_rmw_ptr(c, la, s->size)
 					    : mem_span(c, la, false, &one);
@@ -369,8 +387,7 @@ static void sweep(struct x86_cpu *c)
 
 bool jit_must_stop(const struct x86_cpu *c)
 {
-	return atomic_load_explicit(&c->request, memory_order_relaxed) ||
-	       (c->irq_blocked && (c->rflags & FL_IF)) ||
+	return tcg_look_around(c) ||
 	       c->jit->code_gen != atomic_load_explicit(&c->vm->code.gen,
 							memory_order_relaxed);
 }
@@ -469,7 +486,7 @@ static void jump_to(struct x86_cpu *c, const struct jit_site *s)
 {
 	if (!x86_canonical(c, c->jr.r14)) {
 		c->r[RSP] += (u64)(s64)s->undo;
-		c->rip = s->rip;
+		at_site(c, s);
 		x86_raise_err(c, EXC_GP, 0);
 	}
 	c->rip = c->jr.r14;

@@ -69,7 +69,8 @@ static bool sys_sti(struct tr *t, const struct insn *i)
 {
 	u32 first = t->j->nsite;
 
-	if (!cpl0(t) || !same_page(t, t->rip + i->len))
+	if (!cpl0(t) || !same_page(t, t->rip + i->len) ||
+	    t->c->counted)       /* a look at the clock is no shadow */
 		return false;
 	load8(t, H_CX, GS(irq_blocked));
 	tr_slow_unless_rcx0(t);
@@ -261,7 +262,7 @@ static bool sys_mov_sreg(struct tr *t, const struct insn *i)
 
 static bool sys_rdtsc(struct tr *t, const struct insn *i)
 {
-	if ((t->state & ST_TSD) && !cpl0(t))
+	if (((t->state & ST_TSD) && !cpl0(t)) || t->c->counted)
 		return false;
 	raw(t, "\x0f\x31", 2);
 	emit_rorx(&t->e, H_DX, H_DX, 32);

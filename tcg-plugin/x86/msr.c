@@ -216,7 +216,7 @@ static int set_efer(struct x86_cpu *c, u64 v, bool host)
 
 static int set_tsc(struct x86_cpu *c, u64 v, bool host)
 {
-	u64 offset = v - x86_host_tsc(), was = c->tsc_offset;
+	u64 offset = v - tcg_vm_tsc(c->vm), was = c->tsc_offset;
 	u64 last = atomic_load(&c->vm->tsc_write_offset);
 	s64 apart = (s64)(offset - last);
 

@@ -25,5 +25,5 @@ demo: all boot-files ## boot Debian's kernel to a shell on this terminal
 	@sh tests/boot/demo.sh $(O)/mote $(BOOT_DIR)
 
 CHECK_DEPS  += boot-files
-CHECK_TESTS += tests/boot/boot.sh
+CHECK_TESTS += tests/boot/boot.sh tests/boot/icount.t
 SLOW_TESTS  += tests/boot/boot_i386.t

@@ -17,8 +17,21 @@ s64 clock_host_ns(void)
 	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
 }
 
+static s64 source_ns(const struct clock *c)
+{
+	return c->source ? c->source(c->opaque) : clock_host_ns();
+}
+
+void clock_set_source(struct clock *c, s64 (*source)(void *), void *opaque)
+{
+	assert(!c->running);
+	c->source = source;
+	c->opaque = opaque;
+}
+
 void clock_init(struct clock *c, s64 wall_ns)
 {
+	c->source = NULL;
 	c->offset = 0;
 	c->stopped_at = 0;
 	c->running = false;
@@ -30,7 +43,7 @@ void clock_start(struct clock *c)
 {
 	if (c->running)
 		return;
-	c->offset = c->stopped_at - clock_host_ns();
+	c->offset = c->stopped_at - source_ns(c);
 	c->running = true;
 }
 
@@ -38,13 +51,13 @@ void clock_stop(struct clock *c)
 {
 	if (!c->running)
 		return;
-	c->stopped_at = clock_host_ns() + c->offset;
+	c->stopped_at = source_ns(c) + c->offset;
 	c->running = false;
 }
 
 s64 clock_guest_ns(const struct clock *c)
 {
-	return c->running ? clock_host_ns() + c->offset : c->stopped_at;
+	return c->running ? source_ns(c) + c->offset : c->stopped_at;
 }
 
 s64 clock_wall_ns(const struct clock *c)

@@ -12,13 +12,17 @@
 #include "vmm/base/types.h"
 
 struct clock {
-	_Atomic s64 offset;            /* guest = host + offset while running */
+	s64 (*source)(void *opaque);   /* NULL: clock_host_ns [any]           */
+	void *opaque;
+	_Atomic s64 offset;            /* guest = source + offset, running    */
 	_Atomic s64 stopped_at;        /* guest time while stopped            */
 	_Atomic bool running;
 	_Atomic s64 wall_offset;       /* UTC ns = guest + wall_offset        */
 };
 
 void clock_init(struct clock *c, s64 wall_ns);  /* stopped, guest time 0 */
+/* Guest time passes as this one does; while stopped, before anyone reads it. */
+void clock_set_source(struct clock *c, s64 (*source)(void *), void *opaque);
 void clock_start(struct clock *c);
 void clock_stop(struct clock *c);
 s64  clock_host_ns(void);              /* CLOCK_MONOTONIC */

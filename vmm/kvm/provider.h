@@ -39,9 +39,10 @@ struct kvm_provider {
 	void (*kick)(int vcpu_fd);
 	/* Write a report; returns bytes needed as snprintf does. NULL ok. [any] */
 	int  (*report)(int vm_fd, enum kvm_report what, char *buf, size_t n);
-	/* Named switches: "one-insn-per-tb" 0/1, "log" mask, "thread-rules"
-	 * (struct thread_rules *, before `open`), "perfmap" 1 and "jitdump" 1
-	 * (once, before the sandbox); 0, -ENOENT, -errno.
+	/* Named switches: "one-insn-per-tb" 0/1, "icount" (icount.h of the
+	 * plugin), "icount-wall" ns since 1970 at guest time 0, "log" mask,
+	 * "thread-rules" (struct thread_rules *, before `open`), "perfmap" 1
+	 * and "jitdump" 1 (once, before the sandbox); 0, -ENOENT, -errno.
 	 * vm_fd -1: for VMs yet to come. NULL ok. [any] */
 	int  (*control)(int vm_fd, const char *name, u64 value);
 };

@@ -23,8 +23,11 @@ struct irqchip *irqchip_create(const struct irqchip_host *h)
 	ic->host = *h;
 	ic->ioapic_version = 0x11;
 	lock_init(&ic->lock, "irqchip");
-	ic_timers_init(&ic->timers);
-	if (!ic->timers.started) {
+	if (h->now)
+		ic_timers_init_kept(&ic->timers, h->sooner, h->opaque);
+	else
+		ic_timers_init(&ic->timers);
+	if (!h->now && !ic->timers.started) {
 		ic_timers_fini(&ic->timers);
 		lock_fini(&ic->lock);
 		free(ic);
@@ -45,6 +48,16 @@ void irqchip_destroy(struct irqchip *ic)
 	free(ic->routes);
 	lock_fini(&ic->lock);
 	free(ic);
+}
+
+s64 irqchip_fire_timers(struct irqchip *ic, s64 now)
+{
+	return ic_timers_fire(&ic->timers, now);
+}
+
+s64 ic_clock(const struct irqchip *ic)
+{
+	return ic->host.now ? ic->host.now(ic->host.opaque) : ic_now();
 }
 
 void irqchip_use_x2apic_ids(struct irqchip *ic, bool on)

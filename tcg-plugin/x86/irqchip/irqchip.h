@@ -30,11 +30,17 @@ struct irqchip_host {
 	void (*eoi)(void *opaque, unsigned gsi);
 	u64  (*guest_tsc)(void *opaque, unsigned id);
 	u64  (*tsc_hz)(void *opaque);
+	/* The VMM keeps the time: ns now, and a timer is due sooner than those
+	 * before.  NULL: CLOCK_MONOTONIC, and a thread fires timers. */
+	s64  (*now)(void *opaque);
+	void (*sooner)(void *opaque);
 	void *opaque;
 };
 
 struct irqchip *irqchip_create(const struct irqchip_host *h);
 void irqchip_destroy(struct irqchip *ic);
+/* With host.now: as ic_timers_fire. [keeper of the time] */
+s64  irqchip_fire_timers(struct irqchip *ic, s64 now);
 
 /* --- PIC, IOAPIC, PIT --- */
 int  irqchip_get(struct irqchip *ic, struct kvm_irqchip *out);

@@ -150,6 +150,9 @@ int  apic_deliver(struct irqchip *ic, const struct apic_msg *m);
 int  apic_deliver_msi(struct irqchip *ic, u32 lo, u32 hi, u32 data);
 void apic_send_icr(struct lapic *from, u32 icr, u32 dest);
 
+/* --- irqchip.c --- */
+s64  ic_clock(const struct irqchip *ic);        /* the time timers are due in */
+
 /* --- pic.c --- */
 void pic_init(struct irqchip *ic);
 int  pic_set_line(struct irqchip *ic, unsigned pin, int level);

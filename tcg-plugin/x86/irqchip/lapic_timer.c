@@ -63,7 +63,7 @@ void lapic_timer_start(struct lapic *l, u32 first_count)
 	l->timer_period = (s64)initial * divisor(l);
 	if (mode(l) == LVTT_PERIODIC)
 		l->timer_period = MAX(l->timer_period, MIN_PERIOD_NS);
-	now = ic_now();
+	now = ic_clock(l->ic);
 	l->timer_start = now;
 	arm(l, now + (first_count == initial ? l->timer_period :
 		      (s64)first_count * divisor(l)));
@@ -75,7 +75,7 @@ u32 lapic_timer_count(struct lapic *l)
 
 	if (!l->timer_due || mode(l) == LVTT_TSCDEADLINE)
 		return 0;
-	left = l->timer_due - ic_now();
+	left = l->timer_due - ic_clock(l->ic);
 	if (left <= 0) {
 		if (mode(l) != LVTT_PERIODIC)
 			return 0;
@@ -110,7 +110,7 @@ void lapic_timer_set_deadline(struct lapic *l, u64 tsc)
 	}
 	ns = tsc_distance(l, tsc);
 	if (ns > 0) {
-		arm(l, ic_now() + ns);  /* moves it when it was armed */
+		arm(l, ic_clock(l->ic) + ns);  /* moves it when it was armed */
 		return;
 	}
 	lapic_timer_stop(l);
@@ -140,7 +140,7 @@ void lapic_timer_div_changed(struct lapic *l, u32 old_tdcr)
 	if (!l->timer_due || mode(l) == LVTT_TSCDEADLINE ||
 	    divisor_of(old_tdcr) == divisor(l))
 		return;
-	left = MAX(l->timer_due - ic_now(), 0) / divisor_of(old_tdcr);
+	left = MAX(l->timer_due - ic_clock(l->ic), 0) / divisor_of(old_tdcr);
 	lapic_timer_start(l, MAX(left, 1));
 }
 

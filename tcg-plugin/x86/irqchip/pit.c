@@ -152,7 +152,7 @@ static void fire(void *opaque, s64 now)
 static void load(struct irqchip *ic, unsigned n, unsigned val)
 {
 	chan_t *c = &ic->pit.s.channels[n];
-	s64 now = ic_now();
+	s64 now = ic_clock(ic);
 
 	if (c->bcd)
 		val = from_bcd(val);
@@ -181,7 +181,7 @@ static void latch_status(chan_t *c, s64 now)
 
 static void read_back(struct irqchip *ic, u8 val)
 {
-	s64 now = ic_now();
+	s64 now = ic_clock(ic);
 
 	for (unsigned i = 0; i < 3; i++) {
 		if (!(val & (2u << i)))
@@ -204,7 +204,7 @@ static void control(struct irqchip *ic, u8 val)
 	}
 	c = &ic->pit.s.channels[n];
 	if (rw == RW_LATCH) {
-		latch_count(c, ic_now());
+		latch_count(c, ic_clock(ic));
 		return;
 	}
 	c->rw_mode = rw;
@@ -265,7 +265,7 @@ static u8 read_count(struct irqchip *ic, unsigned n)
 	}
 	if (c->count_latched)
 		return read_latched(c);
-	v = counter(c, ic_now());
+	v = counter(c, ic_clock(ic));
 	switch (c->rw_mode) {
 	case RW_MSB:
 		return v >> 8;
@@ -295,7 +295,7 @@ static void set_gate2(struct irqchip *ic, bool gate)
 
 	/* A rising gate restarts all but modes 0 and 4. */
 	if (gate && !c->gate && c->mode != 0 && c->mode != 4)
-		c->count_load_time = ic_now();
+		c->count_load_time = ic_clock(ic);
 	c->gate = gate;
 }
 
@@ -312,7 +312,7 @@ void pit_speaker_io(struct irqchip *ic, u8 *val, bool write)
 		set_gate2(ic, *val & 1);
 		return;
 	}
-	now = ic_now();
+	now = ic_clock(ic);
 	*val = c->gate | (*flags & KVM_PIT_FLAGS_SPEAKER_DATA_ON ? 2 : 0) |
 	       (now / 15085 & 1) << 4 | output(c, now) << 5;
 }
@@ -321,7 +321,7 @@ void pit_speaker_io(struct irqchip *ic, u8 *val, bool write)
 
 void pit_init(struct irqchip *ic, bool speaker)
 {
-	s64 now = ic_now();
+	s64 now = ic_clock(ic);
 
 	memset(&ic->pit.s, 0, sizeof(ic->pit.s));
 	ic_timer_init(&ic->pit.timer, fire, ic);
@@ -360,5 +360,5 @@ void pit_set(struct irqchip *ic, const struct kvm_pit_state2 *in)
 		c->gate &= 1;
 		c->rw_mode &= 3;
 	}
-	start_timer(ic, ic_now());
+	start_timer(ic, ic_clock(ic));
 }

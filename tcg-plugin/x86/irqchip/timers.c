@@ -103,6 +103,28 @@ static void timers_sleep(struct ic_timers *t)
 	t->sleeping_until = 0;
 }
 
+/* Locked, and again so on return. */
+static void fire_first(struct ic_timers *t, s64 now)
+{
+	struct ic_timer *x = t->heap[0];
+
+	heap_del(t, x);
+	t->running = x;
+	lock_drop(&t->lock);
+	x->fn(x->opaque, now);
+	lock_take(&t->lock);
+	t->running = NULL;
+	pthread_cond_broadcast(&t->idle);
+}
+
+s64 ic_timers_fire(struct ic_timers *t, s64 now)
+{
+	SCOPED_LOCK(&t->lock);
+	while (t->n && t->heap[0]->due <= now)
+		fire_first(t, now);
+	return t->n ? t->heap[0]->due : NEVER;
+}
+
 static void *timers_thread(void *opaque)
 {
 	struct ic_timers *t = opaque;
@@ -111,26 +133,17 @@ static void *timers_thread(void *opaque)
 	lock_take(&t->lock);
 	while (!t->quit) {
 		s64 now = t->n ? ic_now() : 0;
-		struct ic_timer *x;
 
-		if (!t->n || t->heap[0]->due > now) {
+		if (!t->n || t->heap[0]->due > now)
 			timers_sleep(t);
-			continue;
-		}
-		x = t->heap[0];
-		heap_del(t, x);
-		t->running = x;
-		lock_drop(&t->lock);
-		x->fn(x->opaque, now);
-		lock_take(&t->lock);
-		t->running = NULL;
-		pthread_cond_broadcast(&t->idle);
+		else
+			fire_first(t, now);
 	}
 	lock_drop(&t->lock);
 	return NULL;
 }
 
-void ic_timers_init(struct ic_timers *t)
+static void init(struct ic_timers *t)
 {
 	pthread_condattr_t a;
 
@@ -141,6 +154,19 @@ void ic_timers_init(struct ic_timers *t)
 	pthread_cond_init(&t->wake, &a);
 	pthread_cond_init(&t->idle, NULL);
 	pthread_condattr_destroy(&a);
+}
+
+void ic_timers_init_kept(struct ic_timers *t, void (*sooner)(void *),
+			 void *opaque)
+{
+	init(t);
+	t->sooner = sooner;
+	t->opaque = opaque;
+}
+
+void ic_timers_init(struct ic_timers *t)
+{
+	init(t);
 	t->started = !thread_start(&t->thread, ROLE_PLUGIN, "tcg-timers",
 				   timers_thread, t);
 }
@@ -171,7 +197,11 @@ void ic_timer_arm(struct ic_timers *t, struct ic_timer *x, s64 due)
 		heap_del(t, x);
 	x->due = MAX(due, 1);
 	heap_add(t, x);
-	if (t->heap[0] == x && x->due < t->sleeping_until)
+	if (t->heap[0] != x)
+		return;
+	if (t->sooner)
+		t->sooner(t->opaque);
+	else if (x->due < t->sleeping_until)
 		pthread_cond_signal(&t->wake);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One thread per VM that fires the irqchip's timers (PIT, LAPICs).
+ * One thread per VM that fires the irqchip's timers (PIT, LAPICs), or, where
+ * the guest's time is not the host's, whoever keeps that time.
  *
  * Invariants: a callback runs with no lock of this file held; it may arm any
  * timer, its own included.  A callback may be late relative to a cancel, so
@@ -18,7 +19,7 @@
 struct ic_timer {
 	void (*fn)(void *opaque, s64 now);     /* [timer thread] */
 	void *opaque;
-	s64 due;                       /* ns, CLOCK_MONOTONIC         */
+	s64 due;                       /* ns, CLOCK_MONOTONIC or the keeper's */
 	unsigned pos;                  /* heap index + 1; 0: not armed */
 };
 
@@ -27,6 +28,8 @@ struct ic_timers {
 	pthread_cond_t wake, idle;
 	pthread_t thread;
 	bool started, quit;
+	void (*sooner)(void *opaque);  /* no thread: the first is due earlier */
+	void *opaque;
 	s64 sleeping_until;
 	struct ic_timer *running;
 	struct ic_timer **heap;
@@ -36,6 +39,12 @@ struct ic_timers {
 s64  ic_now(void);                     /* CLOCK_MONOTONIC, ns */
 
 void ic_timers_init(struct ic_timers *t);
+/* No thread: ic_timers_fire does it; `sooner` is called, with owners' locks held,
+ * when the first due time moves nearer. */
+void ic_timers_init_kept(struct ic_timers *t, void (*sooner)(void *),
+			 void *opaque);
+/* Fire what is due by `now`; when is the next?  INT64_MAX: none. [keeper] */
+s64  ic_timers_fire(struct ic_timers *t, s64 now);
 void ic_timers_fini(struct ic_timers *t);      /* joins the thread */
 void ic_timer_init(struct ic_timer *x, void (*fn)(void *, s64), void *opaque);
 void ic_timer_arm(struct ic_timers *t, struct ic_timer *x, s64 due); /* [any] */
