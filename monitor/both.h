@@ -45,6 +45,14 @@ int  mon_do_balloon(struct vm *vm, u64 target, struct err *e);
 int  mon_do_query_balloon(struct vm *vm, u64 *actual, struct balloon_stats *s,
 			  struct err *e);
 
+/* --- disk.c: by a disk's or a node's name --- */
+struct throttle_config;
+int  mon_do_block_resize(struct vm *vm, const char *name, u64 size,
+			 struct err *e);
+int  mon_do_block_throttle(struct vm *vm, const char *name,
+			   struct throttle_config *t, const char *group,
+			   struct err *e);
+
 /* --- cmd_char.c --- */
 /* A listening socket gets wait=off. */
 int  mon_chardev_add(struct vm *vm, const char *spec, struct chardev **c,

@@ -6,6 +6,7 @@
  * Never:    runs anywhere but on the main loop.
  */
 #include "monitor/disk.h"
+#include "monitor/both.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,31 +20,43 @@
 
 enum { IO_MAX = 16 << 20 };
 
-static struct disk *disk_or_error(struct mon *m, const char *id)
-{
-	struct disk *d = disk_find(mon_vm(m)->disks, id);
-	struct err e = { 0 };
-
-	if (!d) {
-		err_set(&e, -ENODEV, "Cannot find device '%s'", id);
-		mon_error(m, &e);
-	}
-	return d;
-}
-
 static void say(struct mon *m, int rc, const struct err *e)
 {
 	if (rc < 0)
 		mon_error(m, e);
 }
 
-void mon_block_resize(struct mon *m, const struct mon_arg *a)
+static int no_disk(const char *name, struct err *e)
 {
-	struct disk *d = disk_or_error(m, a[0].str);
-	struct err e = { 0 };
+	return err_set(e, -ENODEV, "Cannot find device '%s'", name);
+}
+
+int mon_do_block_resize(struct vm *vm, const char *name, u64 size,
+			struct err *e)
+{
+	struct disk *d = disk_known(vm->disks, name);
+	struct blk *b = d ? NULL : blk_find(disk_blks(vm->disks), name);
 
 	if (d)
-		say(m, disk_resize(d, a[1].num, &e), &e);
+		return disk_resize(d, size, e);
+	return b ? blk_resize(b, size, e) : no_disk(name, e);
+}
+
+int mon_do_block_throttle(struct vm *vm, const char *name,
+			  struct throttle_config *t, const char *group,
+			  struct err *e)
+{
+	struct disk *d = disk_known(vm->disks, name);
+	int rc = d ? throttle_check(t, e) : no_disk(name, e);
+
+	return rc < 0 ? rc : disk_set_throttle(d, t, group, e);
+}
+
+void mon_block_resize(struct mon *m, const struct mon_arg *a)
+{
+	struct err e = { 0 };
+
+	say(m, mon_do_block_resize(mon_vm(m), a[0].str, a[1].num, &e), &e);
 }
 
 /* -n: a node; else a disk, whose address is not looked at. */
@@ -65,28 +78,20 @@ void mon_drive_add(struct mon *m, const struct mon_arg *a)
 
 void mon_drive_del(struct mon *m, const struct mon_arg *a)
 {
-	struct disk *d = disk_or_error(m, a[0].str);
+	struct disk *d = disk_known(mon_vm(m)->disks, a[0].str);
 	struct err e = { 0 };
 
-	if (d)
-		say(m, disk_del(d, &e), &e);
+	say(m, d ? disk_del(d, &e) : no_disk(a[0].str, &e), &e);
 }
 
 void mon_block_throttle(struct mon *m, const struct mon_arg *a)
 {
-	struct disk *d = disk_or_error(m, a[0].str);
 	struct throttle_config c = { 0 };
 	struct err e = { 0 };
-	int rc;
 
-	if (!d)
-		return;
 	for (unsigned i = 0; i < THROTTLE_KINDS; i++)
 		c.limit[i].avg = a[1 + i].num;
-	rc = throttle_check(&c, &e);
-	if (rc == 0)
-		rc = disk_set_throttle(d, &c, NULL, &e);
-	say(m, rc, &e);
+	say(m, mon_do_block_throttle(mon_vm(m), a[0].str, &c, NULL, &e), &e);
 }
 
 /* --- qemu-io --------------------------------------------------------------- */
@@ -144,7 +149,7 @@ static const char *const io_verbs[BLK_OPS] = {
 	[BLK_WRITE_ZEROES] = "wrote",
 };
 
-static void io_run(struct mon *m, struct disk *d, const struct io *io)
+static void io_run(struct mon *m, struct blk *b, const struct io *io)
 {
 	u8 *buf = calloc(1, MAX(io->len, 1u));
 	struct iovec iov = { buf, io->len };
@@ -160,7 +165,7 @@ static void io_run(struct mon *m, struct disk *d, const struct io *io)
 		memset(buf, io->pattern < 0 ? 0xcd : io->pattern, io->len);
 	if (io->op > BLK_WRITE)
 		r.niov = 0;
-	rc = blk_run(d->root, &r);
+	rc = blk_run(b, &r);
 	t = clock_host_ns() - t;
 	if (rc < 0) {
 		err_set(&e, rc, "%s failed: %m", io_verbs[io->op]);
@@ -178,15 +183,15 @@ static void io_run(struct mon *m, struct disk *d, const struct io *io)
 	free(buf);
 }
 
-static int io_flush(struct disk *d, struct err *e)
+static int io_flush(struct blk *b, struct err *e)
 {
 	struct blk_req r = { .op = BLK_FLUSH };
-	int rc = blk_run(d->root, &r);
+	int rc = blk_run(b, &r);
 
 	return rc < 0 ? err_set(e, rc, "flush failed: %m") : 0;
 }
 
-static int io_command(struct mon *m, struct disk *d, char **w, unsigned n,
+static int io_command(struct mon *m, struct blk *b, char **w, unsigned n,
 		      struct err *e)
 {
 	struct io io = { .op = BLK_READ };
@@ -194,9 +199,9 @@ static int io_command(struct mon *m, struct disk *d, char **w, unsigned n,
 
 	if (!strcmp(w[0], "flush") || !strcmp(w[0], "aio_flush") ||
 	    !strcmp(w[0], "f"))
-		return io_flush(d, e);
+		return io_flush(b, e);
 	if (!strcmp(w[0], "length")) {
-		mon_printf(m, "%llu bytes\n", (unsigned long long)d->root->len);
+		mon_printf(m, "%llu bytes\n", (unsigned long long)b->len);
 		return 0;
 	}
 	if (!strcmp(w[0], "write") || !strcmp(w[0], "w"))
@@ -209,21 +214,41 @@ static int io_command(struct mon *m, struct disk *d, char **w, unsigned n,
 			       "length)", w[0]);
 	rc = io_parse(&io, w, n, e);
 	if (rc == 0)
-		io_run(m, d, &io);
+		io_run(m, b, &io);
 	return rc;
+}
+
+/* A disk's, of its device's id with -d, or a node. */
+static struct blk *io_node(struct disk_set *s, const char *name, bool qdev)
+{
+	struct disk *d = qdev ? NULL : disk_known(s, name);
+	struct list *p;
+
+	list_for_each(p, disk_list(s)) {
+		struct disk *i = list_entry(p, struct disk, node);
+		const struct device *dev = i->dev;
+
+		if (qdev && dev && dev->id && !strcmp(dev->id, name))
+			d = i;
+	}
+	return d ? d->root : qdev ? NULL : blk_find(disk_blks(s), name);
 }
 
 void mon_qemu_io(struct mon *m, const struct mon_arg *a)
 {
-	struct disk *d = disk_or_error(m, a[1].str);
+	struct blk *b = io_node(mon_vm(m)->disks, a[1].str, a[0].given);
 	char *words[MON_ARGS_MAX];
 	struct err e = { 0 };
 	unsigned n = 0;
 
-	if (!d || !mon_split(a[2].str, words, &n))
+	if (!b) {
+		say(m, no_disk(a[1].str, &e), &e);
+		return;
+	}
+	if (!mon_split(a[2].str, words, &n))
 		return;
 	if (n)
-		say(m, io_command(m, d, words, n, &e), &e);
+		say(m, io_command(m, b, words, n, &e), &e);
 	mon_split_free(words, n);
 }
 
@@ -282,6 +307,7 @@ static void nodes(struct mon *m)
 void mon_info_block(struct mon *m, const struct mon_arg *a)
 {
 	struct list *all = disk_list(mon_vm(m)->disks), *p;
+	struct err e = { 0 };
 	bool found = false;
 
 	if (a[0].given) {
@@ -299,7 +325,7 @@ void mon_info_block(struct mon *m, const struct mon_arg *a)
 		found = true;
 	}
 	if (a[2].given && !found)
-		disk_or_error(m, a[2].str);
+		say(m, no_disk(a[2].str, &e), &e);
 }
 
 void mon_info_blockstats(struct mon *m, const struct mon_arg *a)

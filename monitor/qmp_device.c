@@ -13,50 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add_escaped(struct strbuf *s, char c)
-{
-	if (c == ',')
-		strbuf_addc(s, ',');
-	strbuf_addc(s, c);
-}
-
-/* "key=value,...", commas doubled, of an object of scalars. */
-static int spec_of(json_t *args, struct strbuf *s, struct err *e)
-{
-	const char *key;
-	json_t *v;
-
-	json_object_foreach(args, key, v) {
-		const char *p = json_string_value(v);
-
-		if (json_is_object(v) || json_is_array(v) || json_is_null(v))
-			return err_set(e, -ENOTSUP, "not supported yet: "
-				       "parameter '%.100s' that is not a "
-				       "plain value", key);
-		if (strpbrk(key, "=,"))
-			return err_set(e, -EINVAL, "Parameter '%.100s' is "
-				       "unexpected", key);
-		strbuf_addf(s, "%s%s=", s->len ? "," : "", key);
-		if (json_is_integer(v))
-			strbuf_addf(s, "%lld",
-				    (long long)json_integer_value(v));
-		else if (json_is_real(v))
-			strbuf_addf(s, "%.17g", json_real_value(v));
-		else if (json_is_boolean(v))
-			strbuf_addstr(s, json_is_true(v) ? "on" : "off");
-		for (; p && *p; p++)
-			add_escaped(s, *p);
-	}
-	return 0;
-}
-
 static void run_spec(struct qmp_call *c,
 		     int (*fn)(struct vm *vm, const char *spec,
 			       struct err *e))
 {
 	struct strbuf s = STRBUF_INIT;
 	struct err e = { 0 };
-	int rc = spec_of(c->args, &s, &e);
+	int rc = qmp_spec(c->args, &s, &e);
 
 	if (rc >= 0)
 		rc = fn(mon_vm(c->m), s.buf, &e);

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+#include "vmm/block/disk.h"
+
 const struct qmp_event_row qmp_event_rows[] = {
 	{ "STOP", "", "The guest was stopped." },
 	{ "RESUME", "", "The guest runs again." },
@@ -148,11 +150,15 @@ void qmp_listen(struct monitors *s)
 	json_object_seed(seed);
 	s->listener.fn = on_vm_event;
 	vm_listen(s->vm, &s->listener);
+	if (s->vm->disks)
+		disk_set_listen(s->vm->disks, qmp_disk_failed, s->vm);
 }
 
 void qmp_unlisten(struct monitors *s)
 {
 	if (s->listener.fn)
 		vm_unlisten(s->vm, &s->listener);
+	if (s->listener.fn && s->vm->disks)
+		disk_set_listen(s->vm->disks, NULL, NULL);
 	s->listener.fn = NULL;
 }

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QMP_GROUPS(X) X(run) X(query) X(char) X(device) X(guest) X(trace)
+#define QMP_GROUPS(X) X(run) X(query) X(char) X(device) X(block) X(guest) \
+		      X(trace)
 
 #define DECLARE(g) extern const struct qmp_cmd qmp_##g##_cmds[];
 QMP_GROUPS(DECLARE)

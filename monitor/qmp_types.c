@@ -89,6 +89,32 @@ const struct qmp_type qmp_types[] = {
 	ENUM("YankInstanceType", "block-node chardev migration"),
 	STRUCT("YankInstance", "type:YankInstanceType id:str? node-name:str?"),
 
+	/* --- disks --- */
+	STRUCT("BlockdevCacheInfo", "writeback:bool direct:bool no-flush:bool"),
+	STRUCT("ImageInfo", "filename:str format:str virtual-size:int *"),
+	STRUCT("BlockDeviceInfo", "file:str node-name:str? ro:bool drv:str "
+	       "backing_file_depth:int detect_zeroes:str bps:int bps_rd:int "
+	       "bps_wr:int iops:int iops_rd:int iops_wr:int group:str? "
+	       "cache:BlockdevCacheInfo write_threshold:int image:ImageInfo "
+	       "*"),
+	ENUM("BlockDeviceIoStatus", "ok failed nospace"),
+	STRUCT("BlockInfo", "device:str qdev:str? type:str removable:bool "
+	       "locked:bool inserted:BlockDeviceInfo? "
+	       "io-status:BlockDeviceIoStatus?"),
+	STRUCT("BlockDeviceStats", "rd_bytes:int wr_bytes:int unmap_bytes:int "
+	       "rd_operations:int wr_operations:int flush_operations:int "
+	       "unmap_operations:int rd_total_time_ns:int "
+	       "wr_total_time_ns:int flush_total_time_ns:int "
+	       "unmap_total_time_ns:int wr_highest_offset:int rd_merged:int "
+	       "wr_merged:int unmap_merged:int idle_time_ns:int? "
+	       "failed_rd_operations:int failed_wr_operations:int "
+	       "failed_flush_operations:int failed_unmap_operations:int "
+	       "invalid_rd_operations:int invalid_wr_operations:int "
+	       "invalid_flush_operations:int invalid_unmap_operations:int "
+	       "account_invalid:bool account_failed:bool timed_stats:[any]"),
+	STRUCT("BlockStats", "device:str? node-name:str? qdev:str? "
+	       "stats:BlockDeviceStats"),
+
 	/* --- traces and statistics --- */
 	ENUM("TraceEventState", "unavailable disabled enabled"),
 	STRUCT("TraceEventInfo", "name:str state:TraceEventState vcpu:bool"),

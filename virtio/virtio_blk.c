@@ -312,6 +312,7 @@ static void try_stopped_again(struct virtio_blk *b)
 
 	b->stopped = NULL;
 	b->stopped_last = &b->stopped;
+	b->disk->status = DISK_OK;
 	for (; s; s = next) {
 		next = s->next;
 		handle(s);
@@ -339,7 +340,8 @@ static void blk_kick(struct virtio *v, unsigned q)
 
 	b->in_kick = true;
 	blk_plug(b->disk->root);
-	try_stopped_again(b);
+	if (b->stopped)
+		try_stopped_again(b);
 	do {
 		virtq_want_kicks(vq, false);
 		while (pop(b, q))
@@ -524,6 +526,7 @@ static void blk_reset(struct virtio *v)
 
 	b->stopped = NULL;
 	b->stopped_last = &b->stopped;
+	b->disk->status = DISK_OK;
 	for (; s; s = next) {
 		next = s->next;
 		virtq_drop(virtio_q(v, s->q), &s->c);
@@ -552,6 +555,7 @@ static bool blk_take_back(struct virtio *v, const struct virtio_held *h)
 	b->free = s->next;
 	s->q = h->q;
 	keep(s);
+	b->disk->status = DISK_FAILED;
 	return true;
 }
 

@@ -19,7 +19,7 @@ void config_init(struct vm_config *c)
 	*c = (struct vm_config){
 		.cpus = 1, .max_cpus = 1, .sockets = 1, .cores = 1,
 		.threads = 1, .ram_bytes = 128 * MiB,
-		.sandbox = SANDBOX_ON,
+		.sandbox = SANDBOX_ON, .board = BOARD_PC,
 	};
 	config_set_str(&c->machine, "pc");
 }
@@ -38,7 +38,7 @@ static void items_free(struct config_item *i)
 void config_fini(struct vm_config *c)
 {
 	char *const strings[] = {
-		c->machine, c->machine_opts, c->accel, c->accel_opts, c->cpu,
+		c->machine, c->accel, c->accel_opts, c->cpu,
 		c->kernel, c->initrd, c->append, c->name, c->uuid, c->gdb,
 		c->log_items, c->log_file, c->pidfile, c->sandbox_paths,
 		c->runas, c->chroot, c->jail,
@@ -195,5 +195,5 @@ int config_defaults(struct option_run *r, struct err *e)
 	else if (serial)
 		config_append(&c->serials, "null");
 	list_monitors(c);
-	return 0;
+	return option_machine_done(c, e);
 }

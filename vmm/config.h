@@ -28,6 +28,22 @@ enum action_watchdog { WATCHDOG_RESET, WATCHDOG_SHUTDOWN, WATCHDOG_POWEROFF,
 		       WATCHDOG_INJECT_NMI, WATCHDOG_PAUSE, WATCHDOG_DEBUG,
 		       WATCHDOG_NONE };
 
+/* What a board has; -M switches some (option_machine.c). */
+enum board_part {
+	BOARD_PCI     = BIT(0),        /* host, ECAM, LPC bridge           */
+	BOARD_ACPI    = BIT(1),        /* tables; else an MP table         */
+	BOARD_REDUCED = BIT(2),        /* ACPI without its fixed hardware  */
+	BOARD_PIT     = BIT(3),
+	BOARD_PIC     = BIT(4),
+	BOARD_RTC     = BIT(5),
+	BOARD_I8042   = BIT(6),
+	BOARD_SERIAL  = BIT(7),        /* -serial makes ISA ports          */
+	BOARD_FW_CFG  = BIT(8),
+	BOARD_CMDLINE = BIT(9),        /* acpi=off: devices by command line */
+	BOARD_PC      = BOARD_PCI | BOARD_ACPI | BOARD_PIT | BOARD_PIC |
+			BOARD_RTC | BOARD_I8042 | BOARD_SERIAL | BOARD_FW_CFG,
+};
+
 /* One -device/-chardev/-mon/-serial... occurrence, as typed, in order. */
 struct config_item {
 	char *text;
@@ -36,7 +52,8 @@ struct config_item {
 
 struct vm_config {
 	char *machine;                 /* "pc" (default), "q35", "microvm" */
-	char *machine_opts;            /* rest of -M, or NULL              */
+	u32 board;                     /* of enum board_part               */
+	u32 board_on, board_off;       /* switched so far, while parsing   */
 	char *accel, *accel_opts;      /* NULL: default choice             */
 	bool perfmap, jitdump;         /* files for perf: translator only  */
 	char *cpu;                     /* model and flags, NULL: "max"     */

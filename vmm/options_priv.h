@@ -31,6 +31,9 @@ option_fn option_help, option_version, option_machine, option_accel,
 	  option_netdev, option_nic, option_net, option_rtc, option_icount,
 	  option_qmp, option_qmp_pretty;
 
+/* option_machine.c: every -M is read; decide what the board has. */
+int  option_machine_done(struct vm_config *c, struct err *e);
+
 /* --- config.c --- */
 void config_set_str(char **field, const char *text);
 void config_append(struct config_item **list, const char *text);

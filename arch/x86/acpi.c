@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include <stdio.h>
+#include "vmm/dev/acpi_ged.h"
 
 /* --- a table under construction ------------------------------------------- */
 
@@ -85,10 +85,12 @@ static void gas_io(struct strbuf *b, u16 base, u8 bits, u8 access)
 enum {                                 /* FADT flags, 5.2.9 */
 	FADT_WBINVD      = BIT(0),
 	FADT_PROC_C1     = BIT(2),
+	FADT_PWR_BUTTON  = BIT(4),     /* no fixed power button */
 	FADT_SLP_BUTTON  = BIT(5),     /* no fixed sleep button */
 	FADT_FIX_RTC     = BIT(6),     /* RTC wake not in fixed registers */
 	FADT_TMR_VAL_EXT = BIT(8),
 	FADT_RESET_REG   = BIT(10),
+	FADT_REDUCED     = BIT(20),    /* no fixed hardware */
 	BOOT_LEGACY      = BIT(0),
 	BOOT_8042        = BIT(1),
 	BOOT_NO_VGA      = BIT(2),
@@ -117,7 +119,7 @@ static void fadt_legacy_blocks(struct strbuf *b, const struct acpi_facts *f)
 
 static void fadt_extended_blocks(struct strbuf *b, const struct acpi_facts *f)
 {
-	const u16 pm = f->pm_base;
+	const u16 pm = f->pm_base, ged = f->ged;
 
 	gas_io(b, pm, 32, 2);
 	gas_io(b, 0, 0, 0);
@@ -127,17 +129,19 @@ static void fadt_extended_blocks(struct strbuf *b, const struct acpi_facts *f)
 	gas_io(b, pm ? pm + PM_TMR_OFF : 0, 32, 3);
 	gas_io(b, f->gpe_base, GPE0_LEN * 8, 1);
 	gas_io(b, 0, 0, 0);
-	zeroes(b, 24);                                 /* sleep registers */
+	gas_io(b, ged ? ged + ACPI_GED_SLEEP : 0, 8, 1);
+	gas_io(b, ged ? ged + ACPI_GED_STATUS : 0, 8, 1);
 }
 
 static void fadt(struct strbuf *b, const struct acpi_facts *f, gpa_t facs,
 		 gpa_t dsdt)
 {
-	const u16 boot = BOOT_LEGACY | BOOT_NO_VGA |
+	const u16 boot = (f->ged ? 0 : BOOT_LEGACY) | BOOT_NO_VGA |
 			 (f->i8042 ? BOOT_8042 : 0) | (f->rtc ? 0 : BOOT_NO_RTC);
 	const u32 flags = FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON |
 			  FADT_FIX_RTC | FADT_TMR_VAL_EXT |
-			  (f->reset_port ? FADT_RESET_REG : 0);
+			  (f->reset_port ? FADT_RESET_REG : 0) |
+			  (f->ged ? FADT_PWR_BUTTON | FADT_REDUCED : 0);
 	size_t at = table_begin(b, "FACP", 6);
 
 	little(b, facs, 4);
@@ -204,15 +208,17 @@ static void madt(struct strbuf *b, const struct acpi_facts *f)
 	size_t at = table_begin(b, "APIC", 5);
 
 	little(b, 0xfee00000, 4);
-	little(b, 1, 4);               /* dual 8259 present */
+	little(b, f->pic, 4);          /* dual 8259 present */
 	madt_cpus(b, f);
 	little(b, 1, 1);               /* IOAPIC */
 	little(b, 12, 1);
 	little(b, 0, 2);
 	little(b, 0xfec00000, 4);
 	little(b, 0, 4);
-	madt_override(b, 0, 2, 0);
-	madt_override(b, f->sci, f->sci, 0xd);         /* level, high */
+	if (f->pit)
+		madt_override(b, 0, 2, 0);
+	if (f->sci)
+		madt_override(b, f->sci, f->sci, 0xd); /* level, high */
 	little(b, 4, 1);               /* LINT1 is NMI on all CPUs */
 	little(b, 6, 1);
 	little(b, 0xff, 1);

@@ -13,6 +13,8 @@
 #include "vmm/base/strbuf.h"
 #include "vmm/base/types.h"
 
+struct aml;
+
 enum { ACPI_MMIO_MAX = 32 };
 
 struct acpi_facts {
@@ -31,13 +33,15 @@ struct acpi_facts {
 	u8  sci;
 	u16 smi_cmd;                   /* 0: always in ACPI mode           */
 	u8  acpi_enable, acpi_disable;
+	u16 ged;                       /* event device: no fixed hardware  */
+	u8  ged_gsi;
 	u8  s5_type;                   /* SLP_TYP of S5                    */
 	u16 reset_port;                /* 0: none                          */
 	u8  reset_value;
 	u16 fw_cfg;                    /* 0: absent                        */
 	u16 pvpanic;
 	u64 hpet;
-	bool rtc, i8042;
+	bool rtc, i8042, pic, pit;
 	struct acpi_mmio {             /* virtio-mmio devices; len 0 ends  */
 		u32 base, len;
 		u32 gsi;
@@ -49,5 +53,10 @@ void acpi_build(const struct acpi_facts *f, gpa_t base, struct strbuf *out);
 
 /* The DSDT's AML, without its header. */
 void acpi_dsdt(const struct acpi_facts *f, struct strbuf *out);
+
+/* --- acpi_events.c: parts of the DSDT, in \_SB --- */
+void acpi_dsdt_events(struct aml *a, const struct acpi_facts *f);
+/* A level interrupt, active high, by its GSI. */
+void acpi_res_gsi(struct strbuf *res, u32 gsi);
 
 #endif

@@ -38,15 +38,6 @@ static void com_ports(struct aml *a, const struct acpi_facts *f)
 	}
 }
 
-/* An extended interrupt descriptor (ACPI 6.4, 6.4.3.6): level, active high. */
-static void res_gsi(struct strbuf *res, u32 gsi)
-{
-	const u8 d[] = { 0x89, 6, 0, 0x01, 1, gsi, gsi >> 8, gsi >> 16,
-			 gsi >> 24 };
-
-	strbuf_add(res, d, sizeof(d));
-}
-
 static void virtio_mmio(struct aml *a, const struct acpi_facts *f)
 {
 	for (unsigned i = 0; f->mmio[i].len; i++) {
@@ -55,7 +46,7 @@ static void virtio_mmio(struct aml *a, const struct acpi_facts *f)
 
 		snprintf(name, sizeof(name), "VR%02u", i % 100);
 		res_fixed_memory(&res, f->mmio[i].base, f->mmio[i].len, true);
-		res_gsi(&res, f->mmio[i].gsi);
+		acpi_res_gsi(&res, f->mmio[i].gsi);
 		aml_device(a, name);
 		aml_name_string(a, "_HID", "LNRO0005");
 		aml_name_int(a, "_UID", i);
@@ -105,10 +96,11 @@ static void board_resources(struct aml *a, const struct acpi_facts *f)
 {
 	struct strbuf res = STRBUF_INIT;
 
+	if (!f->ecam)
+		return;
 	aml_device(a, "BRD");
 	aml_name_eisaid(a, "_HID", "PNP0C01");
-	if (f->ecam)
-		res_fixed_memory(&res, f->ecam, 256 * MiB, true);
+	res_fixed_memory(&res, f->ecam, 256 * MiB, true);
 	aml_name_resources(a, "_CRS", &res);
 	aml_close(a);
 }
@@ -271,8 +263,9 @@ void acpi_dsdt(const struct acpi_facts *f, struct strbuf *out)
 		string_device(&a, "FWCF", "QEMU0002", 0xb, f->fw_cfg, 12);
 	if (f->pvpanic)
 		string_device(&a, "PEVT", "QEMU0001", 0xf, f->pvpanic, 1);
+	acpi_dsdt_events(&a, f);
 	aml_close(&a);
-	if (f->pm_base)
+	if (f->pm_base || f->ged)
 		sleep_state(&a, f);
 	strbuf_add(out, a.b.buf, a.b.len);
 	aml_fini(&a);

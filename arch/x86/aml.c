@@ -10,7 +10,8 @@ enum {
 	OP_NAME = 0x08, OP_BYTE = 0x0a, OP_WORD = 0x0b, OP_DWORD = 0x0c,
 	OP_STRING = 0x0d, OP_QWORD = 0x0e, OP_SCOPE = 0x10, OP_BUFFER = 0x11,
 	OP_PACKAGE = 0x12, OP_METHOD = 0x14, OP_DUAL_NAME = 0x2e, OP_EXT = 0x5b,
-	OP_DEVICE = 0x82, OP_IF = 0xa0, OP_ELSE = 0xa1,
+	OP_REGION = 0x80, OP_FIELD = 0x81, OP_DEVICE = 0x82, OP_IF = 0xa0,
+	OP_ELSE = 0xa1, SPACE_IO = 1,
 };
 
 void aml_init(struct aml *a)
@@ -196,6 +197,35 @@ void aml_buffer(struct aml *a, const void *p, size_t n)
 	aml_int(a, n);
 	strbuf_add(&a->b, p, n);
 	aml_close(a);
+}
+
+void aml_io_region(struct aml *a, const char *name, u16 base, u16 len)
+{
+	aml_op(a, OP_EXT);
+	aml_op(a, OP_REGION);
+	aml_path(a, name);
+	aml_op(a, SPACE_IO);
+	aml_int(a, base);
+	aml_int(a, len);
+}
+
+/* No lock; bits not named are written as zeroes. */
+void aml_field(struct aml *a, const char *region, unsigned access)
+{
+	const unsigned type = access == 8 ? 1 : access == 16 ? 2 : 3;
+
+	aml_op(a, OP_EXT);
+	aml_op(a, OP_FIELD);
+	open_package(a);
+	aml_path(a, region);
+	aml_op(a, type | 2 << 5);
+}
+
+void aml_field_bits(struct aml *a, const char *name, unsigned bits)
+{
+	assert(bits < 64);             /* one byte's worth of length */
+	aml_path(a, name);
+	aml_op(a, bits);
 }
 
 void aml_name(struct aml *a, const char *name)

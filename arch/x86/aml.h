@@ -26,7 +26,8 @@ struct aml {
 enum {
 	AML_ZERO = 0x00, AML_ONE = 0x01, AML_ONES = 0xff,
 	AML_LOCAL0 = 0x60, AML_ARG0 = 0x68,
-	AML_STORE = 0x70, AML_AND = 0x7b, AML_OR = 0x7d,
+	AML_STORE = 0x70, AML_SHIFT_LEFT = 0x79, AML_AND = 0x7b,
+	AML_OR = 0x7d, AML_NOTIFY = 0x86,
 	AML_LNOT = 0x92, AML_LEQUAL = 0x93, AML_RETURN = 0xa4,
 	AML_CREATE_DWORD = 0x8a,
 };
@@ -54,6 +55,12 @@ void aml_name(struct aml *a, const char *name);        /* Name (name, ... */
 void aml_name_int(struct aml *a, const char *name, u64 v);
 void aml_name_string(struct aml *a, const char *name, const char *v);
 void aml_name_eisaid(struct aml *a, const char *name, const char *id);
+
+/* Registers: a region of system I/O, and the names of bits in it, each
+ * aml_field_bits(), all accessed by 8, 16 or 32 bits; opens. */
+void aml_io_region(struct aml *a, const char *name, u16 base, u16 len);
+void aml_field(struct aml *a, const char *region, unsigned access);
+void aml_field_bits(struct aml *a, const char *name, unsigned bits);
 
 /* --- resource templates: into a strbuf, then aml_name_resources --- */
 void res_io(struct strbuf *r, u16 base, u8 len);

@@ -5,6 +5,7 @@
 #include "arch/x86/boot.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,6 +154,17 @@ void boot_close(struct boot *b)
 	free(b->modules);
 	free(b->cmdline);
 	free(b);
+}
+
+/* In front: what follows a "--" is the first program's. */
+void boot_prepend_args(struct boot *b, const char *args)
+{
+	char *both = NULL;
+
+	if (asprintf(&both, "%s%s", args, b->cmdline) < 0)
+		abort();
+	free(b->cmdline);
+	b->cmdline = both;
 }
 
 int boot_load(struct boot *b, const struct boot_env *env,

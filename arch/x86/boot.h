@@ -29,6 +29,8 @@ enum {
 	BOOT_GDT         = 0xe0000,
 	BOOT_PAGE_TABLES = 0xe1000,    /* six pages                      */
 	BOOT_ACPI        = 0xe8000,
+	BOOT_MPTABLE     = 0xf0000,    /* instead of ACPI                */
+	BOOT_RESET_CODE  = 0xffff0,    /* where a CPU would start        */
 	BOOT_FIRMWARE_END = 0x100000,
 };
 
@@ -91,6 +93,8 @@ struct boot {
 struct boot *boot_open(const char *kernel, const char *initrd,
 		       const char *cmdline, struct err *e);
 void boot_close(struct boot *b);       /* NULL is fine */
+/* Words in front of the command line, each with a blank behind. */
+void boot_prepend_args(struct boot *b, const char *args);
 int  boot_load(struct boot *b, const struct boot_env *env,
 	       struct boot_entry *out, struct err *e);
 

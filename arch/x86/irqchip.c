@@ -62,7 +62,8 @@ static int save(struct x86_machine *m, struct err *e)
 		if (rc < 0)
 			return err_set(e, rc, "interrupt controller %u: %m", i);
 	}
-	rc = kvm_vm_ioctl(&vm->kvm, KVM_GET_PIT2, &r->pit);
+	rc = vm->config->board & BOARD_PIT
+	     ? kvm_vm_ioctl(&vm->kvm, KVM_GET_PIT2, &r->pit) : 0;
 	if (rc < 0)
 		return err_set(e, rc, "interval timer: %m");
 	for (unsigned i = 0; i < vm->nvcpus; i++) {
@@ -90,7 +91,8 @@ static int restore_chips(struct x86_machine *m, struct err *e)
 		if (rc < 0)
 			return err_set(e, rc, "interrupt controller %u: %m", i);
 	}
-	rc = kvm_vm_ioctl(&vm->kvm, KVM_SET_PIT2, &r->pit);
+	rc = vm->config->board & BOARD_PIT
+	     ? kvm_vm_ioctl(&vm->kvm, KVM_SET_PIT2, &r->pit) : 0;
 	return rc < 0 ? err_set(e, rc, "interval timer: %m") : 0;
 }
 

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "arch/x86/mce.h"
+#include "arch/x86/mptable.h"
 #include "arch/x86/regs.h"
 #include "vmm/arch.h"
 #include "vmm/base/log.h"
@@ -109,7 +110,10 @@ static int choose_cpuid(struct x86_machine *m, struct err *e)
 
 static int create_irqchip(struct x86_machine *m, struct err *e)
 {
-	return kvm_vm_create_irqchip(&m->vm->kvm, e);
+	const u32 board = m->vm->config->board;
+
+	return kvm_vm_create_irqchip(&m->vm->kvm, board & BOARD_PIC,
+				     board & BOARD_PIT, e);
 }
 
 static int (*const build_steps[])(struct x86_machine *m, struct err *e) = {
@@ -215,27 +219,69 @@ static void tell_rom(void *opaque, gpa_t addr, u64 size, const char *name)
 		vm_rom_add(m->vm, addr, size, name, "ram");
 }
 
-static int write_acpi(struct x86_machine *m, struct err *e)
+/* Where the kernel looks for an MP table, and with ACPI for nothing. */
+static int write_tables(struct x86_machine *m, const struct acpi_facts *f,
+			struct err *e)
 {
+	const bool acpi = m->vm->config->board & BOARD_ACPI;
+	const gpa_t at = acpi ? BOOT_ACPI : BOOT_MPTABLE;
+	const char *what = acpi ? "ACPI tables" : "MP table";
+	struct strbuf tables = STRBUF_INIT;
+	int rc;
+
+	if (acpi)
+		acpi_build(f, at, &tables);
+	else
+		mptable_build(f, at, &tables);
+	if (at + tables.len > BOOT_RESET_CODE)
+		rc = err_set(e, -E2BIG, "the %s need %zu bytes, there is room "
+			     "for %u", what, tables.len,
+			     (unsigned)(BOOT_RESET_CODE - at));
+	else
+		rc = boot_write(&m->env, at, tables.buf, tables.len, what, e);
+	strbuf_fini(&tables);
+	m->env.rsdp = acpi ? BOOT_ACPI : 0;
+	return rc;
+}
+
+/* Without ACPI the kernel learns of virtio-mmio devices from these words. */
+static void tell_kernel(struct x86_machine *m, const struct acpi_facts *f)
+{
+	struct strbuf s = STRBUF_INIT;
+
+	for (unsigned i = 0; f->mmio[i].len; i++)
+		strbuf_addf(&s, "virtio_mmio.device=%u@0x%x:%u ",
+			    f->mmio[i].len, f->mmio[i].base, f->mmio[i].gsi);
+	boot_prepend_args(m->boot, s.buf ? s.buf : "");
+	strbuf_fini(&s);
+}
+
+/* A kernel that knows no better way to reset jumps to the firmware's start:
+ * mov $port, %dx; mov $value, %al; out %al, (%dx); 1: hlt; jmp 1b. */
+static int write_reset_code(struct x86_machine *m, const struct acpi_facts *f,
+			    struct err *e)
+{
+	const u8 code[] = { 0xba, f->reset_port, f->reset_port >> 8, 0xb0,
+			    f->reset_value, 0xee, 0xf4, 0xeb, 0xfd };
+
+	return boot_write(&m->env, BOOT_RESET_CODE, code, sizeof(code),
+			  "reset code", e);
+}
+
+static int describe_machine(struct x86_machine *m, struct err *e)
+{
+	const u32 how = m->vm->config->board & (BOARD_ACPI | BOARD_CMDLINE);
 	struct acpi_facts f = {
 		.cpus = m->topology.cpus, .apic_ids = m->apic_ids,
 		.low_end = m->env.low_end, .high_end = m->high_end,
 	};
-	struct strbuf tables = STRBUF_INIT;
 	int rc;
 
 	x86_devices_facts(m, &f);
-	acpi_build(&f, BOOT_ACPI, &tables);
-	if (BOOT_ACPI + tables.len > BOOT_FIRMWARE_END)
-		rc = err_set(e, -E2BIG, "the ACPI tables need %zu bytes, there "
-			     "is room for %d", tables.len,
-			     BOOT_FIRMWARE_END - BOOT_ACPI);
-	else
-		rc = boot_write(&m->env, BOOT_ACPI, tables.buf, tables.len,
-				"ACPI tables", e);
-	strbuf_fini(&tables);
-	m->env.rsdp = BOOT_ACPI;
-	return rc;
+	if (how == BOARD_CMDLINE && !m->roms_told)
+		tell_kernel(m, &f);
+	rc = write_tables(m, &f, e);
+	return rc < 0 ? rc : write_reset_code(m, &f, e);
 }
 
 struct put_call {
@@ -283,7 +329,7 @@ static int reset(struct vm *vm, struct err *e)
 
 	m->env.rom = tell_rom;
 	m->env.opaque = m;
-	rc = write_acpi(m, e);
+	rc = describe_machine(m, e);
 	if (rc == 0)
 		rc = boot_load(m->boot, &m->env, &entry, e);
 	if (rc == 0)

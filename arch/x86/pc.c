@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The devices every PC has, in realize order, and what ACPI says of them.
+ * The devices of the board, in realize order, and what ACPI says of them.
  *
- * Room:     one row per device; classes by name, properties as text.
+ * Room:     one row per device and the part of -M it belongs to; classes by name, properties as text.
  * Talks to: device_create, public headers of vmm/dev and vmm/pci.
  * Never:    touches a device's registers.
  */
@@ -12,17 +12,32 @@
 #include <string.h>
 
 #include "arch/x86/machine.h"
+#include "vmm/dev/acpi_ged.h"
 #include "vmm/dev/acpi_pm.h"
 #include "vmm/dev/fw_cfg.h"
 #include "vmm/pci/pci.h"
 
 enum { VIRTIO_MMIO_REGS = 0x200, COM_PORTS = 4, RESET_PORT = 0xcf9, RESET_VALUE = 0xf };
 
-/* Boards have these; -nodefaults does not take them away. */
-static const char *const board[] = {
-	"pci-host", "mch", "ICH9-LPC", "acpi-pm", "mc146818rtc", "i8042",
-	"fw_cfg_io", NULL
+/* What -M may take away; -nodefaults does not. */
+static const struct {
+	const char *class;
+	u32 with, without;             /* enum board_part: all of, none of */
+} board[] = {
+	{ "pci-host",    BOARD_PCI,                  0 },
+	{ "mch",         BOARD_PCI,                  0 },
+	{ "ICH9-LPC",    BOARD_PCI,                  0 },
+	{ "acpi-pm",     BOARD_ACPI,                 BOARD_REDUCED },
+	{ "acpi-ged",    BOARD_REDUCED,              0 },
+	{ "mc146818rtc", BOARD_RTC,                  0 },
+	{ "i8042",       BOARD_I8042,                0 },
+	{ "fw_cfg_io",   BOARD_FW_CFG,               0 },
 };
+
+static bool has(const struct x86_machine *m, u32 parts)
+{
+	return (m->vm->config->board & parts) == parts;
+}
 
 static struct device *find_device(struct vm *vm, const char *class)
 {
@@ -61,12 +76,19 @@ static int finish_device(struct vm *vm, struct device *d, struct err *e)
 	return 0;
 }
 
-static int add_board(struct vm *vm, struct err *e)
+static int add_board(struct x86_machine *m, struct err *e)
 {
-	for (unsigned i = 0; board[i]; i++) {
-		struct device *d = new_device(vm, board[i], e);
-		int rc = d ? finish_device(vm, d, e) : -ENODEV;
+	struct vm *vm = m->vm;
 
+	for (unsigned i = 0; i < ARRAY_LEN(board); i++) {
+		struct device *d;
+		int rc;
+
+		if (!has(m, board[i].with) ||
+		    vm->config->board & board[i].without)
+			continue;
+		d = new_device(vm, board[i].class, e);
+		rc = d ? finish_device(vm, d, e) : -ENODEV;
 		if (rc < 0)
 			return rc;
 		if (i == 0)
@@ -102,9 +124,10 @@ static int add_com(struct vm *vm, unsigned n, const char *chardev,
 	return finish_device(vm, d, e);
 }
 
-static int add_coms(struct vm *vm, struct err *e)
+static int add_coms(struct x86_machine *m, struct err *e)
 {
-	unsigned n = config_serial_count(vm->config);
+	struct vm *vm = m->vm;
+	unsigned n = has(m, BOARD_SERIAL) ? config_serial_count(vm->config) : 0;
 	int rc = 0;
 
 	if (n > COM_PORTS)
@@ -127,7 +150,8 @@ static int fill_fw_cfg(struct x86_machine *m, struct err *e)
 	struct device *d = find_device(m->vm, "fw_cfg_io");
 	const struct vm_config *c = m->vm->config;
 
-	(void)e;
+	if (!d)
+		return 0;
 	fw_cfg_add_u16(d, FW_CFG_NB_CPUS, c->cpus);
 	fw_cfg_add_u16(d, FW_CFG_MAX_CPUS, MAX(c->max_cpus, c->cpus));
 	fw_cfg_add_u64(d, FW_CFG_RAM_SIZE, c->ram_bytes);
@@ -143,22 +167,24 @@ static int fill_fw_cfg(struct x86_machine *m, struct err *e)
 static void on_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
 {
 	struct x86_machine *m = container_of(l, struct x86_machine, listener);
-	struct device *pm;
+	struct device *pm = find_device(m->vm, "acpi-pm");
+	struct device *ged = find_device(m->vm, "acpi-ged");
 
 	(void)arg;
 	if (ev != VM_EV_POWERDOWN)
 		return;
-	pm = find_device(m->vm, "acpi-pm");
 	if (pm)
 		acpi_pm_power_button(pm);
+	else if (ged)
+		acpi_ged_event(ged, ACPI_GED_POWER);
 }
 
 int x86_devices_create(struct x86_machine *m, struct err *e)
 {
-	int rc = add_board(m->vm, e);
+	int rc = add_board(m, e);
 
 	if (rc == 0)
-		rc = add_coms(m->vm, e);
+		rc = add_coms(m, e);
 	if (rc == 0)
 		rc = fill_fw_cfg(m, e);
 	if (rc < 0)
@@ -227,13 +253,16 @@ static void mmio_facts(struct vm *vm, struct acpi_facts *f)
 	}
 }
 
-void x86_devices_facts(struct x86_machine *m, struct acpi_facts *f)
+static void power_facts(const struct x86_machine *m, struct acpi_facts *f)
 {
-	struct device *panic = find_device(m->vm, "pvpanic");
-
-	pci_facts(m, f);
-	mmio_facts(m->vm, f);
-	com_facts(m->vm, f);
+	if (has(m, BOARD_REDUCED)) {
+		f->ged = ACPI_GED_BASE;
+		f->ged_gsi = ACPI_GED_GSI;
+		f->s5_type = ACPI_GED_S5_TYPE;
+		f->reset_port = ACPI_GED_BASE + ACPI_GED_RESET;
+		f->reset_value = ACPI_GED_RESET_VALUE;
+		return;
+	}
 	f->pm_base = ACPI_PM_BASE;
 	f->gpe_base = ACPI_GPE0_BASE;
 	f->sci = ACPI_SCI;
@@ -243,8 +272,21 @@ void x86_devices_facts(struct x86_machine *m, struct acpi_facts *f)
 	f->s5_type = ACPI_S5_TYPE;
 	f->reset_port = RESET_PORT;
 	f->reset_value = RESET_VALUE;
-	f->fw_cfg = FW_CFG_PORT;
+}
+
+void x86_devices_facts(struct x86_machine *m, struct acpi_facts *f)
+{
+	struct device *panic = find_device(m->vm, "pvpanic");
+
+	if (has(m, BOARD_PCI))
+		pci_facts(m, f);
+	mmio_facts(m->vm, f);
+	com_facts(m->vm, f);
+	power_facts(m, f);
+	f->fw_cfg = has(m, BOARD_FW_CFG) ? FW_CFG_PORT : 0;
 	f->pvpanic = panic ? number_of(panic, "ioport", 0x505) : 0;
-	f->rtc = true;
-	f->i8042 = true;
+	f->rtc = has(m, BOARD_RTC);
+	f->i8042 = has(m, BOARD_I8042);
+	f->pic = has(m, BOARD_PIC);
+	f->pit = has(m, BOARD_PIT);
 }

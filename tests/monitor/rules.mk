@@ -2,7 +2,7 @@
 MON_TABLE := $(O)/tests/unit/test_mon_table
 QMP_TABLE := $(O)/tests/unit/test_qmp
 
-CHECK_TESTS += tests/monitor/conform.t tests/monitor/qmp.t tests/monitor/hostile.t
+CHECK_TESTS += tests/monitor/conform.t tests/monitor/qmp.t tests/monitor/hostile.t tests/monitor/disk.t
 SLOW_TESTS  += tests/monitor/hostile-slow.t
 .PHONY: docs-ref monitor-status monitor-conform
 

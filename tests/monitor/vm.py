@@ -25,7 +25,7 @@ def multiboot_image(path):
 
 
 class Vm:
-    def __init__(self, args=(), accel="tcg", qmps=1, hmps=1):
+    def __init__(self, args=(), accel="tcg", qmps=1, hmps=1, setup=None):
         build = os.environ.get("O", "build")
         self.mote = os.path.abspath(os.path.join(build, "mote"))
         if not os.path.exists(self.mote):
@@ -33,6 +33,8 @@ class Vm:
         self.dir = tempfile.mkdtemp(prefix="mote-mon-")
         kernel = os.path.join(self.dir, "spin.bin")
         multiboot_image(kernel)
+        if setup:
+            setup(self.dir)
         cmd = [self.mote, "-accel", accel, "-m", "32", "-display", "none",
                "-nodefaults", "-name", "qtest", "-kernel", kernel]
         for i in range(qmps):

@@ -32,7 +32,21 @@ static struct acpi_facts facts(const u32 *ids, unsigned cpus)
 		.pm_base = 0x600, .gpe_base = 0x620, .sci = 9,
 		.smi_cmd = 0xb2, .acpi_enable = 2, .acpi_disable = 3,
 		.reset_port = 0xcf9, .reset_value = 0xf, .fw_cfg = 0x510,
-		.pvpanic = 0x505, .rtc = true, .i8042 = true,
+		.pvpanic = 0x505, .rtc = true, .i8042 = true, .pic = true,
+		.pit = true,
+	};
+}
+
+/* Hardware-reduced: a microVM's. */
+static struct acpi_facts few_facts(const u32 *ids, unsigned cpus)
+{
+	return (struct acpi_facts){
+		.cpus = cpus, .apic_ids = ids,
+		.low_end = 128 * MiB, .high_end = 4 * GiB,
+		.com = { 0x3f8 }, .com_irq = { 4 },
+		.ged = 0x600, .ged_gsi = 9, .s5_type = 5,
+		.reset_port = 0x606, .reset_value = 0x42,
+		.mmio = { { 0xfec80000, 0x200, 16 }, { 0xfec80200, 0x200, 17 } },
 	};
 }
 
@@ -176,22 +190,42 @@ static void the_tables_of_255_cpus_fit_their_room(void **st)
 	strbuf_fini(&s);
 }
 
+static void a_machine_without_fixed_hardware_says_so(void **st)
+{
+	u32 ids[] = { 0 };
+	struct acpi_facts f = few_facts(ids, 1);
+	struct strbuf s = STRBUF_INIT;
+	size_t at;
+
+	acpi_build(&f, BASE, &s);
+	at = find(&s, "FACP");
+	assert_true(get(&s, at + 112, 4) & BIT(20));   /* HW_REDUCED_ACPI */
+	assert_int_equal(get(&s, at + 46, 2), 0);      /* no SCI */
+	assert_int_equal(get(&s, at + 56, 4), 0);      /* no PM1a */
+	assert_int_equal(get(&s, at + 109, 2), 0x24);  /* no VGA, no RTC */
+	assert_int_equal(get(&s, at + 120, 8), 0x606); /* reset */
+	assert_int_equal(get(&s, at + 244 + 4, 8), 0x604);     /* sleep */
+	assert_int_equal(get(&s, at + 256 + 4, 8), 0x605);
+	at = find(&s, "APIC");
+	assert_int_equal(get(&s, at + 40, 4), 0);      /* no 8259s */
+	assert_non_null(memmem(s.buf, s.len, "ACPI0013", 8));
+	assert_non_null(memmem(s.buf, s.len, "LNRO0005", 8));
+	assert_non_null(memmem(s.buf, s.len, "_S5_", 4));
+	assert_null(memmem(s.buf, s.len, "PCI0", 4));
+	assert_null(memmem(s.buf, s.len, "BRD_", 4));
+	strbuf_fini(&s);
+}
+
 /* Disassemble, compile again, and expect no error either way. */
-static void iasl_reads_the_dsdt_without_complaint(void **st)
+static void iasl_reads(const struct acpi_facts *f)
 {
 	char dir[] = "/tmp/mote-acpi-XXXXXX", cmd[400];
-	u32 ids[] = { 0, 1, 2 };
-	struct acpi_facts f = facts(ids, 3);
 	struct strbuf s = STRBUF_INIT;
 	size_t at, dsdt;
 	FILE *out;
 	int rc;
 
-	if (system("command -v iasl >/dev/null 2>&1") != 0) {
-		print_message("iasl is not installed (acpica-tools)\n");
-		skip();
-	}
-	acpi_build(&f, BASE, &s);
+	acpi_build(f, BASE, &s);
 	at = find(&s, "FACP");
 	dsdt = get(&s, at + 40, 4) - BASE;
 	assert_non_null(mkdtemp(dir));
@@ -210,6 +244,19 @@ static void iasl_reads_the_dsdt_without_complaint(void **st)
 	strbuf_fini(&s);
 }
 
+static void iasl_reads_the_dsdt_without_complaint(void **st)
+{
+	u32 ids[] = { 0, 1, 2 };
+	struct acpi_facts pc = facts(ids, 3), microvm = few_facts(ids, 3);
+
+	if (system("command -v iasl >/dev/null 2>&1") != 0) {
+		print_message("iasl is not installed (acpica-tools)\n");
+		skip();
+	}
+	iasl_reads(&pc);
+	iasl_reads(&microvm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +264,7 @@ int main(void)
 		cmocka_unit_test(the_fadt_is_revision_6_and_points_at_facs_and_dsdt),
 		cmocka_unit_test(the_madt_names_every_cpu),
 		cmocka_unit_test(absent_parts_are_absent),
+		cmocka_unit_test(a_machine_without_fixed_hardware_says_so),
 		cmocka_unit_test(the_tables_of_255_cpus_fit_their_room),
 		cmocka_unit_test(iasl_reads_the_dsdt_without_complaint),
 	};

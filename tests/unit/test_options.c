@@ -136,7 +136,7 @@ static void what_is_not_there_yet_says_so(void **state)
 		{ "-incoming", "defer" }, { "-trace", "x" }, { "-preconfig", NULL },
 		{ "-fw_cfg", "name=opt/x,string=y" }, { "-L", "/" },
 		{ "-dtb", "x" }, { "-hda", "x" },
-		{ "disk.img", NULL }, { "-M", "microvm" },
+		{ "disk.img", NULL },
 		{ "-smp", "1,maxcpus=2" }, { "-m", "1G,slots=2,maxmem=2G" },
 		{ "-vga", "std" },
 	};
@@ -158,6 +158,60 @@ static void what_is_not_there_yet_says_so(void **state)
 	assert_int_equal(parse("-sandbox", "off,paths=/a", NULL), -EINVAL);
 	assert_int_equal(parse("-sandbox", "on,obsolete=allow", NULL),
 			 -ENOTSUP);
+}
+
+static void a_machine_has_the_parts_its_properties_leave_it(void **state)
+{
+	(void)state;
+	assert_int_equal(parse(NULL), 0);
+	assert_int_equal(c.board, BOARD_PC);
+	assert_int_equal(parse("-M", "q35,rtc=off,i8042=off", NULL), 0);
+	assert_int_equal(c.board, BOARD_PC & ~(BOARD_RTC | BOARD_I8042));
+	assert_int_equal(parse("-M", "microvm", NULL), 0);
+	assert_string_equal(c.machine, "microvm");
+	assert_int_equal(c.board, BOARD_ACPI | BOARD_REDUCED | BOARD_SERIAL |
+			 BOARD_CMDLINE);
+	assert_int_equal(parse("-M", "microvm,pic=on,isa-serial=off,rtc=on,"
+			       "rtc=auto", NULL), 0);
+	assert_int_equal(c.board, BOARD_ACPI | BOARD_REDUCED | BOARD_PIC |
+			 BOARD_CMDLINE);
+	/* Later -M add to earlier ones, whichever names the machine. */
+	assert_int_equal(parse("-M", "auto-kernel-cmdline=off", "-machine",
+			       "type=microvm,accel=tcg", "-M", "pcie=on",
+			       NULL), 0);
+	assert_int_equal(c.board, BOARD_ACPI | BOARD_REDUCED | BOARD_SERIAL |
+			 BOARD_PCI);
+	assert_string_equal(c.accel, "tcg");
+}
+
+static void without_acpi_legacy_chips_stay_unless_switched_off(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("-M", "microvm,acpi=off", NULL), 0);
+	assert_int_equal(c.board, BOARD_REDUCED | BOARD_SERIAL |
+			 BOARD_CMDLINE | BOARD_PIC | BOARD_PIT);
+	assert_int_equal(parse("-M", "microvm,acpi=off,pit=off,pic=off",
+			       NULL), 0);
+	assert_int_equal(c.board, BOARD_REDUCED | BOARD_SERIAL |
+			 BOARD_CMDLINE);
+}
+
+static void a_machines_wrong_property_is_named(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("-M", "microvm,colour=red", NULL), -EINVAL);
+	assert_non_null(strstr(e.msg, "'colour'"));
+	assert_int_equal(parse("-M", "pc,isa-serial=off", NULL), -EINVAL);
+	assert_string_equal(e.msg, "-M: machine pc has no property "
+			    "'isa-serial'");
+	assert_int_equal(parse("-M", "microvm,pit=maybe", NULL), -EINVAL);
+	assert_non_null(strstr(e.msg, "'pit' expects"));
+	assert_int_equal(parse("-M", "microvm,usb=on", NULL), -ENOTSUP);
+	assert_non_null(strstr(e.msg, "not supported yet: usb=on"));
+	assert_int_equal(parse("-M", "pcfoo", NULL), -EINVAL);
+	assert_int_equal(parse("-M", "microvm,help", NULL), 0);
+	assert_true(c.wants_exit);
+	assert_non_null(strstr(out.buf, "auto-kernel-cmdline=<bool>"));
 }
 
 static void memory_sizes_are_mebibytes_unless_said(void **state)
@@ -331,6 +385,9 @@ int main(void)
 	cmocka_unit_test(single_and_double_dash_are_the_same),
 	cmocka_unit_test(unknown_options_are_named),
 	cmocka_unit_test(what_is_not_there_yet_says_so),
+	cmocka_unit_test(a_machine_has_the_parts_its_properties_leave_it),
+	cmocka_unit_test(without_acpi_legacy_chips_stay_unless_switched_off),
+	cmocka_unit_test(a_machines_wrong_property_is_named),
 	cmocka_unit_test(memory_sizes_are_mebibytes_unless_said),
 	cmocka_unit_test(smp_fills_in_what_is_left_out),
 	cmocka_unit_test(smp_refuses_what_does_not_add_up),

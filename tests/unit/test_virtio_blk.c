@@ -250,6 +250,42 @@ static void state_goes_round(void **s)
 	down();
 }
 
+static struct disk_failure heard;
+static unsigned hearings;
+
+static void hear(void *opaque, struct disk *d, const struct disk_failure *f)
+{
+	assert_ptr_equal(opaque, disks);
+	assert_string_equal(d->id, "n");
+	heard = *f;
+	hearings++;
+}
+
+static void who_listens_hears_of_a_failed_request_once(void **s)
+{
+	struct disk *d;
+
+	(void)s;
+	up("fault,node-name=n,op=write,errno=28,count=1,file.driver=null-co,"
+	   "file.size=1M");
+	disk_set_listen(disks, hear, disks);
+	driver_up();
+	hearings = 0;
+	d = disk_find(disks, "n");
+	request(1, 0, 512);
+	assert_int_equal(hearings, 1);
+	assert_int_equal(heard.op, BLK_WRITE);
+	assert_int_equal(heard.rc, -ENOSPC);
+	assert_int_equal(heard.action, DISK_STOP);
+	assert_int_equal(d->status, DISK_NOSPACE);
+	device_quiesce(dev);
+	device_resume(dev);
+	fake_turn();
+	assert_int_equal(d->status, DISK_OK);
+	assert_int_equal(hearings, 1);
+	down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +297,7 @@ int main(void)
 		cmocka_unit_test(a_resize_reaches_the_configuration),
 		cmocka_unit_test(a_disk_has_one_device_at_most),
 		cmocka_unit_test(state_goes_round),
+		cmocka_unit_test(who_listens_hears_of_a_failed_request_once),
 	};
 
 	return cmocka_run_group_tests_name("virtio_blk", tests, NULL, NULL);

@@ -311,24 +311,72 @@ static void roms_are_told_once(void **state)
 	assert_int_equal(n, 1);
 }
 
+static void expect_devices(const char *const *names)
+{
+	struct list *p;
+
+	list_for_each(p, &vm.devices) {
+		struct device *d = list_entry(p, struct device, node);
+
+		assert_non_null(*names);
+		assert_string_equal(d->class->name, *names++);
+	}
+	assert_null(*names);
+}
+
 static void the_board_has_its_devices(void **state)
 {
 	static const char *const names[] = {
 		"pci-host", "mch", "ICH9-LPC", "acpi-pm", "mc146818rtc",
-		"i8042", "fw_cfg_io",
+		"i8042", "fw_cfg_io", NULL
 	};
-	struct list *p;
-	unsigned n = 0;
 
 	build(1);
-	list_for_each(p, &vm.devices) {
-		struct device *d = list_entry(p, struct device, node);
-
-		assert_true(n < ARRAY_LEN(names));
-		assert_string_equal(d->class->name, names[n++]);
-	}
-	assert_int_equal(n, ARRAY_LEN(names));
+	expect_devices(names);
 	assert_non_null(vm.env.pci);
+}
+
+static void a_microvm_has_next_to_none_and_runs_without_pit(void **state)
+{
+	static const char *const names[] = { "acpi-ged", NULL };
+	struct kvm_pit_state2 pit;
+	u32 word = 0;
+
+	config.board = BOARD_ACPI | BOARD_REDUCED | BOARD_SERIAL;
+	build(1);
+	expect_devices(names);
+	assert_null(vm.env.pci);
+	reset();
+	reset();
+	assert_true(kvm_vm_ioctl(&vm.kvm, KVM_GET_PIT2, &pit) < 0);
+	gmem_read(vm.gmem, BOOT_ACPI, &word, 4);
+	assert_memory_equal(&word, "RSD ", 4);
+	gmem_read(vm.gmem, BOOT_RESET_CODE, &word, 4);
+	assert_int_equal(word, 0xb00606ba);    /* mov $0x606, %dx; mov ... */
+}
+
+static void without_acpi_there_is_an_mp_table_and_a_command_line(void **state)
+{
+	struct x86_machine *m;
+	struct device *d;
+	u32 word = 0;
+
+	config.board = BOARD_SERIAL | BOARD_CMDLINE | BOARD_REDUCED;
+	config.append = strdup("console=ttyS0");
+	build(2);
+	d = device_create(device_class_find("virtio-rng-device"), NULL,
+			  &vm.env);
+	assert_int_equal(device_realize(d, &e), 0);
+	list_append(&vm.devices, &d->node);
+	reset();
+	reset();                       /* says it once */
+	gmem_read(vm.gmem, BOOT_MPTABLE, &word, 4);
+	assert_memory_equal(&word, "_MP_", 4);
+	gmem_read(vm.gmem, BOOT_ACPI, &word, 4);
+	assert_int_equal(word, 0);
+	m = x86_machine(&vm);
+	assert_string_equal(m->boot->cmdline, "virtio_mmio.device=512@"
+			    "0xfec80000:16 console=ttyS0");
 }
 
 static void registers_have_qemus_names(void **state)
@@ -380,6 +428,8 @@ int main(void)
 		T(a_reset_undoes_what_a_guest_did),
 		T(roms_are_told_once),
 		T(the_board_has_its_devices),
+		T(a_microvm_has_next_to_none_and_runs_without_pit),
+		T(without_acpi_there_is_an_mp_table_and_a_command_line),
 		T(registers_have_qemus_names),
 		T(an_unknown_cpu_model_is_refused),
 	};

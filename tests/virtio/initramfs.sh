@@ -2,18 +2,21 @@
 # Pack an initramfs with the virtio drivers of Debian's kernel, ext4 and the
 # host's mke2fs and e2fsck.
 #
-# usage: initramfs.sh FETCHED_DIR OUTPUT.cpio.gz      (tests/boot/fetch.sh's)
+# usage: initramfs.sh FETCHED_DIR NETGUEST OUTPUT.cpio.gz
+#        (tests/boot/fetch.sh's folder, the program of tests/net/guest.c)
 set -eu
 
-from=${1:?usage: initramfs.sh DIR OUTPUT}
-out=${2:?usage: initramfs.sh DIR OUTPUT}
+from=${1:?usage: initramfs.sh DIR NETGUEST OUTPUT}
+guest=${2:?usage: initramfs.sh DIR NETGUEST OUTPUT}
+out=${3:?usage: initramfs.sh DIR NETGUEST OUTPUT}
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 
 # The modules wanted; what they depend on comes along, before them.
 wanted="virtio_pci virtio_mmio virtio_blk virtio-rng virtio_console
-virtio_balloon ext4 crc32c_generic i6300esb vmgenid virtio_net"
+virtio_balloon ext4 crc32c_generic i6300esb vmgenid virtio_net af_packet
+vmw_vsock_virtio_transport button evdev"
 
 mkdir -p "$root/bin" "$root/sbin" "$root/lib" "$root/modules" "$root/kernel"
 dpkg-deb -x "$(echo "$from"/debs/linux-image-[0-9]*.deb)" "$root/kernel"
@@ -44,7 +47,9 @@ done
 rm -rf "$root/kernel"
 
 cp "$from/busybox" "$root/bin/busybox"
-chmod 755 "$root/bin/busybox"
+cp "$guest" "$root/bin/netguest"
+cp "$here/../net/lease" "$root/bin/lease"
+chmod 755 "$root"/bin/*
 for p in mke2fs e2fsck; do
 	f=$(command -v $p || echo /usr/sbin/$p)
 	cp "$f" "$root/sbin/"

@@ -1,14 +1,16 @@
 # virtio devices driven by a stock Debian kernel's modules.
 VIRTIO_DIR ?= $(O)/boot
+NET_DIR    ?= $(O)/boot
 
-$(VIRTIO_DIR)/virtio.gz: tests/virtio/init tests/virtio/initramfs.sh $(BOOT_DIR)/busybox
-	$(Q)sh tests/virtio/initramfs.sh $(BOOT_DIR) $@
+$(VIRTIO_DIR)/virtio.gz: tests/virtio/init tests/virtio/initramfs.sh \
+    tests/net/lease $(NET_DIR)/netguest $(BOOT_DIR)/busybox
+	$(Q)sh tests/virtio/initramfs.sh $(BOOT_DIR) $(NET_DIR)/netguest $@
 
 .PHONY: virtio-files
 virtio-files: $(VIRTIO_DIR)/virtio.gz
 
 CHECK_DEPS  += virtio-files
-CHECK_TESTS += tests/virtio/virtio.t
+CHECK_TESTS += tests/virtio/virtio.t tests/virtio/microvm.t
 
 # The virtqueue fuzzer: libFuzzer with clang; its corpus in `make check`.
 VIRTQ_FUZZ := $(O)/tests/fuzz/fuzz_virtq

@@ -8,10 +8,38 @@
 #include "vmm/block/disk_priv.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vmm/core/clock.h"
+
+/* --- failures that somebody hears of ---------------------------------------- */
+
+static void tell_failures(void *opaque)
+{
+	struct disk_set *s = opaque;
+	struct list *p;
+
+	s->failures = false;
+	list_for_each(p, &s->disks) {
+		struct disk *d = list_entry(p, struct disk, node);
+		struct disk_failure f = d->failure;
+
+		if (!d->failed)
+			continue;
+		d->failed = false;
+		if (s->on_failure)
+			s->on_failure(s->on_failure_opaque, d, &f);
+	}
+}
+
+static void drop_call(void *opaque)
+{
+	(void)opaque;
+}
+
+/* --- life ------------------------------------------------------------------- */
 
 struct disk_set *disk_set_create(struct loop *main_loop)
 {
@@ -40,6 +68,7 @@ void disk_set_destroy(struct disk_set *s)
 		return;
 	while (!list_empty(&s->disks))
 		disk_free(list_entry(s->disks.next, struct disk, node));
+	loop_unpost(s->main_loop, tell_failures, drop_call);
 	blk_set_destroy(s->blks);
 	free(s);
 }
@@ -69,7 +98,7 @@ struct disk *disk_alloc(struct disk_set *s, const char *id)
 	return d;
 }
 
-struct disk *disk_by_id(struct disk_set *s, const char *id)
+struct disk *disk_known(struct disk_set *s, const char *id)
 {
 	struct list *p;
 
@@ -84,7 +113,7 @@ struct disk *disk_by_id(struct disk_set *s, const char *id)
 
 struct disk *disk_find(struct disk_set *s, const char *id)
 {
-	struct disk *d = disk_by_id(s, id);
+	struct disk *d = disk_known(s, id);
 	struct blk *b;
 
 	if (d)
@@ -96,6 +125,16 @@ struct disk *disk_find(struct disk_set *s, const char *id)
 	d->root = blk_take(b);
 	d->of_node = true;
 	return d;
+}
+
+/* A device that could not be made leaves its disk behind. */
+int disk_node_del(struct disk_set *s, const char *name, struct err *e)
+{
+	struct disk *d = disk_known(s, name);
+
+	if (d && d->of_node && !d->dev)
+		disk_free(d);
+	return blk_del(s->blks, name, e);
 }
 
 int disk_del(struct disk *d, struct err *e)
@@ -193,12 +232,35 @@ bool disk_get_throttle(const struct disk *d, struct throttle_config *c,
 
 /* --- errors and counters --------------------------------------------------- */
 
-enum disk_error disk_on_error(const struct disk *d, enum blk_op op, int rc)
+/* One is kept a disk: a guest may make them as fast as it likes. */
+static void note_failure(struct disk *d, enum blk_op op, int rc,
+			 enum disk_error action)
+{
+	struct disk_set *s = d->set;
+
+	if (!s->on_failure || d->failed)
+		return;
+	d->failure = (struct disk_failure){ op, rc, action };
+	d->failed = true;
+	if (!atomic_exchange(&s->failures, true))
+		loop_post(s->main_loop, tell_failures, s);
+}
+
+void disk_set_listen(struct disk_set *s, disk_failure_fn *fn, void *opaque)
+{
+	s->on_failure = fn;
+	s->on_failure_opaque = opaque;
+}
+
+enum disk_error disk_on_error(struct disk *d, enum blk_op op, int rc)
 {
 	enum disk_error a = op == BLK_READ ? d->rerror : d->werror;
 
 	if (a == DISK_ENOSPC)
-		return rc == -ENOSPC ? DISK_STOP : DISK_REPORT;
+		a = rc == -ENOSPC ? DISK_STOP : DISK_REPORT;
+	if (a == DISK_STOP)
+		d->status = rc == -ENOSPC ? DISK_NOSPACE : DISK_FAILED;
+	note_failure(d, op, rc, a);
 	return a;
 }
 
@@ -224,6 +286,8 @@ void disk_account(struct disk *d, const struct blk_req *r, enum blk_op op,
 		add(&s->failed[op], 1);
 		return;
 	}
+	if (op == BLK_WRITE && r->off + len > s->highest)
+		__atomic_store_n(&s->highest, r->off + len, __ATOMIC_RELAXED);
 	add(&s->ops[op], 1);
 	add(&s->bytes[op], len);
 	add(&s->ns[op], now - r->started_ns);

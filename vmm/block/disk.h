@@ -17,15 +17,24 @@
 struct throttle_config;
 
 enum disk_error { DISK_REPORT, DISK_IGNORE, DISK_STOP, DISK_ENOSPC };
+enum disk_status { DISK_OK, DISK_FAILED, DISK_NOSPACE };
 enum disk_if { DISK_IF_NONE, DISK_IF_VIRTIO };
 
 struct disk_stats {
 	u64 bytes[BLK_OPS], ops[BLK_OPS], failed[BLK_OPS], invalid[BLK_OPS];
 	u64 ns[BLK_OPS];
+	u64 highest;                   /* end of the last byte written     */
 	s64 last_ns;                   /* host time of the last completion */
 };
 
 struct disk_set;
+
+/* A request that failed, and what it leads to: not DISK_ENOSPC. */
+struct disk_failure {
+	enum blk_op op;
+	int rc;
+	enum disk_error action;
+};
 
 struct disk {
 	struct list node;              /* in the set, in order of creation */
@@ -41,6 +50,9 @@ struct disk {
 	/* Its size changed. [loop] */
 	void (*resized)(void *dev);
 	struct disk_stats stats;
+	_Atomic enum disk_status status;       /* why requests wait        */
+	struct disk_failure failure;   /* the first nobody heard of yet    */
+	_Atomic bool failed;
 };
 
 struct disk_set *disk_set_create(struct loop *main_loop);
@@ -52,8 +64,12 @@ struct list *disk_list(struct disk_set *s);
 struct disk *disk_add(struct disk_set *s, const char *spec, bool all_snapshot,
 		      struct err *e);
 int  disk_del(struct disk *d, struct err *e);  /* -EBUSY: a device has it */
-/* By id, or by a node's name (then made on the spot); NULL. */
+/* For a device: by id, or by a node's name (then made on the spot); NULL. */
 struct disk *disk_find(struct disk_set *s, const char *id);
+/* By id; NULL. */
+struct disk *disk_known(struct disk_set *s, const char *id);
+/* blk_del, of a node no device has any more. */
+int  disk_node_del(struct disk_set *s, const char *name, struct err *e);
 
 /* The device takes it, with its loop. -EBUSY. */
 int  disk_attach(struct disk *d, void *dev, struct loop *l, struct err *e);
@@ -67,8 +83,14 @@ int  disk_set_throttle(struct disk *d, const struct throttle_config *c,
 bool disk_get_throttle(const struct disk *d, struct throttle_config *c,
 		       const char **group);
 
-/* What an error leads to: DISK_REPORT, _IGNORE or _STOP. */
-enum disk_error disk_on_error(const struct disk *d, enum blk_op op, int rc);
+/* What an error leads to: DISK_REPORT, _IGNORE or _STOP; who listens hears of
+ * it. [the disk's loop] */
+enum disk_error disk_on_error(struct disk *d, enum blk_op op, int rc);
+/* Hear of failed requests, on the main loop: of the first of a disk since it
+ * was last told.  NULL: no more. [loop] */
+typedef void disk_failure_fn(void *opaque, struct disk *d,
+			     const struct disk_failure *f);
+void disk_set_listen(struct disk_set *s, disk_failure_fn *fn, void *opaque);
 void disk_account_start(struct disk *d, struct blk_req *r);
 void disk_account(struct disk *d, const struct blk_req *r, enum blk_op op,
 		  u64 len, int rc);

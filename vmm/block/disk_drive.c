@@ -282,7 +282,7 @@ struct disk *disk_add(struct disk_set *s, const char *spec, bool all_snapshot,
 	}
 	if (id != made && !opts_id_ok(id)) {
 		rc = err_set(e, -EINVAL, "'%s' is no id for a drive", id);
-	} else if (disk_by_id(s, id) || blk_find(s->blks, id)) {
+	} else if (disk_known(s, id) || blk_find(s->blks, id)) {
 		rc = err_set(e, -EEXIST, "Duplicate ID '%s' for drive", id);
 	} else {
 		d = disk_alloc(s, id);

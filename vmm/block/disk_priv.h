@@ -15,10 +15,12 @@ struct disk_set {
 	struct blk_set *blks;
 	struct loop *main_loop;
 	unsigned unnamed;              /* for virtio0, virtio1 ...         */
+	disk_failure_fn *on_failure;
+	void *on_failure_opaque;
+	_Atomic bool failures;         /* the main loop was told           */
 };
 
 struct disk *disk_alloc(struct disk_set *s, const char *id);
 void disk_free(struct disk *d);
-struct disk *disk_by_id(struct disk_set *s, const char *id);
 
 #endif

@@ -52,7 +52,8 @@ static void route(struct kvm_irq_routing *r, unsigned gsi, unsigned chip,
 	};
 }
 
-static int route_like_a_pc(struct kvm_vm *vm)
+/* Without PICs nothing reaches them, whatever the provider has. */
+static int route_like_a_pc(struct kvm_vm *vm, bool pic)
 {
 	struct {
 		struct kvm_irq_routing head;
@@ -60,7 +61,7 @@ static int route_like_a_pc(struct kvm_vm *vm)
 	} table;
 
 	memset(&table, 0, sizeof(table));
-	for (unsigned i = 0; i < PIC_PINS; i++)
+	for (unsigned i = 0; pic && i < PIC_PINS; i++)
 		if (i != 2)
 			route(&table.head, i, i < 8 ? KVM_IRQCHIP_PIC_MASTER :
 			      KVM_IRQCHIP_PIC_SLAVE, i % 8);
@@ -70,9 +71,18 @@ static int route_like_a_pc(struct kvm_vm *vm)
 	return kvm_vm_ioctl(vm, KVM_SET_GSI_ROUTING, &table.head);
 }
 
-int kvm_vm_create_irqchip(struct kvm_vm *vm, struct err *e)
+static int create_pit(struct kvm_vm *vm, struct err *e)
 {
 	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+	int rc = kvm_vm_ioctl(vm, KVM_CREATE_PIT2, &pit);
+
+	return rc < 0 ? err_set(e, rc, "%s cannot create its interval timer: "
+				"%m", vm->ops->name) : 0;
+}
+
+int kvm_vm_create_irqchip(struct kvm_vm *vm, bool pic, bool pit,
+			  struct err *e)
+{
 	int rc = kvm_x86_private_pages(vm, e);
 
 	if (rc < 0)
@@ -81,11 +91,10 @@ int kvm_vm_create_irqchip(struct kvm_vm *vm, struct err *e)
 	if (rc < 0)
 		return err_set(e, rc, "%s cannot create its interrupt "
 			       "controllers: %m", vm->ops->name);
-	rc = kvm_vm_ioctl(vm, KVM_CREATE_PIT2, &pit);
+	rc = pit ? create_pit(vm, e) : 0;
 	if (rc < 0)
-		return err_set(e, rc, "%s cannot create its interval timer: "
-			       "%m", vm->ops->name);
-	rc = route_like_a_pc(vm);
+		return rc;
+	rc = route_like_a_pc(vm, pic);
 	if (rc < 0)
 		return err_set(e, rc, "%s refuses the interrupt routing: %m",
 			       vm->ops->name);

@@ -52,7 +52,8 @@ int  kvm_vm_dirty_fetch(struct kvm_vm *vm, const struct gmem_block *b,
 			u64 *bitmap);
 
 /* x86 irqchip + PIT, GSI routing for IOAPIC/PIC/MSI. */
-int  kvm_vm_create_irqchip(struct kvm_vm *vm, struct err *e);
+int  kvm_vm_create_irqchip(struct kvm_vm *vm, bool pic, bool pit,
+			   struct err *e);
 void kvm_vm_irq_line(struct kvm_vm *vm, unsigned gsi, int level);   /* [any] */
 void kvm_vm_msi(struct kvm_vm *vm, u64 addr, u32 data);             /* [any] */
 int  kvm_vm_ioeventfd(struct kvm_vm *vm, int efd, bool pio, u64 addr,

@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""QMP's block commands against a mote with disks but no guest's driver, and
+the human monitor's answers about the same disks."""
+import os
+
+from vm import Hmp, Qmp, Tap, Vm
+
+vm = Vm(args=["-drive", "file=d.img,format=raw,id=d0,if=none,serial=S1",
+              "-device", "virtio-blk-pci,drive=d0,id=dev0",
+              "-blockdev", "null-co,node-name=n0,size=1M"],
+        setup=lambda dir: open(os.path.join(dir, "d.img"), "wb")
+        .truncate(1 << 20))
+q, h, t = Qmp(vm), Hmp(vm), Tap()
+
+
+def ret(cmd, **args):
+    a = q.ask({"execute": cmd, "arguments": args})
+    return a.get("return", a.get("error", {}).get("desc"))
+
+
+def one(cmd, name, key):
+    return [x for x in ret(cmd) if x.get(key) == name][0]
+
+
+b = one("query-block", "d0", "device")
+t.ok(b["qdev"].endswith("dev0") and b["io-status"] == "ok" and
+     b["inserted"]["image"]["virtual-size"] == 1 << 20 and
+     b["inserted"]["cache"]["writeback"], "query-block", b)
+t.ok(ret("blockdev-add", driver="fault", **{
+    "node-name": "f0", "op": "read", "file": {
+        "driver": "file", "filename": vm.path("d.img"), "locking": "off",
+        "cache": {"no-flush": True}}}) == {},
+     "blockdev-add with a child of its own")
+nodes = {n["node-name"]: n for n in ret("query-named-block-nodes")}
+t.ok(nodes["f0"]["drv"] == "fault" and
+     nodes["f0"]["image"]["filename"].endswith("d.img") and "n0" in nodes,
+     "query-named-block-nodes", nodes)
+t.ok("Input/output error" in h.ask('qemu-io f0 "read 0 512"'),
+     "the node does what its options say")
+t.ok(ret("blockdev-add", driver="null-co", **{"node-name": "n0"}) ==
+     "Duplicate nodes with node-name='n0'", "a name there is already")
+t.ok(ret("blockdev-add", driver="qcow3", **{"node-name": "n1"}) ==
+     "Unknown driver 'qcow3'", "a driver there is not")
+t.ok(ret("blockdev-add", driver="null-co", colour="red",
+         **{"node-name": "n1"}) is not None and
+     "colour" in ret("blockdev-add", driver="null-co", colour="red",
+                     **{"node-name": "n1"}), "an option there is not")
+t.ok(ret("blockdev-add", driver="file", **{
+    "node-name": "n1", "filename": "/nowhere.img"}) ==
+     "Could not open '/nowhere.img': No such file or directory",
+     "an image there is not")
+t.ok("Failed to get" in ret(
+    "blockdev-add", driver="file", **{
+        "node-name": "n1", "filename": vm.path("d.img")}),
+     "an image that is locked is named")
+t.ok(ret("blockdev-del", **{"node-name": "f0"}) == {} and
+     ret("blockdev-del", **{"node-name": "f0"}) ==
+     "Failed to find node with node-name='f0'", "blockdev-del, twice")
+t.ok(ret("block_resize", device="d0", size=2 << 20) == {} and
+     os.path.getsize(vm.path("d.img")) == 2 << 20, "block_resize of a disk")
+t.ok(ret("block_resize", **{"node-name": "n0", "size": 2 << 20}) == {} and
+     ret("blockdev-del", **{"node-name": "n0"}) == {},
+     "block_resize of a node leaves nothing that holds it")
+t.ok(ret("block_resize", device="d9", size=512) ==
+     "Cannot find device 'd9'", "a disk there is not")
+t.ok(ret("block_resize", size=512) ==
+     "Need exactly one of 'device' and 'node-name'", "no disk named")
+zero = dict(bps=0, bps_rd=0, bps_wr=0, iops_rd=0, iops_wr=0)
+t.ok(ret("block_set_io_throttle", device="d0", iops=100, iops_max=200,
+         **zero) == {}, "block_set_io_throttle")
+i = one("query-block", "d0", "device")["inserted"]
+t.ok(i["iops"] == 100 and i["iops_max"] == 200 and i["group"] == "d0",
+     "whose limits query-block has", i)
+t.ok("iops=100" in h.ask("info block d0"), "and info block")
+t.ok(ret("block_set_io_throttle", device="d0", iops=100,
+         **dict(zero, iops_rd=5)) is not None, "limits that contradict")
+s = one("query-blockstats", "d0", "device")
+t.ok(s["stats"]["rd_operations"] == 0 and s["stats"]["wr_bytes"] == 0 and
+     "invalid_wr_operations" in s["stats"], "query-blockstats", s)
+t.ok("d0: rd_bytes=0" in h.ask("info blockstats"), "info blockstats")
+t.ok("virtual size: 2097152" in h.ask("info block -v d0"), "info block -v")
+t.ok(ret("blockdev-add", driver="null-co", **{"node-name": "n2"}) == {} and
+     "n2: null-co" in h.ask("info block -n"), "info block -n")
+t.ok("OK" in h.ask("drive_add 0 if=none,file=null-co://,id=d2") and
+     h.ask("drive_del d2").count("\n") <= 2 and
+     "Cannot find" in h.ask("drive_del d2"), "drive_add and drive_del")
+t.ok("in use" in h.ask("drive_del d0"), "a disk a device has stays")
+t.ok(vm.end() == 0, "it ends well")
+t.done()

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""A stock Debian kernel with the drivers of tests/virtio/initramfs.sh and a
+shell on its console; QMP and the human monitor beside.  And TAP.
+
+O: the build folder.  BOOT_DIR, BOOT_ACCEL: as in virtio.t.
+"""
+import json
+import os
+import select
+import socket
+import subprocess
+import tempfile
+import time
+
+O = os.environ.get("O", "build")
+BOOT = os.environ.get("BOOT_DIR", O + "/boot")
+ACCEL = os.environ.get("BOOT_ACCEL", "tcg")
+LIMIT = float(os.environ.get("BOOT_LIMIT", "240"))
+count = 0
+
+
+def result(ok, name, why=""):
+    global count
+    count += 1
+    print(f"{'ok' if ok else 'not ok'} {count} - {name}", flush=True)
+    if not ok and why:
+        for line in str(why).split("\n")[-30:]:
+            print("# " + line)
+    return ok
+
+
+def skip(name, why):
+    global count
+    count += 1
+    print(f"ok {count} - {name} # SKIP {why}", flush=True)
+
+
+def plan():
+    print(f"1..{count}")
+
+
+class Guest:
+    def __init__(self, *options, tmp, append="", kernel=None, initrd=None,
+                 memory="256"):
+        self.tmp = tmp
+        self.text = ""
+        self.log = ""
+        self.events = []
+        self.qmp_in = b""
+        path = tempfile.mktemp(dir=tmp, suffix=".qmp")
+        self.err_path = tempfile.mktemp(dir=tmp, suffix=".err")
+        with open(self.err_path, "w") as err:
+            self.p = subprocess.Popen(
+                [O + "/mote", "-accel", ACCEL, "-m", memory, "-nodefaults",
+                 "-display", "none", "-serial", "stdio", "-no-reboot",
+                 "-qmp", f"unix:{path},server=on,wait=off",
+                 "-kernel", kernel or BOOT + "/vmlinuz",
+                 "-initrd", initrd or BOOT + "/virtio.gz", "-append",
+                 "console=ttyS0 quiet panic=-1 cryptomgr.notests "
+                 "mote.test=shell " + append, *options],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err)
+        self.s = socket.socket(socket.AF_UNIX)
+        end = time.time() + 20
+        while True:
+            try:
+                self.s.connect(path)
+                break
+            except OSError:
+                if time.time() > end or self.p.poll() is not None:
+                    raise RuntimeError("no QMP: " + self.stderr())
+                time.sleep(0.05)
+        self.message(20)
+        self.qmp("qmp_capabilities")
+
+    def stderr(self):
+        with open(self.err_path) as f:
+            return f.read()
+
+    # --- the console ---
+
+    def read(self, wait):
+        r, _, _ = select.select([self.p.stdout], [], [], wait)
+        if not r:
+            return True
+        got = os.read(self.p.stdout.fileno(), 65536)
+        text = got.decode(errors="replace").replace("\r", "")
+        self.text += text
+        self.log += text
+        return bool(got)
+
+    def wait(self, words, limit=None):
+        end = time.time() + (limit or LIMIT)
+        while words not in self.text and time.time() < end:
+            if not self.read(0.2):
+                break
+        return words in self.text
+
+    def start(self, command):
+        """Send a line to the shell; its output gathers in self.text."""
+        self.text = ""
+        self.p.stdin.write((command + "\n").encode())
+        self.p.stdin.flush()
+
+    def sh(self, command, limit=120):
+        """Run a line in the guest's shell; what it printed."""
+        # The console echoes the line: its markers must not be in it.
+        self.start(f"echo 'be''gin'; {command}; echo 'do''ne' $?")
+        if not self.wait("\ndone ", limit):
+            return f"(no answer)\n{self.text}"
+        return self.text.split("\nbegin\n", 1)[-1].split("done ")[0]
+
+    def until(self, command, words, limit=60):
+        """Repeat a shell line until its output has the words."""
+        end = time.time() + limit
+        while True:
+            out = self.sh(command)
+            if words in out or time.time() > end:
+                return words in out
+            time.sleep(0.3)
+
+    # --- QMP ---
+
+    def message(self, limit):
+        end = time.time() + limit
+        while b"\n" not in self.qmp_in:
+            left = end - time.time()
+            if left <= 0 or not select.select([self.s], [], [], left)[0]:
+                return None
+            got = self.s.recv(65536)
+            if not got:
+                return None
+            self.qmp_in += got
+        line, self.qmp_in = self.qmp_in.split(b"\n", 1)
+        return json.loads(line)
+
+    def qmp(self, command, limit=60, **arguments):
+        """The whole answer: {"return": ...} or {"error": ...}."""
+        call = {"execute": command}
+        if arguments:
+            call["arguments"] = {k.replace("_", "-"): v
+                                 for k, v in arguments.items()}
+        self.s.sendall(json.dumps(call).encode() + b"\n")
+        while True:
+            m = self.message(limit)
+            if m is None or "event" not in m:
+                return m or {"error": {"desc": "no answer"}}
+            self.events.append(m)
+
+    def ask(self, command, **arguments):
+        return self.qmp(command, **arguments).get("return")
+
+    def why(self, command, **arguments):
+        return self.qmp(command, **arguments).get("error", {}).get("desc", "")
+
+    def hmp(self, line):
+        return self.qmp("human-monitor-command",
+                        **{"command-line": line}).get("return", "")
+
+    def event(self, name, limit=60, **data):
+        """Wait for an event whose data has these; it is taken."""
+        end = time.time() + limit
+        while True:
+            for i, m in enumerate(self.events):
+                if m["event"] == name and data.items() <= \
+                        m.get("data", {}).items():
+                    return self.events.pop(i)
+            m = self.message(max(0, end - time.time()))
+            if m is None:
+                return None
+            if "event" in m:
+                self.events.append(m)
+
+    def end(self, command="poweroff -f"):
+        try:
+            if command:
+                self.start(command)
+            end = time.time() + 60
+            while self.p.poll() is None and time.time() < end:
+                if not self.read(0.2):
+                    time.sleep(0.1)
+        except OSError:
+            pass
+        if self.p.poll() is None:
+            self.p.kill()
+        self.p.wait()
+        self.s.close()
+        return self.p.returncode
