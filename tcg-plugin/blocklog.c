@@ -2,7 +2,7 @@
 /*
  * The log's view of blocks.
  *
- * Room:     text of -d in_asm, exec and cpu.
+ * Room:     text of -d in_asm, op, out_asm, exec, cpu and fpu.
  * Talks to: the log, capstone.
  * Never:    is called while those items are off.
  */
@@ -10,8 +10,9 @@
 
 #include <capstone/capstone.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "vmm/base/log.h"
+#include "tcg-plugin/x86/jit.h"
 #include "vmm/base/strbuf.h"
 
 static void put_bytes(struct strbuf *s, gva_t at, const u8 *p, unsigned n)
@@ -19,6 +20,34 @@ static void put_bytes(struct strbuf *s, gva_t at, const u8 *p, unsigned n)
 	strbuf_addf(s, "0x%08llx:  ", (unsigned long long)at);
 	for (unsigned i = 0; i < n; i++)
 		strbuf_addf(s, "%02x ", p[i]);
+}
+
+static bool open_disassembler(csh *cs, cs_mode mode)
+{
+	if (cs_open(CS_ARCH_X86, mode, cs) != CS_ERR_OK)
+		return false;
+	cs_option(*cs, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT);
+	return true;
+}
+
+/* One instruction of at most n bytes; returns its length. */
+static unsigned put_insn(struct strbuf *s, csh cs, const u8 *p, unsigned n,
+			 u64 at, const char *unknown)
+{
+	cs_insn *text = NULL;
+	unsigned len = n;
+
+	if (cs_disasm(cs, p, n, at, 1, &text) == 1) {
+		len = text->size;
+		put_bytes(s, at, p, len);
+		strbuf_addf(s, " %-8s %s", text->mnemonic, text->op_str);
+		cs_free(text, 1);
+	} else {
+		put_bytes(s, at, p, len);
+		strbuf_addf(s, " %s", unknown);
+	}
+	strbuf_addc(s, '\n');
+	return len;
 }
 
 static void put_insns(struct strbuf *s, const struct block *b, gva_t la)
@@ -29,34 +58,67 @@ static void put_insns(struct strbuf *s, const struct block *b, gva_t la)
 	const u8 *p = b->host;
 	csh cs;
 
-	if (cs_open(CS_ARCH_X86, mode, &cs) != CS_ERR_OK)
+	if (!open_disassembler(&cs, mode))
 		return;
-	cs_option(cs, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT);
 	for (unsigned k = 0; k < b->count; k++) {
-		cs_insn *text = NULL;
-
-		put_bytes(s, la, p, i[k].len);
-		if (cs_disasm(cs, p, i[k].len, la, 1, &text) == 1)
-			strbuf_addf(s, " %-8s %s", text->mnemonic,
-				    text->op_str);
-		else
-			strbuf_addf(s, " %s", i[k].row->name);
-		strbuf_addc(s, '\n');
-		if (text)
-			cs_free(text, 1);
+		put_insn(s, cs, p, i[k].len, la, i[k].row->name);
 		p += i[k].len;
 		la += i[k].len;
 	}
 	cs_close(&cs);
 }
 
+/* What the decoder made of it. */
+static void put_ops(struct strbuf *s, const struct block *b)
+{
+	const struct insn *i = (const struct insn *)(const void *)b->body;
+
+	for (unsigned k = 0; k < b->count; k++, i++) {
+		strbuf_addf(s, " %-12s map %u byte %02x size %u reg %u",
+			    i->row->name, i->row->map, i->byte, i->opsize,
+			    i->reg);
+		if (i->flags & I_MEM)
+			strbuf_addf(s, " mem base %u index %u<<%u disp %llx "
+				    "seg %u", i->base, i->index, i->scale,
+				    (unsigned long long)i->disp, i->seg);
+		else
+			strbuf_addf(s, " rm %u", i->rm);
+		strbuf_addf(s, " imm %llx\n", (unsigned long long)i->imm);
+	}
+}
+
 void tcg_log_made(struct tcg_vcpu *v, const struct block *b, gva_t la)
 {
 	struct strbuf s = STRBUF_INIT;
 
-	(void)v;
-	strbuf_addstr(&s, "----------------\nIN:\n");
-	put_insns(&s, b, la);
+	jit_fpu_save(&v->cpu);
+	strbuf_addstr(&s, "----------------\n");
+	if (log_on(LOG_IN_ASM)) {
+		strbuf_addstr(&s, "IN:\n");
+		put_insns(&s, b, la);
+	}
+	if (log_on(LOG_OP)) {
+		strbuf_addstr(&s, "OP:\n");
+		put_ops(&s, b);
+	}
+	log_write("%s", s.buf);
+	strbuf_fini(&s);
+}
+
+void tcg_log_out(struct x86_cpu *c, u64 rip, const u8 *rx, const u8 *rw, u32 n)
+{
+	struct strbuf s = STRBUF_INIT;
+	csh cs;
+
+	jit_fpu_save(c);
+	if (!open_disassembler(&cs, CS_MODE_64))
+		return;
+	strbuf_addf(&s, "OUT: [size=%u] for 0x%08llx\n", n,
+		    (unsigned long long)rip);
+	for (u32 at = 0; at < n; )
+		at += put_insn(&s, cs, rw + at, MIN(n - at, 15),
+			       (u64)(uintptr_t)rx + at, ".byte");
+	cs_close(&cs);
 	log_write("%s", s.buf);
 	strbuf_fini(&s);
 }
@@ -80,16 +142,42 @@ static void put_regs(struct strbuf *s, struct x86_cpu *c)
 		    (unsigned long long)c->cr4, (unsigned long long)c->efer);
 }
 
+static void put_fpu(struct strbuf *s, const struct x86_cpu *c)
+{
+	const struct x86_fpu *f = &c->fpu;
+	u64 lo, hi;
+	u16 exp;
+
+	strbuf_addf(s, "FCW=%04x FSW=%04x FTW=%02x MXCSR=%08x\n", f->fcw,
+		    f->fsw, f->ftw, f->mxcsr);
+	for (unsigned i = 0; i < 8; i++) {
+		memcpy(&lo, f->st[i].b, 8);
+		memcpy(&exp, f->st[i].b + 8, 2);
+		strbuf_addf(s, "FPR%u=%016llx %04x%c", i,
+			    (unsigned long long)lo, exp, i % 2 ? '\n' : ' ');
+	}
+	for (unsigned i = 0; i < 16; i++) {
+		memcpy(&lo, f->xmm[i].b, 8);
+		memcpy(&hi, f->xmm[i].b + 8, 8);
+		strbuf_addf(s, "XMM%02u=%016llx %016llx%c", i,
+			    (unsigned long long)hi, (unsigned long long)lo,
+			    i % 2 ? '\n' : ' ');
+	}
+}
+
 void tcg_log_run(struct tcg_vcpu *v, const struct block *b, gva_t la)
 {
 	struct strbuf s = STRBUF_INIT;
 
+	jit_fpu_save(&v->cpu);
 	if (log_on(LOG_EXEC))
 		strbuf_addf(&s, "Trace %u: %p [%016llx/%u]\n", v->cpu.id,
 			    (const void *)b, (unsigned long long)la,
 			    v->cpu.code_bits);
 	if (log_on(LOG_CPU))
 		put_regs(&s, &v->cpu);
+	if (log_on(LOG_CPU) && log_on(LOG_FPU))
+		put_fpu(&s, &v->cpu);
 	log_write("%s", s.buf);
 	strbuf_fini(&s);
 }

@@ -9,8 +9,8 @@
  */
 #include "tcg-plugin/events.h"
 
+#include "tcg-plugin/x86/jit.h"
 #include "tcg-plugin/x86/sys.h"
-#include "vmm/base/log.h"
 
 /* --- INIT and SIPI -------------------------------------------------------- */
 
@@ -18,7 +18,7 @@ static void do_init(struct tcg_vcpu *v)
 {
 	struct x86_cpu *c = &v->cpu;
 
-	log_if(LOG_RESET, "vcpu %u: INIT\n", c->id);
+	x86_log(c, LOG_RESET, "vcpu %u: INIT\n", c->id);
 	x86_cpu_reset(c, true);
 	if (c->lapic)
 		lapic_reset(c->lapic, true);
@@ -34,7 +34,7 @@ static void do_sipi(struct tcg_vcpu *v, u8 vector)
 {
 	struct x86_cpu *c = &v->cpu;
 
-	log_if(LOG_RESET, "vcpu %u: SIPI, vector %02x\n", c->id, vector);
+	x86_log(c, LOG_RESET, "vcpu %u: SIPI, vector %02x\n", c->id, vector);
 	c->seg[CS].sel = (u16)(vector << 8);
 	c->seg[CS].base = (u64)vector << 12;
 	c->rip = 0;
@@ -114,7 +114,7 @@ static bool deliver_irq(struct tcg_vcpu *v)
 		vec = lapic_ack(c->lapic);
 	if (vec < 0)
 		return false;
-	log_if(LOG_INT, "vcpu %u: interrupt %02x at %llx\n", c->id, vec,
+	x86_log(c, LOG_INT, "vcpu %u: interrupt %02x at %llx\n", c->id, vec,
 	       (unsigned long long)c->rip);
 	c->n_interrupt++;
 	x86_deliver_irq(c, (u8)vec);

@@ -21,7 +21,6 @@
 #include "tcg-plugin/x86/jit.h"
 #include "tcg-plugin/x86/mmio.h"
 #include "tcg-plugin/x86/sys.h"
-#include "vmm/base/log.h"
 
 #define DR6_BS (1u << 14)
 
@@ -81,7 +80,7 @@ static enum verdict exception(struct tcg_vcpu *v)
 	const u32 db = KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP;
 
 	c->io.count = 0;
-	log_if(LOG_INT, "vcpu %u: exception %02x error %x at %llx cr2 %llx\n",
+	x86_log(c, LOG_INT, "vcpu %u: exception %02x error %x at %llx cr2 %llx\n",
 	       c->id, c->exc.vec, c->exc.err, (unsigned long long)c->rip,
 	       (unsigned long long)c->cr2);
 	if (c->exc.delivering || !(c->guest_debug & KVM_GUESTDBG_ENABLE))

@@ -102,7 +102,7 @@ static struct block *block_make(struct tcg_vcpu *v, const u8 *host,
 		return NULL;
 	}
 	code_commit(cc, b, n, at, n * sizeof(*to));
-	if (log_on(LOG_IN_ASM))
+	if (log_on(LOG_MADE))
 		tcg_log_made(v, b, code_la(&v->cpu));
 	return b;
 }

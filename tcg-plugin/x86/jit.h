@@ -9,6 +9,7 @@
 #ifndef TCG_X86_JIT_H
 #define TCG_X86_JIT_H
 
+#include "vmm/base/log.h"
 #include "vmm/base/types.h"
 
 struct x86_cpu;
@@ -40,6 +41,10 @@ struct strbuf;
 void jit_report(const struct x86_cpu *c, struct strbuf *sb);
 /* Guest FP state: from the host's registers to c->fpu, if it is there. */
 void jit_fpu_save(struct x86_cpu *c);
+/* A line for the log, whose C uses vector registers.  From files that do not. */
+#define x86_log(c, item, ...)                                             \
+	((void)(log_on(item) &&                                           \
+		(jit_fpu_save(c), log_write(__VA_ARGS__), 0)))
 /* Address translation changed: forget virtual jump targets; all, those that are
  * not in global pages, those in la's page. */
 void jit_jump_flush(struct x86_cpu *c);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tcg-plugin/blocklog.h"
 #include "tcg-plugin/code/perf.h"
 #include "tcg-plugin/x86/handlers.h"
 
@@ -246,6 +247,10 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
 	j->st.bytes_in += b->bytes;
 	j->st.bytes_out += (u32)(t.e.p - j->buf.rw) - j->buf.used;
 	tell_perf(c, jb, (u32)(t.e.p - j->buf.rw) - j->buf.used);
+	if (log_on(LOG_OUT_ASM))
+		tcg_log_out(c, jb->rip, j->buf.rx + jb->code,
+			    j->buf.rw + jb->code,
+			    (u32)(t.e.p - j->buf.rw) - jb->code);
 	j->buf.used = (u32)(t.e.p - j->buf.rw);
 	return jb;
 }

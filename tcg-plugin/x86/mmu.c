@@ -330,6 +330,7 @@ void mem_rmw_unlock(struct x86_cpu *c)
 
 void mmu_flush(struct x86_cpu *c)
 {
+	x86_log(c, LOG_MMU, "vcpu %u: TLB flush, all\n", c->id);
 	tlb_flush(&c->tlb);
 	jit_jump_flush(c);
 	memset(c->large_2m, 0, sizeof(c->large_2m));
@@ -339,6 +340,8 @@ void mmu_flush(struct x86_cpu *c)
 
 void mmu_new_space(struct x86_cpu *c)
 {
+	x86_log(c, LOG_MMU, "vcpu %u: CR3 %llx\n", c->id,
+		(unsigned long long)c->cr3);
 	tlb_flush_local(&c->tlb);
 	jit_jump_flush_local(c);
 	c->n_tlb_flush++;
@@ -346,6 +349,8 @@ void mmu_new_space(struct x86_cpu *c)
 
 void mmu_invlpg(struct x86_cpu *c, gva_t la)
 {
+	x86_log(c, LOG_MMU, "vcpu %u: INVLPG %llx\n", c->id,
+		(unsigned long long)la);
 	if (large_cached(c, la)) {
 		mmu_flush(c);
 		return;

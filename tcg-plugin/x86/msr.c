@@ -14,9 +14,9 @@
 #include <string.h>
 
 #include "tcg-plugin/provider_priv.h"
+#include "tcg-plugin/x86/jit.h"
 #include "tcg-plugin/x86/sys.h"
 #include "tcg-plugin/x86/walk.h"
-#include "vmm/base/log.h"
 
 enum {
 	MSR_TSC = 0x10, MSR_APIC_BASE = 0x1b, MSR_TSC_ADJUST = 0x3b,
@@ -505,7 +505,7 @@ int x86_rdmsr(struct x86_cpu *c, u32 msr, u64 *v)
 	int rc = get(c, msr, v, false);
 
 	if (rc)
-		log_if(LOG_UNIMP, "vcpu %u: rdmsr %x\n", c->id, msr);
+		x86_log(c, LOG_UNIMP, "vcpu %u: rdmsr %x\n", c->id, msr);
 	return rc;
 }
 
@@ -514,7 +514,7 @@ int x86_wrmsr(struct x86_cpu *c, u32 msr, u64 v)
 	int rc = set(c, msr, v, false);
 
 	if (rc)
-		log_if(LOG_UNIMP, "vcpu %u: wrmsr %x = %llx\n", c->id, msr,
+		x86_log(c, LOG_UNIMP, "vcpu %u: wrmsr %x = %llx\n", c->id, msr,
 		       (unsigned long long)v);
 	return rc;
 }

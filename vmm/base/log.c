@@ -33,20 +33,19 @@ static struct {                        /* under log_lock */
 const struct log_item_row log_items[] = {
 	{ LOG_OUT_ASM,     "out_asm",      "host code made for each block" },
 	{ LOG_IN_ASM,      "in_asm",       "guest code of each block translated" },
-	{ LOG_OP,          "op",           "pre-decoded operations of each block" },
+	{ LOG_OP,          "op",           "each decoded instruction: its row and operands" },
 	{ LOG_INT,         "int",          "interrupts and exceptions, a line each" },
 	{ LOG_EXEC,        "exec",         "every block entered (floods)" },
 	{ LOG_CPU,         "cpu",          "registers before every block (floods)" },
 	{ LOG_FPU,         "fpu",          "with cpu: floating point registers too" },
-	{ LOG_MMU,         "mmu",          "paging and TLB events" },
+	{ LOG_MMU,         "mmu",          "flushes of the TLB, a line each" },
 	{ LOG_RESET,       "cpu_reset",    "registers before each CPU reset" },
 	{ LOG_UNIMP,       "unimp",        "unimplemented functions the guest used" },
 	{ LOG_GUEST_ERROR, "guest_errors", "things the guest should not have done" },
-	{ LOG_PAGE,        "page",         "page table changes" },
-	{ LOG_NOCHAIN,     "nochain",      "leave blocks unchained, so that exec and "
-					   "cpu see each" },
-	{ LOG_PLUGIN,      "plugin",       "what plugins print" },
-	{ LOG_STRACE,      "strace",       "system calls of the guest" },
+	{ LOG_PAGE,        "page",         "nothing: it is for user-mode emulation" },
+	{ LOG_NOCHAIN,     "nochain",      "nothing: exec and cpu see every block anyway" },
+	{ LOG_PLUGIN,      "plugin",       "nothing: there are no instrumentation plugins" },
+	{ LOG_STRACE,      "strace",       "nothing: it is for user-mode emulation" },
 	{ 0, NULL, NULL }
 };
 
