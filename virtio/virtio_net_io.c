@@ -183,19 +183,14 @@ void vnet_rx_run(struct virtio_net *n, unsigned pair)
 {
 	struct virtq *q = virtio_q(&n->v, 2 * pair);
 	enum rx_next next = RX_AGAIN;
-	bool armed = false;
 
 	if (!n->netdev || pair >= n->used_pairs || !q->enabled)
 		return;
 	virtq_want_kicks(q, false);
 	for (unsigned i = 0; i < RX_BUDGET && next == RX_AGAIN; i++) {
 		next = rx_one(n, pair);
-		/* Still too little after asking to be told? */
-		if (next == RX_STARVED && !armed)
-			next = virtq_want_kicks(q, armed = true) ? RX_AGAIN
-								 : next;
-		else if (next == RX_AGAIN)
-			armed = false;
+		if (next == RX_STARVED && virtq_want_kicks(q, true))
+			next = RX_AGAIN;
 		if (i % FLUSH_EVERY == FLUSH_EVERY - 1)
 			virtio_notify(&n->v, 2 * pair);
 	}

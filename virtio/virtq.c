@@ -58,7 +58,7 @@ void *area_host(struct virtq *q, u64 gpa, u64 len, bool write)
 static void start_indexes(struct virtq *q)
 {
 	q->avail_idx = q->used_idx = q->shadow_avail = 0;
-	q->avail_wrap = q->used_wrap = true;
+	q->avail_wrap = q->used_wrap = q->shadow_wrap = true;
 	q->unsignalled = 0;
 }
 
@@ -340,7 +340,7 @@ bool virtq_want_kicks(struct virtq *q, bool on)
 	if (!on)
 		return false;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return !virtq_empty(q);
+	return q->packed ? packed_more(q) : split_more(q);
 }
 
 /* --- looking, for info ----------------------------------------------------- */

@@ -80,7 +80,9 @@ struct virtq {
 	u16 used_idx;                  /* next to push                     */
 	u32 unsignalled;               /* ring places flushed since asked  */
 	bool avail_wrap, used_wrap;    /* packed                           */
-	u16 shadow_avail;              /* last avail->idx seen (split)     */
+	u16 shadow_avail;              /* how far the driver was seen to be:
+					  never behind avail_idx           */
+	bool shadow_wrap;              /* packed                           */
 	u16 seq, order_next;
 	u16 pending;                   /* filled, not flushed: entries ... */
 	u16 pending_slots;             /* ... and packed ring places       */
@@ -130,7 +132,10 @@ bool virtq_restore_buffer(struct virtq *q, struct virtq_chain *c, u64 gpa,
 bool virtq_empty(struct virtq *q);
 /* Must the guest be interrupted for what was flushed since last asked? */
 bool virtq_should_notify(struct virtq *q);
-/* Ask for kicks or not.  On: true when there is work already, so look again. */
+/*
+ * Ask for kicks or not.  On: for what comes after all that was seen so far, be
+ * it popped or put back; true when some has come already, so look again.
+ */
 bool virtq_want_kicks(struct virtq *q, bool on);
 
 /* Mark broken, as a device does that finds nonsense in a request. */

@@ -30,6 +30,8 @@ const char *packed_locate(struct virtq *q)
 		return "ring outside RAM";
 	if (q->avail_idx >= q->size || q->used_idx >= q->size)
 		return "index beyond the ring";
+	q->shadow_avail = q->avail_idx;
+	q->shadow_wrap = q->avail_wrap;
 	return NULL;
 }
 
@@ -42,6 +44,12 @@ bool packed_empty(struct virtq *q)
 {
 	return !is_avail(__atomic_load_n(&ring(q)[q->avail_idx].flags,
 					 __ATOMIC_ACQUIRE), q->avail_wrap);
+}
+
+bool packed_more(const struct virtq *q)
+{
+	return is_avail(__atomic_load_n(&ring(q)[q->shadow_avail].flags,
+					__ATOMIC_ACQUIRE), q->shadow_wrap);
 }
 
 static void advance(u16 size, u16 n, u16 *at, bool *wrap)
@@ -97,6 +105,10 @@ int packed_pop(struct virtq *q, struct virtq_chain *c)
 		advance(q->size, 1, &at, &wrap);
 	} while (d.flags & DESC_NEXT);
 	c->head = d.id;
+	if (q->avail_idx == q->shadow_avail) {
+		q->shadow_avail = at;
+		q->shadow_wrap = wrap;
+	}
 	q->avail_idx = at;
 	q->avail_wrap = wrap;
 	return 1;
@@ -164,8 +176,8 @@ void packed_want_kicks(struct virtq *q, bool on)
 	struct event_area *e = q->device_host;
 
 	if (on && q->event_idx)
-		__atomic_store_n(&e->off_wrap, q->avail_idx |
-				 (u16)(q->avail_wrap ? 0x8000 : 0),
+		__atomic_store_n(&e->off_wrap, q->shadow_avail |
+				 (u16)(q->shadow_wrap ? 0x8000 : 0),
 				 __ATOMIC_RELAXED);
 	__atomic_store_n(&e->flags, !on ? EVENT_DISABLE
 			 : q->event_idx ? EVENT_DESC : EVENT_ENABLE,

@@ -65,6 +65,7 @@ void split_unpop(struct virtq *q, const struct virtq_chain *c);
 void split_fill(struct virtq *q, u16 head, u32 written);
 void split_flush(struct virtq *q);
 bool split_empty(struct virtq *q);
+bool split_more(const struct virtq *q);        /* beyond what was seen   */
 bool split_should_notify(struct virtq *q);
 void split_want_kicks(struct virtq *q, bool on);
 
@@ -74,6 +75,7 @@ void packed_unpop(struct virtq *q, const struct virtq_chain *c);
 void packed_fill(struct virtq *q, u16 id, u16 ndesc, u32 written);
 void packed_flush(struct virtq *q);
 bool packed_empty(struct virtq *q);
+bool packed_more(const struct virtq *q);
 bool packed_should_notify(struct virtq *q);
 void packed_want_kicks(struct virtq *q, bool on);
 

@@ -49,6 +49,12 @@ bool split_empty(struct virtq *q)
 	return q->shadow_avail == q->avail_idx;
 }
 
+bool split_more(const struct virtq *q)
+{
+	return __atomic_load_n(&avail(q)[RING_IDX], __ATOMIC_ACQUIRE) !=
+	       q->shadow_avail;
+}
+
 /* Follow the chain at `i` of `t`; `budget` descriptors at most, so that a
  * loop ends. */
 static int walk(struct virtq *q, struct virtq_chain *c, struct desc_table *t,
@@ -148,7 +154,7 @@ void split_want_kicks(struct virtq *q, bool on)
 	if (q->event_idx) {            /* a stale event asks for no kick */
 		if (!on)
 			return;
-		__atomic_store_n(event, q->avail_idx, __ATOMIC_RELAXED);
+		__atomic_store_n(event, q->shadow_avail, __ATOMIC_RELAXED);
 		gmem_mark_dirty(q->gmem, q->device + 4 + 8ull * q->size, 2);
 		return;
 	}

@@ -43,3 +43,22 @@ bench-guests: all boot-files $(BENCH)/guests.gz
 	    $(BENCH)/guests.gz $(BENCH)/guestbench $(O)/bench/guests.txt $(LOADS)
 
 bench: bench-guests
+
+# --- virtio beside QEMU's ----------------------------------------------------------
+BENCH_SECONDS ?= 3
+$(BENCH)/ioload: tests/bench/ioload.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -D_GNU_SOURCE -static -o $@ $<
+
+$(BENCH)/virtio.gz: $(BENCH)/ioload tests/bench/virtio-init tests/virtio/initramfs.sh \
+    $(BOOT_DIR)/netguest $(BOOT_DIR)/busybox
+	$(Q)INIT=tests/bench/virtio-init PROGRAMS=$(BENCH)/ioload \
+	    sh tests/virtio/initramfs.sh $(BOOT_DIR) $(BOOT_DIR)/netguest $@
+
+.PHONY: bench-virtio
+bench-virtio: all boot-files $(BENCH)/virtio.gz ## disks and networks next to QEMU's
+	@mkdir -p $(O)/bench
+	$(Q)python3 tests/bench/virtio.py $(O)/mote $(BOOT_DIR) $(BENCH)/virtio.gz \
+	    $(BENCH)/ioload $(O)/bench/virtio.txt $(BENCH_SECONDS)
+
+bench: bench-virtio

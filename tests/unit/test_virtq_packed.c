@@ -133,6 +133,30 @@ static void kicks_are_asked_for_and_not(void **s)
 	drv_down();
 }
 
+/* A frame that needs more buffers than there are puts them back and waits. */
+static void a_kick_is_asked_for_what_comes_after_what_was_put_back(void **s)
+{
+	struct iovec iov[2];
+	struct virtq_chain c[2] = { { .iov = &iov[0], .max = 1 },
+				    { .iov = &iov[1], .max = 1 } };
+
+	(void)s;
+	drv_up(8, PACKED | EVENT);
+	drv_buffer(DATA_AT, 8, true, 0);
+	drv_buffer(DATA_AT, 8, true, 1);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(virtq_pop(&drv.q, &c[i]), 1);
+	assert_int_equal(drv_pop(), 0);
+	virtq_unpop(&drv.q, &c[1]);
+	virtq_unpop(&drv.q, &c[0]);
+	assert_false(virtq_want_kicks(&drv.q, true));
+	assert_int_equal(drv16(USED_AT)[0] & 0x7fff, 2);
+	assert_false(virtq_empty(&drv.q));
+	drv_buffer(DATA_AT, 8, true, 2);
+	assert_true(virtq_want_kicks(&drv.q, true));
+	drv_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +168,7 @@ int main(void)
 		cmocka_unit_test(the_drivers_area_says_whether_to_interrupt),
 		cmocka_unit_test(the_drivers_area_says_at_which_place),
 		cmocka_unit_test(kicks_are_asked_for_and_not),
+		cmocka_unit_test(a_kick_is_asked_for_what_comes_after_what_was_put_back),
 	};
 
 	return cmocka_run_group_tests_name("virtq_packed", tests, NULL, NULL);

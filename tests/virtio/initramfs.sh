@@ -58,7 +58,10 @@ for p in mke2fs e2fsck; do
 		cp -L "$l" "$root$l"
 	done
 done
-cp "$here/init" "$root/init"
+cp "${INIT:-$here/init}" "$root/init"
+for p in ${PROGRAMS:-}; do
+	cp "$p" "$root/bin/"
+done
 chmod 755 "$root/init"
 (cd "$root" && find . | LC_ALL=C sort |
 	cpio --quiet -o -H newc -R 0:0) | gzip -1n >"$out.new"
