@@ -255,9 +255,10 @@ static bool uses_high8(const struct insn *i, const struct shape *s)
 	       !(i->flags & I_MEM);
 }
 
-/* The reg field: a home, or guest r13-r15 brought into rcx. */
+/* The reg field: a home, or guest r13-r15 brought into `tmp`.  *put: store it
+ * afterwards. */
 static u8 reg_operand(struct tr *t, const struct insn *i,
-		      const struct shape *s, bool *put)
+		      const struct shape *s, u8 tmp, bool *put)
 {
 	*put = false;
 	if (s->reg == O_EXT)
@@ -266,8 +267,10 @@ static u8 reg_operand(struct tr *t, const struct insn *i,
 		return i->reg & 7;
 	if (s->reg != O_GPR)
 		return i->reg;
-	*put = jit_home[i->reg] == HOME_SLOT;
-	return tr_get(t, i->reg, H_CX);
+	if (jit_home[i->reg] != HOME_SLOT)
+		return jit_home[i->reg];
+	*put = tr_reg_written(i);
+	return tr_reg_read(i) ? tr_get(t, i->reg, tmp) : tmp;
 }
 
 /* Both operands are the same guest register, and it lives in memory. */
@@ -283,41 +286,47 @@ static bool plain_same_slot(struct tr *t, const struct insn *i,
 	if (s->cl)
 		emit_mov32(&t->e, H_CX, H_13);
 	emit_modrm(&t->e, op, h, rm_reg(h));
-	tr_put(t, i->rm, h);
+	if (tr_rm_written(i) || tr_reg_written(i))
+		tr_put(t, i->rm, h);
 	return true;
+}
+
+/* The r/m field where it names a register. */
+static struct host_rm rm_operand(struct tr *t, const struct insn *i,
+				 const struct shape *s, bool *put)
+{
+	*put = false;
+	if (s->rm == O_MMX)
+		return rm_reg(i->rm & 7);
+	if (s->rm != O_GPR)
+		return rm_reg(i->rm);
+	if (jit_home[i->rm] != HOME_SLOT)
+		return rm_reg(jit_home[i->rm]);
+	if (tr_rm_in_place(i))
+		return rm_gs(gs_reg(i->rm));
+	*put = tr_rm_written(i);
+	return rm_reg(tr_rm_read(i) ? tr_get(t, i->rm, H_14) : H_14);
 }
 
 static void plain_reg(struct tr *t, const struct insn *i,
 		      const struct shape *s, const struct host_op *op)
 {
-	bool put_reg, put_rm = false;
-	u8 rm, reg;
+	bool put_reg, put_rm;
+	struct host_rm rm;
+	u8 reg;
 
 	if (plain_same_slot(t, i, s, op))
 		return;
-	if (s->rm == O_GPR) {
-		put_rm = jit_home[i->rm] == HOME_SLOT;
-		rm = tr_get(t, i->rm, H_14);
-	} else {
-		rm = s->rm == O_MMX ? i->rm & 7 : i->rm;
-	}
-	if (s->cl) {                   /* the count; reg goes to r15 */
-		reg = i->modrm >> 3 & 7;
-		put_reg = s->reg == O_GPR && jit_home[i->reg] == HOME_SLOT;
-		if (s->reg == O_GPR)
-			reg = tr_get(t, i->reg, H_15);
+	rm = rm_operand(t, i, s, &put_rm);
+	reg = reg_operand(t, i, s, s->cl ? H_15 : H_CX, &put_reg);
+	if (s->cl)
 		emit_mov32(&t->e, H_CX, H_13);
-	} else {
-		reg = reg_operand(t, i, s, &put_reg);
-	}
-	emit_modrm(&t->e, op, reg, rm_reg(rm));
-	if (put_reg && s->cl)
-		put_reg = false;       /* shld: source only */
+	emit_modrm(&t->e, op, reg, rm);
 	/* exchange puts both; otherwise at most one changed */
 	if (put_reg)
 		emit_store(&t->e, reg, rm_gs(gs_reg(i->reg)));
 	if (put_rm)
-		emit_store(&t->e, rm, rm_gs(gs_reg(i->rm)));
+		emit_store(&t->e, rm.reg, rm_gs(gs_reg(i->rm)));
 }
 
 /* cmpxchg16b wants the guest's rcx in rcx. */
@@ -355,7 +364,7 @@ static bool plain_mem(struct tr *t, const struct insn *i,
 		emit_mov(&t->e, H_CX, H_13);
 		put = false;
 	} else {
-		reg = reg_operand(t, i, s, &put);
+		reg = reg_operand(t, i, s, H_CX, &put);
 	}
 	emit_modrm(&t->e, op, reg, rm);
 	if (put)
@@ -423,7 +432,8 @@ static bool tr_opcode_reg(struct tr *t, const struct insn *i)
 		u8 h = jit_home[i->rm] == HOME_SLOT ? H_14 : jit_home[i->rm];
 
 		emit_mov_imm(&t->e, h, i->opsize == 4 ? (u32)i->imm : i->imm);
-		tr_put(t, i->rm, h);
+		if (h == H_14)
+			tr_put(t, i->rm, h);
 	}
 	return true;
 }
@@ -504,20 +514,37 @@ static bool tr_moffs(struct tr *t, const struct insn *i)
 	return true;
 }
 
+/* LEA knows no segment base. */
 static bool tr_lea(struct tr *t, const struct insn *i)
 {
-	struct insn flat = *i;
 	u8 h = jit_home[i->reg] == HOME_SLOT ? H_15 : jit_home[i->reg];
+	u8 b = H_NONE, x = H_NONE;
+	struct host_rm m;
 
 	if (i->opsize == 2)
 		return false;
-	flat.seg = DS;                 /* LEA knows no segment base */
-	tr_ea(t, &flat);
-	if (i->opsize == 4)
-		emit_mov32(&t->e, h, H_14);
-	else
+	if (i->base == R_RIP || (i->base == R_NONE && i->index == R_NONE)) {
+		struct insn flat = *i;
+
+		flat.seg = DS;
+		tr_ea(t, &flat);
 		emit_mov(&t->e, h, H_14);
-	tr_put(t, i->reg, h);
+		if (i->opsize == 4)
+			emit_mov32(&t->e, h, h);
+		tr_put(t, i->reg, h);
+		return true;
+	}
+	if (i->base != R_NONE)
+		b = tr_get(t, i->base, H_14);
+	if (i->index != R_NONE)
+		x = tr_get(t, i->index, H_15);
+	m = rm_mem(b, x, i->scale, (s32)i->disp);
+	if (i->opsize == 4 || i->addrsize == 4)
+		emit_lea32(&t->e, h, m);
+	else
+		emit_lea(&t->e, h, m);
+	if (jit_home[i->reg] == HOME_SLOT)
+		tr_put(t, i->reg, h);
 	return true;
 }
 

@@ -6,6 +6,7 @@
  * Room:     jit_mem.c    addresses and look-ups
  *           jit_insn.c   re-emission of ordinary instructions
  *           jit_vex.c    re-emission of VEX-encoded instructions
+ *           jit_operand.c  what they read and write of their registers
  *           jit_group.c  accesses that share a look-up
  *           jit_flow.c   stack, jumps, links
  *           jit_sys.c    flags, segments, time: what kernels do all day
@@ -244,6 +245,14 @@ static inline void word_rsp(struct tr *t, s32 by)
 unsigned tr_group(struct tr *t, const struct insn *i, unsigned left);
 /* In a group: where the operand is. */
 struct host_rm tr_group_operand(const struct tr *t, const struct insn *i);
+
+/* --- jit_operand.c: guest registers that live in memory --- */
+/* May the r/m operand, such a register, be the host's memory operand? */
+bool tr_rm_in_place(const struct insn *i);
+bool tr_rm_read(const struct insn *i);
+bool tr_rm_written(const struct insn *i);
+bool tr_reg_read(const struct insn *i);
+bool tr_reg_written(const struct insn *i);
 
 /* --- jit_insn.c --- */
 /* Bytes of the memory operand. */

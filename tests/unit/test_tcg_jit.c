@@ -137,6 +137,31 @@ static void runs_of_strings_cross_pages(void **state)
 	box_close(&b);
 }
 
+CODE(slot_code,
+     "mov $0x1122334455667788, %r13; mov $-1, %r14; mov $7, %r15\n"
+     "cmp %r13, %r14; movq %r13, %xmm0; mov %r13d, %r15d\n"  /* upper clears */
+     "add %r15, %r14; mov %r14w, %r13w; movzbl %r14b, %r14d\n"
+     "mov $0x40000, %ebx; mov %r13, (%rbx); mov %r15, 8(%rbx)\n"
+     "imul $3, %r14, %r14; xchg %r14, %r15; lea 1(%r14,%r15), %r13\n"
+     "bts %r15, %r13; mov %r13, %rax; mov %r14, %rcx; mov %r15, %rdx\n"
+     "movq %xmm0, %r14; test %r14, %r14; mov %r14, %rsi; hlt");
+
+static void registers_kept_in_memory_behave_as_the_others(void **state)
+{
+	struct kvm_regs r;
+	struct box b;
+
+	(void)state;
+	r = RUN(b, slot_code);
+	assert_int_equal(get64(&b, DATA), 0x1122334455667787);
+	assert_int_equal(get64(&b, DATA + 8), 0x55667788);
+	assert_int_equal(r.rcx, 0x55667788);
+	assert_int_equal(r.rdx, 0x87 * 3);
+	assert_int_equal(r.rax, (0x55667788 + 0x87 * 3 + 1) | 1ull << 0x15);
+	assert_int_equal(r.rsi, 0x1122334455667788);
+	box_close(&b);
+}
+
 CODE(bits_code,
      "mov $0x44000, %ebx; mov $65, %eax; btsq %rax, (%rbx)\n"
      "mov $-1, %rcx; btsq %rcx, (%rbx); mov $-33, %ecx; lock btsl %ecx, (%rbx)\n"
@@ -257,6 +282,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(flags_are_pushed_and_popped_whole),
 		cmocka_unit_test(runs_of_strings_cross_pages),
+		cmocka_unit_test(registers_kept_in_memory_behave_as_the_others),
 		cmocka_unit_test(bit_strings_reach_beyond_their_address),
 		cmocka_unit_test(accesses_off_one_base_may_lie_in_two_pages),
 		cmocka_unit_test(
