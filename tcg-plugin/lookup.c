@@ -182,6 +182,15 @@ static void run_lone(struct tcg_vcpu *v, const u8 *host)
 		  want);
 }
 
+void tcg_run_lone(struct tcg_vcpu *v)
+{
+	const u8 *host = mem_fetch(&v->cpu, code_la(&v->cpu), NULL);
+
+	if (!host)
+		x86_exit(&v->cpu, LEAVE_INTERNAL);
+	run_lone(v, host);
+}
+
 /* --- look-up -------------------------------------------------------------- */
 
 static bool near_limit(const struct x86_cpu *c, const struct block *b)

@@ -185,6 +185,8 @@ void tcg_refund(struct tcg_vcpu *v);
 /* The block at rip, decoding it if need be; NULL: rip's first instruction
  * belongs to no block, or something had to be done first. */
 struct block *tcg_block_here(struct tcg_vcpu *v);
+/* The instruction at rip, which no block holds: its bytes lie in two pages. */
+void tcg_run_lone(struct tcg_vcpu *v);
 void tcg_jump_flush(struct tcg_vcpu *v);
 
 /* --- sync.c: requests, safe points, parking --- */

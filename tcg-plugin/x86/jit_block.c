@@ -13,6 +13,7 @@
 
 #include "tcg-plugin/blocklog.h"
 #include "tcg-plugin/code/perf.h"
+#include "tcg-plugin/provider_priv.h"
 #include "tcg-plugin/x86/handlers.h"
 
 /* By block alone: its aliases hang in one chain and die together. */
@@ -160,6 +161,22 @@ static void group_alone(struct tr *t, const struct jit_group *g)
 		emit_jmp(&t->e, (u64)(uintptr_t)g->back + (u64)t->e.to_rx);
 }
 
+/* Behind the block's last instruction: on to the next, which may lie in two
+ * pages and then belongs to no block. */
+static void fall_through(struct tr *t)
+{
+	u32 site;
+
+	if (t->guest->count == TCG_BLOCK_INSNS ||
+	    t->rip % PAGE_SIZE <= PAGE_SIZE - 15) {
+		tr_goto(t, t->rip);
+		return;
+	}
+	site = tr_site(t);
+	tr_cold(t, emit_jmp_fwd(&t->e), NULL, site, JIT_NONE, t->j->lone);
+	tr_lookup_done(t, site);
+}
+
 static void translate_body(struct tr *t)
 {
 	const struct insn *body = (const struct insn *)(void *)t->guest->body;
@@ -179,7 +196,7 @@ static void translate_body(struct tr *t)
 			return;
 	}
 	if (!t->ended)
-		tr_goto(t, t->rip);
+		fall_through(t);
 	for (unsigned n = 0; n < t->ngroup; n++)
 		group_alone(t, &t->groups[n]);
 	for (unsigned n = 0; n < t->ncold; n++)

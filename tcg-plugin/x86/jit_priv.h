@@ -108,7 +108,7 @@ struct jit {
 	u32 *cross, ncross;            /* cross links that are patched    */
 	u64 cross_pages[1024];         /* by tlb_slot: some link goes there */
 	/* thunks: code offsets */
-	u32 enter, leave, slow, interp, fault, fpu;
+	u32 enter, leave, slow, interp, lone, fault, fpu;
 	u64 code_gen, flush_gen;       /* the block cache's, last looked at */
 	u16 env[TLB_MODES];            /* jit_state() & ST_ENV for which each
 					  mode's jump cache holds         */
@@ -302,6 +302,7 @@ void jit_jump_forget(struct x86_cpu *c, const struct jit_block *b);
 /* --- jit_run.c: what the thunks call; 0: go on at c->jr.resume --- */
 u32  jit_c_slow(struct x86_cpu *c, u32 site, u64 la);
 u32  jit_c_interp(struct x86_cpu *c, u32 site, u64 unused);
+u32  jit_c_lone(struct x86_cpu *c, u32 site, u64 unused);
 u32  jit_c_fault(struct x86_cpu *c, u32 site, u64 reason);
 u32  jit_c_fpu(struct x86_cpu *c, u32 site, u64 unused);
 /* Something waits that blocks must not run past. */

@@ -264,6 +264,16 @@ u32 jit_c_interp(struct x86_cpu *c, u32 site, u64 unused)
 	return interpret(c, s);
 }
 
+u32 jit_c_lone(struct x86_cpu *c, u32 site, u64 unused)
+{
+	(void)unused;
+	flags_out(c);
+	c->rip = c->jit->site[site].rip;
+	c->jit->st.lone++;
+	tcg_run_lone(to_tcg_vcpu(c));
+	return chain(c);
+}
+
 u32 jit_c_fpu(struct x86_cpu *c, u32 site, u64 unused)
 {
 	(void)unused;

@@ -26,6 +26,7 @@ static void totals(const struct jit_stats *s, struct strbuf *sb)
 		{ "jump cache misses", s->jump_misses },
 		{ "look-ups by C", s->slow_hits },
 		{ "interpreted", s->slow_interp },
+		{ "across pages", s->lone },
 		{ "host faults", s->faults },
 	};
 

@@ -6,6 +6,7 @@
  *   leave    r15d = link or JIT_NONE, r14 = target: guest state out, return
  *   slow     r15d = site, r14 = address: C finds the page or interprets
  *   interp   r15d = site: C interprets the instruction
+ *   lone     r15d = site: C interprets an instruction no block holds
  *   fpu      r15d = site: C loads the guest's FP state
  *   fault    r15d = site: as interp, after a host fault
  *
@@ -128,6 +129,7 @@ void jit_make_thunks(struct x86_cpu *c, struct jit *j)
 		{ "jit:leave",  &j->leave,  make_leave, NULL },
 		{ "jit:slow",   &j->slow,   NULL, jit_c_slow },
 		{ "jit:interp", &j->interp, NULL, jit_c_interp },
+		{ "jit:lone",   &j->lone,   NULL, jit_c_lone },
 		{ "jit:fpu",    &j->fpu,    NULL, jit_c_fpu },
 		{ "jit:fault",  &j->fault,  NULL, jit_c_fault },
 	};
