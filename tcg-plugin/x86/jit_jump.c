@@ -20,17 +20,20 @@ bool jit_page_global(const struct x86_cpu *c, u64 rip)
 	       !(l[0].in[s / 64] >> s % 64 & 1);
 }
 
-void jit_jump_fill(struct x86_cpu *c, u64 rip, u32 code)
+void jit_jump_fill(struct x86_cpu *c, u64 rip, u64 code)
 {
 	struct x86_jump *t = &c->jump[c->tlb_mode];
 	struct x86_jump_list *l = &c->jr.jumps[jit_page_global(c, rip)];
 	unsigned s = tlb_slot(rip);
 	u16 k = (u16)rip;
 
+	code += (u64)(uintptr_t)c->jit->buf.rx;
+	if (t->neg[k] == -rip && t->code[k] == code)
+		return;                /* entered from C, but known       */
 	c->jit->st.jump_misses++;
 	c->jr.jump_pages[s / 64] |= 1ull << s % 64;
 	t->neg[k] = -rip;
-	t->code[k] = (u64)(uintptr_t)c->jit->buf.rx + code;
+	t->code[k] = code;
 	if (l->n < ARRAY_LEN(l->slot))
 		l->slot[l->n] = (u32)c->tlb_mode << 16 | k;
 	if (l->n <= ARRAY_LEN(l->slot))

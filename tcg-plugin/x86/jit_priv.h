@@ -292,7 +292,8 @@ bool tr_sys(struct tr *t, const struct insn *i);
 bool tr_string(struct tr *t, const struct insn *i);
 
 /* --- jit_jump.c --- */
-void jit_jump_fill(struct x86_cpu *c, u64 rip, u32 code);
+/* `code`: offset in the code buffer. */
+void jit_jump_fill(struct x86_cpu *c, u64 rip, u64 code);
 /* Host code for rip in the present mode, NULL: not known. */
 const void *jit_jump_get(const struct x86_cpu *c, u64 rip);
 /* Will this translation of rip's page survive a change of address space? */

@@ -175,12 +175,13 @@ void jit_fpu_save(struct x86_cpu *c)
 
 /* --- flags ---------------------------------------------------------------------------- */
 
+/* RF goes: there are no breakpoints it could hold back (jit_usable). */
 static void flags_in(struct x86_cpu *c)
 {
 	u64 fl = x86_rflags(c);
 
 	c->jr.flags = (u16)((fl & 0xd7) << 8 | !!(fl & FL_OF));
-	c->rflags = fl & ~(u64)FL_ARITH;
+	c->rflags = fl & ~(u64)(FL_ARITH | FL_RF);
 }
 
 static void flags_out(struct x86_cpu *c)
@@ -436,7 +437,7 @@ bool jit_usable(const struct x86_cpu *c)
 	       !c->align_check &&
 	       c->cpl != 1 && c->cpl != 2 &&
 	       !c->shadow && !c->io.count && !c->singlestep && !c->one_insn &&
-	       !(c->rflags & (FL_TF | FL_RF | FL_DF)) && !c->dr_armed &&
+	       !(c->rflags & (FL_TF | FL_DF)) && !c->dr_armed &&
 	       !(c->dr[7] & 0xff);
 }
 

@@ -79,13 +79,22 @@ static void one_lods(struct tr *t, const struct insn *i)
 
 /* --- REP ---------------------------------------------------------------------------- */
 
-/* A count of 4096 or more is not for one page. */
-static void check_count(struct tr *t)
+/* No count, nothing to do: returns the jump to behind it all.  More than 4096
+ * elements are not for one page. */
+static u8 *check_count(struct tr *t)
 {
-	if (t->word == 4)
-		emit_mov32(&t->e, H_13, H_13);
-	emit_pext(&t->e, H_CX, H_13, GS(jr.page_mask));
+	u8 *none, *some, *out;
+
+	emit_mov(&t->e, H_CX, H_13);
+	none = emit_jrcxz_fwd(&t->e);
+	some = emit_jmp8_fwd(&t->e);
+	emit_here8(&t->e, none);
+	out = emit_jmp_fwd(&t->e);
+	emit_here8(&t->e, some);
+	emit_lea(&t->e, H_CX, rm_mem(H_CX, H_NONE, 0, -1));
+	emit_pext(&t->e, H_CX, H_CX, GS(jr.page_mask));
 	tr_slow_unless_rcx0(t);
+	return out;
 }
 
 static void host_rep(struct tr *t, const struct insn *i)
@@ -107,7 +116,8 @@ static void after_run(struct tr *t, const struct insn *i, u8 r, u8 was)
 
 static void rep_movs(struct tr *t, const struct insn *i)
 {
-	check_count(t);
+	u8 *none = check_count(t);
+
 	word_mov(t, H_14, H_SI);
 	tr_lookup_run(t, TLB_READ, H_13, log2_of(i));
 	emit_lea(&t->e, H_CX, tr_host());
@@ -122,11 +132,13 @@ static void rep_movs(struct tr *t, const struct insn *i)
 	after_run(t, i, H_SI, H_14);
 	after_run(t, i, H_DI, H_15);
 	emit_mov_imm(&t->e, H_13, 0);
+	emit_here32(&t->e, none);
 }
 
 static void rep_stos(struct tr *t, const struct insn *i)
 {
-	check_count(t);
+	u8 *none = check_count(t);
+
 	word_mov(t, H_14, H_DI);
 	tr_lookup_run(t, TLB_WRITE, H_13, log2_of(i));
 	emit_lea(&t->e, H_15, tr_host());
@@ -134,6 +146,7 @@ static void rep_stos(struct tr *t, const struct insn *i)
 	host_rep(t, i);
 	after_run(t, i, H_DI, H_15);
 	emit_mov_imm(&t->e, H_13, 0);
+	emit_here32(&t->e, none);
 }
 
 bool tr_string(struct tr *t, const struct insn *i)

@@ -258,6 +258,22 @@ static bool sys_mov_sreg(struct tr *t, const struct insn *i)
 	return true;
 }
 
+/* MOV r, CR0, CR2, CR3, CR4.  CR8 is the local APIC's. */
+static bool sys_mov_rc(struct tr *t, const struct insn *i)
+{
+	if (!cpl0(t) || i->opsize != 8 || (i->flags & I_LOCK))
+		return false;
+	switch (i->reg) {
+	case 0: emit_load(&t->e, H_14, GS(cr0)); break;
+	case 2: emit_load(&t->e, H_14, GS(cr2)); break;
+	case 3: emit_load(&t->e, H_14, GS(cr3)); break;
+	case 4: emit_load(&t->e, H_14, GS(cr4)); break;
+	default: return false;
+	}
+	tr_put(t, i->rm, H_14);
+	return true;
+}
+
 /* --- time ------------------------------------------------------------------------------- */
 
 static bool sys_rdtsc(struct tr *t, const struct insn *i)
@@ -338,6 +354,8 @@ bool tr_sys(struct tr *t, const struct insn *i)
 		return sys_rdbase(t, i);
 	if (fn == op_wrseg)
 		return sys_wrbase(t, i);
+	if (fn == op_mov_rc)
+		return sys_mov_rc(t, i);
 	if (fn == op_mov_es)
 		return sys_mov_sreg(t, i);
 	if (fn == op_rdtsc)

@@ -162,6 +162,29 @@ static void registers_kept_in_memory_behave_as_the_others(void **state)
 	box_close(&b);
 }
 
+CODE(count_code,
+     "mov $0x40000, %edi; mov $4096, %ecx; mov $0x5a, %eax; rep stosb\n"
+     "mov %rdi, %rbx; rep stosb; rep movsb; mov %rdi, %rdx\n"
+     "mov $4097, %ecx; rep stosb; mov %cr3, %r14; mov %r14, %rax; hlt");
+
+static void a_page_and_nothing_are_counts_too(void **state)
+{
+	struct kvm_regs r;
+	struct box b;
+
+	(void)state;
+	r = RUN(b, count_code);
+	assert_int_equal(b.mem[DATA + 4095], 0x5a);
+	assert_int_equal(r.rbx, DATA + 4096);
+	assert_int_equal(r.rdx, DATA + 4096);
+	assert_int_equal(r.rdi, DATA + 4096 + 4097);
+	assert_int_equal(b.mem[DATA + 4096 + 4096], 0x5a);
+	assert_int_equal(b.mem[DATA + 4096 + 4097], 0);
+	assert_int_equal(r.rcx, 0);
+	assert_int_equal(r.rax, PML4);
+	box_close(&b);
+}
+
 CODE(bits_code,
      "mov $0x44000, %ebx; mov $65, %eax; btsq %rax, (%rbx)\n"
      "mov $-1, %rcx; btsq %rcx, (%rbx); mov $-33, %ecx; lock btsl %ecx, (%rbx)\n"
@@ -283,6 +306,7 @@ int main(void)
 		cmocka_unit_test(flags_are_pushed_and_popped_whole),
 		cmocka_unit_test(runs_of_strings_cross_pages),
 		cmocka_unit_test(registers_kept_in_memory_behave_as_the_others),
+		cmocka_unit_test(a_page_and_nothing_are_counts_too),
 		cmocka_unit_test(bit_strings_reach_beyond_their_address),
 		cmocka_unit_test(accesses_off_one_base_may_lie_in_two_pages),
 		cmocka_unit_test(
