@@ -56,6 +56,7 @@ struct vm_config {
 	u32 board_on, board_off;       /* switched so far, while parsing   */
 	char *accel, *accel_opts;      /* NULL: default choice             */
 	bool perfmap, jitdump;         /* files for perf: translator only  */
+	bool one_insn;                 /* one-insn-per-tb, likewise        */
 	char *cpu;                     /* model and flags, NULL: "max"     */
 	unsigned cpus, max_cpus, sockets, cores, threads;
 	u64 ram_bytes;                 /* default 128 MiB                  */
@@ -63,7 +64,7 @@ struct vm_config {
 	char *name, *uuid;
 	struct config_item *devices, *chardevs, *serials, *monitors, *mons;
 	struct config_item *netdevs, *nics;
-	struct config_item *drives, *blockdevs, *objects;
+	struct config_item *drives, *blockdevs, *objects, *fw_cfgs;
 	bool nographic, nodefaults, no_user_config;
 	bool start_paused;             /* -S                               */
 	char *gdb;                     /* chardev spec, "tcp::1234" for -s */

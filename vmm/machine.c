@@ -121,7 +121,8 @@ static int choose_provider(struct vm *vm, struct err *e)
 	return 0;
 }
 
-static int open_perf_file(struct vm *vm, const char *name, struct err *e)
+/* Switches of the translator, before there is a VM. */
+static int set_switch(struct vm *vm, const char *name, struct err *e)
 {
 	const struct kvm_provider *p = vm->provider;
 	int rc = p->control ? p->control(-1, name, 1) : -ENOENT;
@@ -132,14 +133,21 @@ static int open_perf_file(struct vm *vm, const char *name, struct err *e)
 	return rc < 0 ? err_set(e, rc, "%s: %s", name, strerror(-rc)) : 0;
 }
 
-static int open_perf_files(struct vm *vm, struct err *e)
+static int set_switches(struct vm *vm, struct err *e)
 {
+	const struct {
+		const char *name;
+		bool on;
+	} rows[] = {
+		{ "perfmap", vm->config->perfmap },
+		{ "jitdump", vm->config->jitdump },
+		{ "one-insn-per-tb", vm->config->one_insn },
+	};
 	int rc = 0;
 
-	if (vm->config->perfmap)
-		rc = open_perf_file(vm, "perfmap", e);
-	if (!rc && vm->config->jitdump)
-		rc = open_perf_file(vm, "jitdump", e);
+	for (unsigned n = 0; n < ARRAY_LEN(rows) && !rc; n++)
+		if (rows[n].on)
+			rc = set_switch(vm, rows[n].name, e);
 	return rc;
 }
 
@@ -402,7 +410,7 @@ static int open_vm(struct vm *vm, struct err *e)
 /* What happens next is this list. */
 static int (*const build_steps[])(struct vm *vm, struct err *e) = {
 	choose_provider,
-	open_perf_files,
+	set_switches,
 	open_vm,
 	create_memory,
 	create_loop,

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "vmm/arch.h"
+#include "vmm/base/lock.h"
 #include "vmm/base/log.h"
 #include "vmm/base/opts.h"
 #include "vmm/core/chardev.h"
@@ -78,7 +79,8 @@ static int accel_props(struct vm_config *c, struct opts *o, struct err *e)
 		return err_set(e, -ENOTSUP, "not supported yet: "
 			       "kernel-irqchip=%s", irqchip);
 	if (opts_take_bool(o, "perfmap", &c->perfmap, e) < 0 ||
-	    opts_take_bool(o, "jitdump", &c->jitdump, e) < 0)
+	    opts_take_bool(o, "jitdump", &c->jitdump, e) < 0 ||
+	    opts_take_bool(o, "one-insn-per-tb", &c->one_insn, e) < 0)
 		return -EINVAL;
 	return opts_check_taken(o, e);
 }
@@ -103,6 +105,20 @@ int option_accel(struct option_run *r, const char *arg, struct err *e)
 		rc = accel_props(r->c, &o, e);
 	opts_fini(&o);
 	return rc;
+}
+
+int option_sync_profile(struct option_run *r, const char *arg, struct err *e)
+{
+	(void)r, (void)arg, (void)e;
+	lock_profile_set(true);
+	return 0;
+}
+
+/* There is none to leave out. */
+int option_no_hpet(struct option_run *r, const char *arg, struct err *e)
+{
+	(void)r, (void)arg, (void)e;
+	return 0;
 }
 
 int option_enable_kvm(struct option_run *r, const char *arg, struct err *e)

@@ -149,9 +149,13 @@ static int fill_fw_cfg(struct x86_machine *m, struct err *e)
 {
 	struct device *d = find_device(m->vm, "fw_cfg_io");
 	const struct vm_config *c = m->vm->config;
+	const struct config_item *i;
+	int rc = 0;
 
-	if (!d)
-		return 0;
+	for (i = c->fw_cfgs; i && rc == 0; i = i->next)
+		rc = fw_cfg_add_option(d, i->text, e);
+	if (!d || rc < 0)
+		return rc;
 	fw_cfg_add_u16(d, FW_CFG_NB_CPUS, c->cpus);
 	fw_cfg_add_u16(d, FW_CFG_MAX_CPUS, MAX(c->max_cpus, c->cpus));
 	fw_cfg_add_u64(d, FW_CFG_RAM_SIZE, c->ram_bytes);

@@ -134,7 +134,7 @@ static void what_is_not_there_yet_says_so(void **state)
 		{ "-vnc", ":1" }, { "-smbios", "type=1" }, { "-bios", "x" },
 		{ "-boot", "c" }, { "-usb", NULL }, { "-net", "user" },
 		{ "-incoming", "defer" }, { "-trace", "x" }, { "-preconfig", NULL },
-		{ "-fw_cfg", "name=opt/x,string=y" }, { "-L", "/" },
+		{ "-L", "/" },
 		{ "-dtb", "x" }, { "-hda", "x" },
 		{ "disk.img", NULL },
 		{ "-smp", "1,maxcpus=2" }, { "-m", "1G,slots=2,maxmem=2G" },

@@ -38,5 +38,7 @@ void fw_cfg_add_u64(struct device *d, u16 key, u64 v);
  * -EINVAL: name empty or over 55 bytes; -ENOSPC: directory full. [loop] */
 int  fw_cfg_add_file(struct device *d, const char *name, const void *data,
 		     size_t n, struct err *e);
+/* -fw_cfg's argument; d NULL: a sentence says there is no such device. [build] */
+int  fw_cfg_add_option(struct device *d, const char *text, struct err *e);
 
 #endif
