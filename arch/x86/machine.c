@@ -64,6 +64,7 @@ static void *fetch_cpuid(void *opaque)
 
 	m->cpuid_rc = kvm_sys_ioctl(&m->vm->kvm, KVM_GET_SUPPORTED_CPUID,
 				    m->cpuid);
+	sem_post(&m->cpuid_answer);
 	return NULL;
 }
 
@@ -79,15 +80,25 @@ static int ask_cpuid(struct x86_machine *m, struct err *e)
 	if (!m->cpuid)
 		abort();
 	m->cpuid->head.nent = CPUID_MAX - 16;  /* room for leaves we add */
+	sem_init(&m->cpuid_answer, 0, 0);
 	rc = pthread_create(&m->cpuid_thread, NULL, fetch_cpuid, m);
 	m->cpuid_asked = !rc;
 	return rc ? err_set(e, -rc, "a thread for CPUID: %m") : 0;
 }
 
+/* The answer, not the thread's end: that takes as long again. */
 static void await_cpuid(struct x86_machine *m)
 {
-	if (m->cpuid_asked)
-		pthread_join(m->cpuid_thread, NULL);
+	while (m->cpuid_asked && sem_wait(&m->cpuid_answer) < 0)
+		;
+}
+
+static void end_cpuid_thread(struct x86_machine *m)
+{
+	if (!m->cpuid_asked)
+		return;
+	pthread_join(m->cpuid_thread, NULL);
+	sem_destroy(&m->cpuid_answer);
 	m->cpuid_asked = false;
 }
 
@@ -151,7 +162,7 @@ static void destroy(struct vm *vm)
 		return;
 	if (m->listener.fn)
 		vm_unlisten(vm, &m->listener);
-	await_cpuid(m);
+	end_cpuid_thread(m);
 	x86_irqchip_fini(m);
 	boot_close(m->boot);
 	free(m->apic_ids);

@@ -10,6 +10,7 @@
 #define MOTE_X86_MACHINE_H
 
 #include <pthread.h>
+#include <semaphore.h>
 
 #include "arch/x86/acpi.h"
 #include "arch/x86/boot.h"
@@ -42,6 +43,7 @@ struct x86_machine {
 	struct cpuid_topology topology;
 	struct cpuid_list *cpuid;              /* before topology    */
 	pthread_t cpuid_thread;                /* while cpuid_asked  */
+	sem_t cpuid_answer;
 	bool cpuid_asked;
 	int cpuid_rc;
 	u32 *apic_ids;
