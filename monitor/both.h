@@ -15,7 +15,6 @@ void mon_do_stop(struct vm *vm);
 int  mon_do_cont(struct vm *vm, struct err *e);
 int  mon_do_nmi(struct vm *vm, struct err *e);         /* every CPU */
 int  mon_do_boot_set(struct vm *vm, const char *order, struct err *e);
-int  mon_do_wakeup(struct vm *vm, struct err *e);
 int  mon_do_exit_preconfig(struct vm *vm, struct err *e);
 
 /* --- cmd_mem.c; [monitor thread] files are opened by the main loop --- */

@@ -289,7 +289,7 @@ const struct mon_cmd mon_device_cmds[] = {
 		.help    = "add an object",
 		.doc     = "As -object.",
 		.example = "object_add iothread,id=io1",
-		.when    = MON_MAIN,
+		.when    = MON_MAIN | MON_PRE,
 		.run     = cmd_object_add,
 	}, {
 		.name    = "object_del",
@@ -298,7 +298,7 @@ const struct mon_cmd mon_device_cmds[] = {
 		.help    = "remove an object",
 		.doc     = "Remove an object.",
 		.example = "object_del io1",
-		.when    = MON_MAIN,
+		.when    = MON_MAIN | MON_PRE,
 		.run     = cmd_object_del,
 	}, {
 		.name    = "qom-list",
@@ -307,7 +307,7 @@ const struct mon_cmd mon_device_cmds[] = {
 		.help    = "list the properties of an object",
 		.doc     = "Without a path, the roots.",
 		.example = "qom-list /machine",
-		.when    = MON_MAIN,
+		.when    = MON_MAIN | MON_PRE,
 		.run     = cmd_qom_list,
 	}, {
 		.name    = "qom-get",
@@ -316,7 +316,7 @@ const struct mon_cmd mon_device_cmds[] = {
 		.help    = "show a property of an object",
 		.doc     = "As JSON.",
 		.example = "qom-get /machine type",
-		.when    = MON_MAIN,
+		.when    = MON_MAIN | MON_PRE,
 		.run     = cmd_qom_get,
 	}, {
 		.name    = "qom-set",
@@ -325,7 +325,7 @@ const struct mon_cmd mon_device_cmds[] = {
 		.help    = "set a property of an object",
 		.doc     = "-j takes the value as JSON.",
 		.example = "qom-set /objects/io1 poll-max-ns 0",
-		.when    = MON_MAIN,
+		.when    = MON_MAIN | MON_PRE,
 		.run     = cmd_qom_set,
 	},
 	{ 0 }

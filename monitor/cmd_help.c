@@ -24,11 +24,14 @@ static void show(struct mon *m, const struct mon_cmd *const *groups,
 	if (depth >= n) {
 		all = mon_sorted(groups, &count);
 		for (unsigned i = 0; i < count; i++)
-			show_row(m, words, depth, all[i]);
+			if (mon_available(m, all[i]))
+				show_row(m, words, depth, all[i]);
 		free(all);
 		return;
 	}
 	c = mon_find(groups, words[depth], strlen(words[depth]));
+	if (c && !mon_available(m, c))
+		c = NULL;
 	if (c && c->sub) {
 		show(m, c->sub, words, n, depth + 1);
 	} else if (c) {

@@ -153,7 +153,7 @@ const struct mon_cmd mon_net_cmds[] = {
 		.help    = "add a network backend",
 		.doc     = "As -netdev.",
 		.example = "netdev_add user,id=net1",
-		.when    = MON_MAIN,
+		.when    = MON_MAIN | MON_PRE,
 		.run     = cmd_netdev_add,
 	}, {
 		.name    = "netdev_del",
@@ -162,7 +162,7 @@ const struct mon_cmd mon_net_cmds[] = {
 		.help    = "remove a network backend",
 		.doc     = "Remove a network backend.",
 		.example = "netdev_del net1",
-		.when    = MON_MAIN,
+		.when    = MON_MAIN | MON_PRE,
 		.run     = cmd_netdev_del,
 		.complete = complete_netdev,
 	}, {

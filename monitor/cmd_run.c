@@ -7,6 +7,7 @@
 #include "monitor/both.h"
 #include "monitor/dump.h"
 #include "monitor/mon.h"
+#include "vmm/base/log.h"
 #include "vmm/gdb/gdb.h"
 #include "vmm/dev/mc146818rtc.h"
 #include "vmm/vcpu.h"
@@ -21,9 +22,17 @@ static void cmd_quit(struct mon *m, const struct mon_arg *a UNUSED)
 
 int mon_do_exit_preconfig(struct vm *vm, struct err *e)
 {
-	(void)vm;
-	return err_set(e, -EPERM, "The command is permitted only before "
-		       "machine initialization");
+	int rc;
+
+	if (!vm->preconfig)
+		return err_set(e, -EPERM, "The command is permitted only "
+			       "before machine initialization");
+	rc = vm->exit_preconfig(vm->exit_preconfig_opaque, e);
+	if (rc < 0) {                  /* half a machine: of no use */
+		log_warn("%s", e->msg);
+		vm_quit(vm, 1);
+	}
+	return rc;
 }
 
 static void cmd_exit_preconfig(struct mon *m, const struct mon_arg *a UNUSED)
@@ -50,7 +59,13 @@ int mon_do_cont(struct vm *vm, struct err *e)
 	if (vm->monitors && vm->monitors->dump.status == DUMP_ACTIVE)
 		return err_set(e, -EBUSY, "There is a dump in process, please "
 			       "wait.");
-	return vm_state(vm) == RUN_RUNNING ? 0 : vm_cont(vm, e);
+	switch (vm_state(vm)) {
+	case RUN_RUNNING:
+	case RUN_SUSPENDED:            /* system_wakeup ends that */
+		return 0;
+	default:
+		return vm_cont(vm, e);
+	}
 }
 
 static void cmd_cont(struct mon *m, const struct mon_arg *a UNUSED)
@@ -61,20 +76,11 @@ static void cmd_cont(struct mon *m, const struct mon_arg *a UNUSED)
 		mon_error(m, &e);
 }
 
-/* No machine here sleeps yet, so none is asleep. */
-int mon_do_wakeup(struct vm *vm, struct err *e)
-{
-	if (vm_state(vm) != RUN_SUSPENDED)
-		return err_set(e, -EINVAL, "Unable to wake up: guest is not "
-			       "in suspended state");
-	return err_set(e, -ENOTSUP, "not supported yet: suspend to RAM");
-}
-
 static void cmd_system_wakeup(struct mon *m, const struct mon_arg *a UNUSED)
 {
 	struct err e = { 0 };
 
-	if (mon_do_wakeup(mon_vm(m), &e) < 0)
+	if (vm_wakeup(mon_vm(m), &e) < 0)
 		mon_error(m, &e);
 }
 
@@ -289,7 +295,9 @@ const struct mon_cmd mon_run_cmds[] = {
 		.args    = "",
 		.params  = "",
 		.help    = "leave the state before the machine is built",
-		.doc     = "Of use only when started with --preconfig.",
+		.doc     = "Of use only when started with --preconfig: builds "
+			   "the machine and, without -S, starts it. When it "
+			   "cannot be built mote ends with status 1.",
 		.example = "exit_preconfig",
 		.when    = MON_MAIN | MON_PRE,
 		.run     = cmd_exit_preconfig,
@@ -337,7 +345,8 @@ const struct mon_cmd mon_run_cmds[] = {
 		.args    = "",
 		.params  = "",
 		.help    = "wake a suspended guest",
-		.doc     = "Ends an ACPI S3 sleep.",
+		.doc     = "Ends an ACPI S3 sleep: devices are reset and the "
+			   "guest goes on where it asked to.",
 		.example = "system_wakeup",
 		.when    = MON_MAIN,
 		.run     = cmd_system_wakeup,

@@ -139,7 +139,8 @@ static void offer_names(struct mon *m, const struct mon_cmd *const *groups,
 		for (const struct mon_cmd *c = *groups; c->name; c++) {
 			const char *p = c->name;
 
-			while (*p && !(c->when & MON_FOREIGN)) {
+			while (*p && !(c->when & MON_FOREIGN) &&
+			       mon_available(m, c)) {
 				size_t n = strcspn(p, "|");
 
 				snprintf(name, sizeof(name), "%.*s", (int)n, p);

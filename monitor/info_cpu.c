@@ -40,7 +40,7 @@ static void info_cpus(struct mon *m, const struct mon_arg *a UNUSED)
 	for (unsigned i = 0; i < vm->nvcpus; i++)
 		mon_printf(m, "%c CPU #%u: thread_id=%d\n",
 			   vm->vcpus[i] == current ? '*' : ' ', i,
-			   (int)vm->vcpus[i]->tid);
+			   (int)mon_thread_id(vm->vcpus[i]));
 }
 
 static bool runs_on(struct mon *m, const char *name)
@@ -98,7 +98,7 @@ static void info_hotpluggable(struct mon *m, const struct mon_arg *a UNUSED)
 	const char *model = c->cpu ? c->cpu : "max";
 
 	mon_puts(m, "Hotpluggable CPUs:\n");
-	for (unsigned i = mon_vm(m)->nvcpus; i-- > 0;)
+	for (unsigned i = c->cpus; i-- > 0;)
 		mon_printf(m, "  type: \"%.*s-x86_64-cpu\"\n"
 			   "  vcpus_count: \"1\"\n"
 			   "  qom_path: \"/machine/unattached/device[%u]\"\n"
@@ -196,6 +196,7 @@ const struct mon_cmd mon_info_cpu_cmds[] = {
 		.help    = "show where CPUs can be plugged",
 		.doc     = "One entry for every slot.",
 		.example = "info hotpluggable-cpus",
+		.when    = MON_PRE,
 		.run     = info_hotpluggable,
 	}, {
 		.name    = "sev",

@@ -111,6 +111,17 @@ struct vcpu *mon_vcpu(struct mon *m)
 	return vm->vcpus[m->cpu];
 }
 
+static void do_nothing(struct vcpu *v UNUSED, void *opaque UNUSED)
+{
+}
+
+pid_t mon_thread_id(struct vcpu *v)
+{
+	if (!v->tid)
+		vcpu_call(v, do_nothing, NULL);
+	return v->tid;
+}
+
 struct get_regs {
 	const struct arch *arch;
 	void *regs;

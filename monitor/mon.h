@@ -94,6 +94,8 @@ extern const struct mon_cmd *const mon_info_groups[];
 /* Row whose alias list holds `name`; NULL when none does. */
 const struct mon_cmd *mon_find(const struct mon_cmd *const *groups,
 			       const char *name, size_t len);
+/* May it run now? Before the machine is built only rows with MON_PRE. */
+bool mon_available(struct mon *m, const struct mon_cmd *c);
 /* Every row that exists here, sorted by name as help lists them. The caller
  * frees the array. */
 const struct mon_cmd **mon_sorted(const struct mon_cmd *const *groups,
@@ -141,6 +143,8 @@ bool mon_enough(struct mon *m);
 
 struct vm *mon_vm(struct mon *m);
 struct vcpu *mon_vcpu(struct mon *m);  /* current CPU; NULL: there is none */
+/* Of its thread, which may be only just starting. */
+pid_t mon_thread_id(struct vcpu *v);
 /* Its registers, taken once per command; NULL: no CPU or no answer. */
 const void *mon_regs(struct mon *m);
 /* Registers of another CPU; caller frees. */

@@ -502,6 +502,12 @@ static const struct mon_cmd *find_command(struct mon *m, const char *line,
 				   (int)(*pp - line), line);
 			return NULL;
 		}
+		if (!mon_available(m, cmd)) {
+			mon_printf(m, "Command '%.*s' not available until "
+				   "machine initialization has completed.\n",
+				   (int)(*pp - line), line);
+			return NULL;
+		}
 		skip_blanks(pp);
 		groups = cmd->sub;
 	} while (groups && **pp);

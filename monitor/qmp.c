@@ -249,7 +249,7 @@ static const struct qmp_cmd *choose(struct mon *m,
 		err_set(e, -EINVAL, "The command %s does not support OOB",
 			cmd->name);
 	else if (!(cmd->when & MON_PRE) &&
-		 vm_state(mon_vm(m)) == RUN_PRECONFIG)
+		 mon_vm(m)->preconfig)
 		err_set(e, -EINVAL, "The command '%s' is permitted only after "
 			"machine initialization has completed", cmd->name);
 	else

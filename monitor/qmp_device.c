@@ -247,9 +247,9 @@ const struct qmp_cmd qmp_device_cmds[] = {
 	  MON_MAIN | MON_PRE, run_query_iothreads, NULL },
 	{ "netdev_add", "type:str id:str *", "",
 	  "Add a network back end; its options are members beside.",
-	  MON_MAIN, run_netdev_add, NULL },
+	  MON_MAIN | MON_PRE, run_netdev_add, NULL },
 	{ "netdev_del", "id:str", "", "Remove a network back end.",
-	  MON_MAIN, run_netdev_del, NULL },
+	  MON_MAIN | MON_PRE, run_netdev_del, NULL },
 	{ "announce-self", "id:str? interfaces:[str]? initial:int? max:int? "
 	  "rounds:int? step:int?", "",
 	  "Tell networks where the guest is now; the timing is mote's.",

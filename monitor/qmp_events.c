@@ -112,11 +112,15 @@ static void on_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
 
 	switch (ev) {
 	case VM_EV_STOP:
-		if (!vm->quitting)
+		if (!vm->quitting && vm_state(vm) != RUN_SUSPENDED)
 			monitors_event(vm, "STOP", NULL);
 		return;
 	case VM_EV_RESUME:
-		return monitors_event(vm, "RESUME", NULL);
+		if (arg != RUN_SUSPENDED)
+			monitors_event(vm, "RESUME", NULL);
+		return;
+	case VM_EV_WAKEUP:
+		return monitors_event(vm, "WAKEUP", NULL);
 	case VM_EV_RESET:
 		return with_cause(vm, "RESET", VM_CAUSE_HOST_QMP_RESET);
 	case VM_EV_SHUTDOWN:
@@ -127,6 +131,8 @@ static void on_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
 		return monitors_event(vm, "POWERDOWN", NULL);
 	case VM_EV_PANICKED:
 		return with_action(vm, "GUEST_PANICKED", panic_action(arg));
+	case VM_EV_CRASHLOADED:
+		return with_action(vm, "GUEST_CRASHLOADED", "run");
 	case VM_EV_WATCHDOG:
 		return with_action(vm, "WATCHDOG", mon_watchdog_actions[arg]);
 	case VM_EV_STATE:

@@ -105,7 +105,7 @@ static void run_cpus(struct qmp_call *c)
 	for (unsigned i = 0; i < vm->nvcpus; i++) {
 		snprintf(path, sizeof(path), "/machine/unattached/device[%u]", i);
 		json_array_append_new(c->ret, json_pack("{s:i,s:o,s:s,s:i,s:s}",
-			"thread-id", (int)vm->vcpus[i]->tid,
+			"thread-id", (int)mon_thread_id(vm->vcpus[i]),
 			"props", cpu_props(vm->config, i), "qom-path", path,
 			"cpu-index", i, "target",
 			vm->arch ? vm->arch->name : "x86_64"));
@@ -167,7 +167,8 @@ static void run_cpu_definitions(struct qmp_call *c)
 
 static void run_current_machine(struct qmp_call *c)
 {
-	c->ret = json_pack("{s:b}", "wakeup-suspend-support", 0);
+	c->ret = json_pack("{s:b}", "wakeup-suspend-support",
+			   mon_vm(c->m)->can_suspend);
 }
 
 static void run_machines(struct qmp_call *c)

@@ -48,7 +48,7 @@ static void run_wakeup(struct qmp_call *c)
 {
 	struct err e = { 0 };
 
-	qmp_check(c, mon_do_wakeup(mon_vm(c->m), &e), &e);
+	qmp_check(c, vm_wakeup(mon_vm(c->m), &e), &e);
 }
 
 static void run_exit_preconfig(struct qmp_call *c)

@@ -57,6 +57,11 @@ const struct mon_cmd *mon_find(const struct mon_cmd *const *groups,
 	return NULL;
 }
 
+bool mon_available(struct mon *m, const struct mon_cmd *c)
+{
+	return c->when & MON_PRE || !mon_vm(m)->preconfig;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	const struct mon_cmd *const *x = a, *const *y = b;

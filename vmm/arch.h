@@ -79,6 +79,9 @@ struct arch {
 	void (*destroy)(struct vm *vm);
 	/* (Re)load boot state into vCPU registers and RAM images. [loop, parked] */
 	int  (*reset)(struct vm *vm, struct err *e);
+	/* Out of suspend to RAM: vCPUs where the guest said, RAM as it is.
+	 * NULL: vm->can_suspend is never set. [loop, parked, devices reset] */
+	int  (*wake)(struct vm *vm, struct err *e);
 	/* The id KVM_CREATE_VCPU wants for vCPU `index` (the APIC ID). NULL:
 	 * the index. [vcpu] */
 	unsigned (*vcpu_id)(struct vm *vm, unsigned index);

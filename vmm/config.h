@@ -67,6 +67,7 @@ struct vm_config {
 	struct config_item *drives, *blockdevs, *objects, *fw_cfgs;
 	bool nographic, nodefaults, no_user_config;
 	bool start_paused;             /* -S                               */
+	bool preconfig;                /* wait before building the machine */
 	char *gdb;                     /* chardev spec, "tcp::1234" for -s */
 	enum action_reboot   on_reboot;
 	enum action_shutdown on_shutdown;

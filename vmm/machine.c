@@ -407,8 +407,10 @@ static int open_vm(struct vm *vm, struct err *e)
 	return kvm_vm_open(&vm->kvm, vm->provider, e);
 }
 
-/* What happens next is this list. */
-static int (*const build_steps[])(struct vm *vm, struct err *e) = {
+/* What happens next is these lists. */
+typedef int build_step(struct vm *vm, struct err *e);
+
+static build_step *const first_steps[] = {
 	choose_provider,
 	set_switches,
 	open_vm,
@@ -419,6 +421,10 @@ static int (*const build_steps[])(struct vm *vm, struct err *e) = {
 	create_buses,
 	machine_netdevs_open,
 	add_objects,
+	NULL
+};
+
+static build_step *const machine_steps[] = {
 	build_arch,
 	add_disks,
 	machine_nics_add,
@@ -426,9 +432,19 @@ static int (*const build_steps[])(struct vm *vm, struct err *e) = {
 	create_vcpus,
 	first_reset,
 	machine_netdevs_ready,
+	NULL
 };
 
-struct vm *machine_build(struct vm_config *c, struct err *e)
+static int take_steps(struct vm *vm, build_step *const *steps, struct err *e)
+{
+	int rc = 0;
+
+	for (; *steps && rc >= 0; steps++)
+		rc = (*steps)(vm, e);
+	return rc;
+}
+
+struct vm *machine_begin(struct vm_config *c, struct err *e)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
 
@@ -442,11 +458,25 @@ struct vm *machine_build(struct vm_config *c, struct err *e)
 	list_init(&vm->roms);
 	list_init(&vm->listeners);
 	list_init(&vm->iothreads);
-	for (unsigned i = 0; i < ARRAY_LEN(build_steps); i++) {
-		if (build_steps[i](vm, e) < 0) {
-			machine_destroy(vm);
-			return NULL;
-		}
+	if (take_steps(vm, first_steps, e) < 0) {
+		machine_destroy(vm);
+		return NULL;
+	}
+	return vm;
+}
+
+int machine_finish(struct vm *vm, struct err *e)
+{
+	return take_steps(vm, machine_steps, e);
+}
+
+struct vm *machine_build(struct vm_config *c, struct err *e)
+{
+	struct vm *vm = machine_begin(c, e);
+
+	if (vm && machine_finish(vm, e) < 0) {
+		machine_destroy(vm);
+		return NULL;
 	}
 	return vm;
 }

@@ -9,6 +9,11 @@
 
 /* Everything up to, not including, running the guest. NULL + sentence. */
 struct vm *machine_build(struct vm_config *c, struct err *e);
+/* The same in two halves, for --preconfig: what monitors may look at and add
+ * to before there is a machine; then the machine.  When the second fails the
+ * VM can only be destroyed. */
+struct vm *machine_begin(struct vm_config *c, struct err *e);
+int  machine_finish(struct vm *vm, struct err *e);
 /* The vCPUs' threads, parked: they take the process's user and root along. */
 int  machine_start_threads(struct vm *vm, struct err *e);
 void machine_destroy(struct vm *vm);   /* NULL is fine */

@@ -240,27 +240,11 @@ static int paths_close(struct process *p, struct err *e)
 	return rc;
 }
 
-static int process_start(struct process *p, struct err *e)
+/* There is a machine: no more opening, and go. */
+static int machine_ready(struct process *p, struct err *e)
 {
-	int rc = sandbox_prepare(p, e);
+	int rc = start_gdb(p->vm, e);
 
-	if (!rc)
-		rc = signals_open(p, e);
-	if (!rc)
-		rc = log_open(&p->config, e);
-	if (!rc)
-		rc = pidfile_write(p, e);
-	if (rc)
-		return rc;
-	p->vm = machine_build(&p->config, e);
-	if (!p->vm)
-		return -1;
-	rc = loop_watch(p->vm->loop, p->signal_fd, EPOLLIN, on_signal, p);
-	if (rc < 0)
-		return err_set(e, rc, "watch for signals: %m");
-	rc = monitors_create(p->vm, e);
-	if (!rc)
-		rc = start_gdb(p->vm, e);
 	if (!rc)                       /* all is open, no guest runs */
 		rc = confine_enter(&p->confine, e);
 	if (!rc)
@@ -271,6 +255,62 @@ static int process_start(struct process *p, struct err *e)
 		rc = sandbox_enter(ROLE_MAIN, p->config.sandbox, e);
 	if (!rc && !p->config.start_paused)
 		rc = vm_start(p->vm, e);
+	return rc;
+}
+
+/* --preconfig: a monitor said so.  What the command line names is opened
+ * without asking whether clients may. */
+static int exit_preconfig(void *opaque, struct err *e)
+{
+	struct process *p = opaque;
+	int rc;
+
+	path_policy_clear();
+	rc = machine_finish(p->vm, e);
+	if (!rc)
+		rc = machine_ready(p, e);
+	p->vm->preconfig = false;
+	return rc;
+}
+
+/* A monitor's thread that is there already would stay outside. */
+static int check_preconfig(const struct vm_config *c, struct err *e)
+{
+	if (c->preconfig && (c->runas || c->chroot || c->jail))
+		return err_set(e, -ENOTSUP, "not supported yet: --preconfig "
+			       "with -runas, -chroot or -jail");
+	return 0;
+}
+
+static int process_start(struct process *p, struct err *e)
+{
+	int rc = check_preconfig(&p->config, e);
+
+	if (!rc)
+		rc = sandbox_prepare(p, e);
+
+	if (!rc)
+		rc = signals_open(p, e);
+	if (!rc)
+		rc = log_open(&p->config, e);
+	if (!rc)
+		rc = pidfile_write(p, e);
+	if (rc)
+		return rc;
+	p->vm = p->config.preconfig ? machine_begin(&p->config, e) :
+		machine_build(&p->config, e);
+	if (!p->vm)
+		return -1;
+	p->vm->preconfig = p->config.preconfig;
+	p->vm->exit_preconfig = exit_preconfig;
+	p->vm->exit_preconfig_opaque = p;
+	rc = loop_watch(p->vm->loop, p->signal_fd, EPOLLIN, on_signal, p);
+	if (rc < 0)
+		return err_set(e, rc, "watch for signals: %m");
+	rc = monitors_create(p->vm, e);
+	if (!rc)
+		rc = p->config.preconfig ? paths_close(p, e) :
+		     machine_ready(p, e);
 	if (!rc)                       /* their first answer: it runs */
 		rc = monitors_start(p->vm, e);
 	if (!rc)

@@ -168,7 +168,7 @@ int vm_start(struct vm *vm, struct err *e)
 		return err_set(e, -EINVAL, "the VM cannot run: it is in state "
 			       "%s", run_state_name(s));
 	vm_set_state(vm, RUN_RUNNING);
-	vm_notify(vm, VM_EV_RESUME, 0);
+	vm_notify(vm, VM_EV_RESUME, (int)s);
 	start_clock(vm);
 	devices_each(vm, device_resume);
 	resume_all(vm);
@@ -262,6 +262,24 @@ void vm_reset(struct vm *vm)
 	vm_notify(vm, VM_EV_RESET, 0);
 }
 
+int vm_wakeup(struct vm *vm, struct err *e)
+{
+	int rc;
+
+	if (!vm->can_suspend)
+		return err_set(e, -ENOTSUP, "wake-up from suspend is not "
+			       "supported by this guest");
+	if (vm->state != RUN_SUSPENDED)
+		return err_set(e, -EINVAL, "Unable to wake up: guest is not "
+			       "in suspended state");
+	devices_each(vm, device_reset);
+	rc = vm->arch->wake(vm, e);
+	if (rc < 0)
+		return rc;
+	vm_notify(vm, VM_EV_WAKEUP, 0);
+	return vm_start(vm, e);
+}
+
 void vm_powerdown(struct vm *vm)
 {
 	vm_notify(vm, VM_EV_POWERDOWN, 0);
@@ -334,7 +352,7 @@ static void handle_request(struct vm *vm, enum vm_request r, int code)
 	case VM_REQ_SUSPEND:        return vm_pause(vm, RUN_SUSPENDED);
 	case VM_REQ_EXIT:           return vm_quit(vm, code);
 	case VM_REQ_PANIC:          return on_panic(vm);
-	case VM_REQ_CRASHLOADED:    return;
+	case VM_REQ_CRASHLOADED:    return vm_notify(vm, VM_EV_CRASHLOADED, 0);
 	case VM_REQ_POWEROFF:       return vm_shutdown(vm, 0);
 	case VM_REQ_RESET:          return vm_reset(vm);
 	case VM_REQ_WATCHDOG:       return on_watchdog(vm);

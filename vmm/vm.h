@@ -82,6 +82,11 @@ struct vm {
 	_Atomic enum run_state state;
 	int exit_code;                 /* of the process                 */
 	bool quitting;
+	bool can_suspend;              /* to RAM                         */
+	/* --preconfig: true until exit_preconfig() has built the machine. */
+	_Atomic bool preconfig;
+	int (*exit_preconfig)(void *opaque, struct err *e);    /* [loop] */
+	void *exit_preconfig_opaque;
 	enum vm_cause cause;           /* of what happens now, NONE: the host's */
 	_Atomic u32 pending;           /* BIT(vm_request): posted, not handled */
 	_Atomic int request_code[VM_REQ_COUNT];
@@ -92,9 +97,10 @@ struct vm {
 	bool (*debug_exit)(struct vcpu *v);
 };
 
-/* Told after each change, on the loop: QMP events, gdb, the monitor. */
+/* Told after each change, on the loop: QMP events, gdb, the monitor.  `arg` of
+ * RESUME is the state before. */
 enum vm_event { VM_EV_STOP, VM_EV_RESUME, VM_EV_RESET, VM_EV_POWERDOWN,
-		VM_EV_SHUTDOWN, VM_EV_PANICKED, VM_EV_WATCHDOG, VM_EV_DEBUG,
+		VM_EV_SHUTDOWN, VM_EV_WAKEUP, VM_EV_PANICKED, VM_EV_CRASHLOADED, VM_EV_WATCHDOG, VM_EV_DEBUG,
 		VM_EV_STATE };
 struct vm_listener {
 	struct list node;
@@ -117,6 +123,8 @@ int  vm_cont(struct vm *vm, struct err *e);     /* monitor `cont` semantics:
 						   shutdown etc. need a reset:
 						   -EINVAL "Resetting the Virtual Machine is required" */
 void vm_reset(struct vm *vm);
+/* Ends a suspend to RAM; -EINVAL in any other state. */
+int  vm_wakeup(struct vm *vm, struct err *e);
 void vm_powerdown(struct vm *vm);               /* ACPI button */
 void vm_quit(struct vm *vm, int exit_code);     /* ends loop_run */
 int  vm_inject_nmi(struct vm *vm, unsigned cpu, struct err *e);

@@ -292,7 +292,7 @@ void acpi_build(const struct acpi_facts *f, gpa_t base, struct strbuf *out)
 	size_t at;
 
 	assert(base % 64 == 0 && out->len == 0);
-	zeroes(out, 64);               /* RSDP; FACS wants 64-byte alignment */
+	zeroes(out, ACPI_FACS);        /* RSDP; FACS wants 64-byte alignment */
 	facs_at = base + out->len;
 	facs(out);
 	align(out, 16);

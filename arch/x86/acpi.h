@@ -35,7 +35,7 @@ struct acpi_facts {
 	u8  acpi_enable, acpi_disable;
 	u16 ged;                       /* event device: no fixed hardware  */
 	u8  ged_gsi;
-	u8  s5_type;                   /* SLP_TYP of S5                    */
+	u8  s3_type, s5_type;          /* SLP_TYP of S3 and S5             */
 	u16 reset_port;                /* 0: none                          */
 	u8  reset_value;
 	u16 fw_cfg;                    /* 0: absent                        */
@@ -47,6 +47,9 @@ struct acpi_facts {
 		u32 gsi;
 	} mmio[ACPI_MMIO_MAX + 1];
 };
+
+/* The FACS, counted from `base`, and where the OS says how to wake it. */
+enum { ACPI_FACS = 64, FACS_WAKING_VECTOR = 12 };
 
 /* The tables as they go to `base` (64-byte aligned); the RSDP is first. */
 void acpi_build(const struct acpi_facts *f, gpa_t base, struct strbuf *out);

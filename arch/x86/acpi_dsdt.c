@@ -231,13 +231,13 @@ static void cpus(struct aml *a, const struct acpi_facts *f)
 	}
 }
 
-/* \_S5: power off; the last two are reserved. */
-static void sleep_state(struct aml *a, const struct acpi_facts *f)
+/* \_Sn: what to write for a sleep state; the last two are reserved. */
+static void sleep_state(struct aml *a, const char *name, u8 type)
 {
-	aml_name(a, "\\_S5");
+	aml_name(a, name);
 	aml_package(a, 4);
-	aml_int(a, f->s5_type);
-	aml_int(a, f->s5_type);
+	aml_int(a, type);
+	aml_int(a, type);
 	aml_int(a, 0);
 	aml_int(a, 0);
 	aml_close(a);
@@ -265,8 +265,10 @@ void acpi_dsdt(const struct acpi_facts *f, struct strbuf *out)
 		string_device(&a, "PEVT", "QEMU0001", 0xf, f->pvpanic, 1);
 	acpi_dsdt_events(&a, f);
 	aml_close(&a);
+	if (f->pm_base)
+		sleep_state(&a, "\\_S3", f->s3_type);
 	if (f->pm_base || f->ged)
-		sleep_state(&a, f);
+		sleep_state(&a, "\\_S5", f->s5_type);
 	strbuf_add(out, a.b.buf, a.b.len);
 	aml_fini(&a);
 }

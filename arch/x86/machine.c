@@ -308,8 +308,20 @@ static void put_regs(struct vcpu *v, void *opaque)
 	c->rc = x86_regs_put(v, c->regs, c->e);
 }
 
+/* Where the boot CPU begins: at a kernel, or, NULL, at `vector`. */
+static int place_boot_cpu(struct x86_machine *m, const struct boot_entry *entry,
+			  u32 vector, struct x86_regs *r, struct err *e)
+{
+	if (entry)
+		return boot_enter(entry, &m->env, r, e);
+	r->s.cs.selector = (u16)(vector >> 4);
+	r->s.cs.base = vector & ~0xfu;
+	r->gp.rip = vector & 0xf;
+	return 0;
+}
+
 static int reset_vcpus(struct x86_machine *m, const struct boot_entry *entry,
-		       struct err *e)
+		       u32 vector, struct err *e)
 {
 	struct x86_regs *r = malloc(sizeof(*r));
 	u32 signature = cpuid_signature(m->cpuid);
@@ -322,7 +334,7 @@ static int reset_vcpus(struct x86_machine *m, const struct boot_entry *entry,
 
 		x86_regs_reset(r, i == 0, signature);
 		if (i == 0)
-			rc = boot_enter(entry, &m->env, r, e);
+			rc = place_boot_cpu(m, entry, vector, r, e);
 		if (rc < 0)
 			break;
 		vcpu_call(m->vm->vcpus[i], put_regs, &c);
@@ -344,11 +356,26 @@ static int reset(struct vm *vm, struct err *e)
 	if (rc == 0)
 		rc = boot_load(m->boot, &m->env, &entry, e);
 	if (rc == 0)
-		rc = reset_vcpus(m, &entry, e);
+		rc = reset_vcpus(m, &entry, 0, e);
 	if (rc == 0)
 		rc = x86_irqchip_reset(m, e);
 	m->roms_told = true;
 	return rc;
+}
+
+/* What firmware does (ACPI 6.4, 16.3.1.2): the boot CPU goes on in real mode
+ * where the FACS says.  A guest that said nothing it can boots anew. */
+static int wake(struct vm *vm, struct err *e)
+{
+	struct x86_machine *m = x86_machine(vm);
+	u32 vector = 0;
+	int rc;
+
+	if (gmem_read(vm->gmem, BOOT_ACPI + ACPI_FACS + FACS_WAKING_VECTOR,
+		      &vector, sizeof(vector)) || !vector || vector >= MiB)
+		return reset(vm, e);
+	rc = reset_vcpus(m, NULL, vector, e);
+	return rc == 0 ? x86_irqchip_reset(m, e) : rc;
 }
 
 const struct arch arch_x86_64 = {
@@ -357,6 +384,7 @@ const struct arch arch_x86_64 = {
 	.build     = build,
 	.destroy   = destroy,
 	.reset     = reset,
+	.wake      = wake,
 	.vcpu_id   = vcpu_id,
 	.vcpu_init = vcpu_init,
 	.get_regs  = get_regs,

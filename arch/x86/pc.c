@@ -166,7 +166,7 @@ static int fill_fw_cfg(struct x86_machine *m, struct err *e)
 	return fw_cfg_add_file(d, "bootorder", "", 1, e);
 }
 
-/* --- the power button ------------------------------------------------------ */
+/* --- the power button, and waking up --------------------------------------- */
 
 static void on_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
 {
@@ -175,9 +175,11 @@ static void on_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
 	struct device *ged = find_device(m->vm, "acpi-ged");
 
 	(void)arg;
-	if (ev != VM_EV_POWERDOWN)
+	if (ev != VM_EV_POWERDOWN && ev != VM_EV_WAKEUP)
 		return;
-	if (pm)
+	if (ev == VM_EV_WAKEUP)
+		acpi_pm_wake(pm);
+	else if (pm)
 		acpi_pm_power_button(pm);
 	else if (ged)
 		acpi_ged_event(ged, ACPI_GED_POWER);
@@ -193,6 +195,7 @@ int x86_devices_create(struct x86_machine *m, struct err *e)
 		rc = fill_fw_cfg(m, e);
 	if (rc < 0)
 		return rc;
+	m->vm->can_suspend = find_device(m->vm, "acpi-pm") != NULL;
 	m->listener.fn = on_vm_event;
 	vm_listen(m->vm, &m->listener);
 	return 0;
@@ -273,6 +276,7 @@ static void power_facts(const struct x86_machine *m, struct acpi_facts *f)
 	f->smi_cmd = ACPI_SMI_CMD;
 	f->acpi_enable = ACPI_ENABLE;
 	f->acpi_disable = ACPI_DISABLE;
+	f->s3_type = ACPI_S3_TYPE;
 	f->s5_type = ACPI_S5_TYPE;
 	f->reset_port = RESET_PORT;
 	f->reset_value = RESET_VALUE;

@@ -1,9 +1,9 @@
 #!/bin/sh
 # TAP: a stock Debian kernel under the software CPU: to a shell with 1, 2 and
 # 4 CPUs, its messages against QEMU's, power off, reboot, panic, the power
-# button, PVH.
+# button, suspend to RAM, PVH.
 #
-# usage: boot.sh [cpus|dmesg|reboot|again|button|panic|pvh ...]
+# usage: boot.sh [cpus|dmesg|reboot|again|button|suspend|panic|pvh ...]
 #
 # O: the build folder.  BOOT_ACCEL: another -accel than tcg.
 set -u
@@ -14,7 +14,7 @@ accel=${BOOT_ACCEL:-tcg}
 limit=${BOOT_LIMIT:-240}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-groups=${*:-cpus dmesg reboot again button panic pvh}
+groups=${*:-cpus dmesg reboot again button suspend panic pvh}
 n=0
 
 wanted() { case " $groups " in *" $1 "*) ;; *) return 1 ;; esac; }
@@ -142,6 +142,27 @@ test_button() {
 	end_background
 }
 
+# Asleep when `info status` says so; the monitor's answers are in $tmp/mon.out.
+asleep() {
+	i=0
+	until grep -aq 'paused (suspended)' "$tmp/mon.out"; do
+		i=$((i + 1))
+		[ $i -gt "$limit" ] && return 1
+		echo info status >&3
+		sleep 1
+	done
+}
+
+test_suspend() {
+	background suspend -smp 2
+	await "CPUs 2, suspending" 1
+	check "suspend to RAM stops the machine" asleep
+	echo system_wakeup >&3
+	check "system_wakeup lets the guest go on where it was" \
+		eval 'await "guest: woke up, CPUs 2" 1 && await "guest: memory kept" 1'
+	end_background
+}
+
 test_panic() {
 	guest panic -device pvpanic -action panic=exit-failure
 	check "a panic with exit-failure ends the process with 1" \
@@ -166,7 +187,7 @@ test_pvh() {
 	check "$name" eval "says 'guest: CPUs 2' && [ $rc -eq 0 ]"
 }
 
-for g in cpus dmesg reboot again button panic pvh; do
+for g in cpus dmesg reboot again button suspend panic pvh; do
 	wanted $g && test_$g
 done
 echo "1..$n"

@@ -9,6 +9,7 @@
 
 #include "tests/unit/qmp_fake.h"
 
+#include "monitor/dirty_rate.h"
 #include "vmm/block/disk.h"
 #include "vmm/core/chardev.h"
 #include "vmm/core/loop.h"
@@ -69,6 +70,7 @@ static inline void rig_init(struct qmp_fake *q)
 
 static inline void rig_fini(struct qmp_fake *q)
 {
+	dirty_rate_free(&q->mons);     /* its timer is the loop's */
 	disk_set_destroy(q->f.vm.disks);
 	netdev_set_destroy(q->f.vm.nets);
 	chardev_set_destroy(q->f.vm.chardevs);

@@ -88,6 +88,16 @@ static void s5_powers_off(void **s)
 	assert_int_equal(fake.request, VM_REQ_SUSPEND);
 }
 
+static void waking_up_is_told_as_the_power_button(void **s)
+{
+	out(EN, 1 << 8, 2);
+	acpi_pm_wake(fake.dev);
+	assert_int_equal(in(STS, 2) & 0x8100, 0x8100);
+	assert_int_equal(fake.wire[9], 1);
+	out(STS, 0x8100, 2);
+	assert_int_equal(fake.wire[9], 0);
+}
+
 static void gpe_bits_are_cleared_by_writing_ones(void **s)
 {
 	acpi_pm_gpe(fake.dev, 9);
@@ -149,6 +159,7 @@ int main(void)
 		T(pm_timer_counts_at_its_frequency),
 		T(timer_overflow_sets_its_status),
 		T(s5_powers_off),
+		T(waking_up_is_told_as_the_power_button),
 		T(gpe_bits_are_cleared_by_writing_ones),
 		T(wide_and_narrow_accesses_agree),
 		T(reset_port_is_there_when_asked_for),

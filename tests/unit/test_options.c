@@ -133,8 +133,7 @@ static void what_is_not_there_yet_says_so(void **state)
 	static char *const later[][2] = {
 		{ "-vnc", ":1" }, { "-smbios", "type=1" }, { "-bios", "x" },
 		{ "-boot", "c" }, { "-usb", NULL }, { "-net", "user" },
-		{ "-incoming", "defer" }, { "-trace", "x" }, { "-preconfig", NULL },
-		{ "-L", "/" },
+		{ "-incoming", "defer" }, { "-trace", "x" }, { "-L", "/" },
 		{ "-dtb", "x" }, { "-hda", "x" },
 		{ "disk.img", NULL },
 		{ "-smp", "1,maxcpus=2" }, { "-m", "1G,slots=2,maxmem=2G" },

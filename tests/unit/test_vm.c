@@ -17,7 +17,7 @@ static unsigned resets;
 
 static void record(struct vm_listener *l, enum vm_event ev, int arg)
 {
-	static const char letters[] = "SRXPDKWG-";
+	static const char letters[] = "SRXPDUKCWG-";
 
 	(void)l;
 	(void)arg;
@@ -33,7 +33,18 @@ static int fake_reset(struct vm *v, struct err *e)
 	return 0;
 }
 
-static const struct arch fake_arch = { .name = "fake", .reset = fake_reset };
+static unsigned wakes;
+
+static int fake_wake(struct vm *v, struct err *e)
+{
+	(void)v;
+	(void)e;
+	wakes++;
+	return 0;
+}
+
+static const struct arch fake_arch = { .name = "fake", .reset = fake_reset,
+				       .wake = fake_wake };
 
 static int fresh(void **state)
 {
@@ -265,6 +276,39 @@ static void a_watchdog_does_what_was_asked(void **state)
 	assert_int_equal(vm_state(&vm), RUN_RUNNING);
 }
 
+static void a_suspended_guest_is_woken(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	wakes = resets = 0;
+	assert_int_equal(vm_wakeup(&vm, NULL), -ENOTSUP);
+	vm.can_suspend = true;
+	vm_start(&vm, NULL);
+	assert_int_equal(vm_wakeup(&vm, &e), -EINVAL);
+	assert_string_equal(e.msg, "Unable to wake up: guest is not in "
+			    "suspended state");
+	vm_request(&vm, VM_REQ_SUSPEND, 0);
+	spin();
+	assert_int_equal(vm_state(&vm), RUN_SUSPENDED);
+	memset(seen, 0, sizeof(seen));
+	assert_int_equal(vm_wakeup(&vm, NULL), 0);
+	assert_int_equal(vm_state(&vm), RUN_RUNNING);
+	assert_int_equal(wakes, 1);
+	assert_int_equal(resets, 0);
+	assert_string_equal(seen, "UR");
+}
+
+static void a_crash_kernel_is_heard_of(void **state)
+{
+	(void)state;
+	vm_start(&vm, NULL);
+	vm_request(&vm, VM_REQ_CRASHLOADED, 0);
+	spin();
+	assert_int_equal(vm_state(&vm), RUN_RUNNING);
+	assert_string_equal(seen, "RC");
+}
+
 static void a_powerdown_tells_listeners(void **state)
 {
 	(void)state;
@@ -330,6 +374,8 @@ int main(void)
 		T(an_internal_error_needs_a_reset),
 		T(a_debug_stop_names_its_cpu_and_goes_on),
 		T(a_watchdog_does_what_was_asked),
+		T(a_suspended_guest_is_woken),
+		T(a_crash_kernel_is_heard_of),
 		T(a_powerdown_tells_listeners),
 		T(host_clocks_go_on_while_the_vm_is_paused),
 		T(every_state_has_a_name),

@@ -298,6 +298,45 @@ static void a_reset_undoes_what_a_guest_did(void **state)
 	assert_int_equal(chip.chip.pic.irq_base, 0);
 }
 
+static void waking_up_goes_on_where_the_facs_says(void **state)
+{
+	const u32 vector = 0x9a123;
+	struct look l;
+	u32 word = 0;
+
+	build(1);
+	reset();
+	vcpu_call(vm.vcpus[0], spoil, NULL);
+	gmem_set(vm.gmem, 0x200000, 0, 4096);
+	gmem_write(vm.gmem, BOOT_ACPI + ACPI_FACS + FACS_WAKING_VECTOR,
+		   &vector, 4);
+	assert_int_equal(arch_x86_64.wake(&vm, &e), 0);
+	look(0, &l);
+	assert_int_equal(l.r->s.cs.selector, 0x9a12);
+	assert_int_equal(l.r->s.cs.base, 0x9a120);
+	assert_int_equal(l.r->gp.rip, 3);
+	assert_int_equal(l.r->s.cr0 & 1, 0);
+	assert_int_equal(l.r->gp.r15, 0);
+	free(l.r);
+	gmem_read(vm.gmem, 0x200020, &word, 4);
+	assert_int_equal(word, 0);     /* RAM was left alone */
+}
+
+static void waking_up_without_a_vector_boots_anew(void **state)
+{
+	const u32 vector = 0x100000;   /* beyond real mode */
+	struct look l;
+
+	build(1);
+	reset();
+	gmem_write(vm.gmem, BOOT_ACPI + ACPI_FACS + FACS_WAKING_VECTOR,
+		   &vector, 4);
+	assert_int_equal(arch_x86_64.wake(&vm, &e), 0);
+	look(0, &l);
+	assert_int_equal(l.r->gp.rip, 0x200020);
+	free(l.r);
+}
+
 static void roms_are_told_once(void **state)
 {
 	unsigned n = 0;
@@ -426,6 +465,8 @@ int main(void)
 		T(the_boot_cpu_stands_at_the_entry_and_others_wait),
 		T(vcpu_ids_are_apic_ids),
 		T(a_reset_undoes_what_a_guest_did),
+		T(waking_up_goes_on_where_the_facs_says),
+		T(waking_up_without_a_vector_boots_anew),
 		T(roms_are_told_once),
 		T(the_board_has_its_devices),
 		T(a_microvm_has_next_to_none_and_runs_without_pit),

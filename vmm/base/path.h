@@ -25,7 +25,7 @@ enum { PATH_FOLDERS_MAX = 16 };
 
 /* "DIR[:DIR]...", or NULL: no folders.  0 or -errno with a sentence. */
 int  path_policy_set(const char *folders, struct err *e);
-void path_policy_clear(void);          /* the door is open again (tests) */
+void path_policy_clear(void);          /* the door is open again */
 
 /* As open(2), close-on-exec.  A descriptor, or -errno with
  * "Could not open 'PATH': why". */

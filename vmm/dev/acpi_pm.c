@@ -21,7 +21,7 @@ enum { STS_TMR = BIT(0), STS_BM = BIT(4), STS_GBL = BIT(5),
 enum { EN_MASK = STS_TMR | STS_GBL | STS_PWRBTN | STS_SLPBTN | STS_RTC };
 enum { CNT_SCI_EN = BIT(0), CNT_BM_RLD = BIT(1), CNT_SLP_EN = BIT(13) };
 #define CNT_SLP_TYP(v) (((v) >> 10) & 7)
-enum { TYPE_S3 = 1, GPE_BYTES = ACPI_GPE0_LEN / 2 };
+enum { GPE_BYTES = ACPI_GPE0_LEN / 2 };
 
 #define PM_HZ 3579545ull
 #define NS    1000000000ull
@@ -103,6 +103,15 @@ void acpi_pm_power_button(struct device *d)
 	update_sci(p);
 }
 
+void acpi_pm_wake(struct device *d)
+{
+	struct acpi_pm *p = to_pm(d);
+
+	SCOPED_LOCK(&d->lock);
+	p->sts |= STS_WAK | STS_PWRBTN;
+	update_sci(p);
+}
+
 void acpi_pm_gpe(struct device *d, unsigned bit)
 {
 	struct acpi_pm *p = to_pm(d);
@@ -130,7 +139,7 @@ static void cnt_write(struct acpi_pm *p, u16 val)
 		return;
 	if (CNT_SLP_TYP(val) == ACPI_S5_TYPE)
 		request(p, VM_REQ_POWEROFF);
-	else if (CNT_SLP_TYP(val) == TYPE_S3)
+	else if (CNT_SLP_TYP(val) == ACPI_S3_TYPE)
 		request(p, VM_REQ_SUSPEND);
 }
 

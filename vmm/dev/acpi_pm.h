@@ -14,10 +14,13 @@ enum {
 	ACPI_GPE0_BASE = 0x620, ACPI_GPE0_LEN = 16,
 	ACPI_SCI = 9, ACPI_SMI_CMD = 0xb2, ACPI_ENABLE = 2, ACPI_DISABLE = 3,
 	ACPI_S5_TYPE = 0,              /* SLP_TYP that means power off */
+	ACPI_S3_TYPE = 1,              /* suspend to RAM               */
 };
 
 /* PWRBTN_STS, and the SCI when the guest listens. [any] */
 void acpi_pm_power_button(struct device *d);
+/* Out of S3, woken by the button: WAK_STS and PWRBTN_STS. [loop] */
+void acpi_pm_wake(struct device *d);
 /* Raise bits of GPE0 status (hot-plug). [any] */
 void acpi_pm_gpe(struct device *d, unsigned bit);
 
