@@ -11,6 +11,7 @@
  * nothing depends on the guest's clock.  The checksum must be the same
  * everywhere.
  */
+#include <immintrin.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -144,6 +145,88 @@ static u64 matrix(void)
 				for (int j = 0; j < N; j++)
 					c[i][j] += a[i][k] * b[k][j];
 	return (u64)(int64_t)c[17][33];
+}
+
+/* --- the same with AVX2, where the CPU says that it has it ------------------ */
+
+enum { AN = 256 };
+static double am[3][AN][AN] __attribute__((aligned(32)));
+
+__attribute__((target("avx2")))
+static void matrix_round_avx2(void)
+{
+	for (int i = 0; i < AN; i++)
+		for (int k = 0; k < AN; k++) {
+			__m256d x = _mm256_set1_pd(am[0][i][k]);
+
+			for (int j = 0; j < AN; j += 4) {
+				__m256d y = _mm256_mul_pd(x,
+					_mm256_load_pd(&am[1][k][j]));
+
+				y = _mm256_add_pd(y,
+					_mm256_load_pd(&am[2][i][j]));
+				_mm256_store_pd(&am[2][i][j], y);
+			}
+		}
+}
+
+static void matrix_round(void)
+{
+	for (int i = 0; i < AN; i++)
+		for (int k = 0; k < AN; k++)
+			for (int j = 0; j < AN; j++)
+				am[2][i][j] += am[0][i][k] * am[1][k][j];
+}
+
+static u64 avx2_matrix(void)
+{
+	int avx2 = __builtin_cpu_supports("avx2");
+
+	for (int i = 0; i < AN; i++)
+		for (int j = 0; j < AN; j++) {
+			am[0][i][j] = i + j;
+			am[1][i][j] = i - j;
+		}
+	for (int r = 0; r < 30; r++)
+		avx2 ? matrix_round_avx2() : matrix_round();
+	return (u64)(int64_t)am[2][17][33];
+}
+
+__attribute__((target("avx2")))
+static void copy_avx2(void *to, const void *from, size_t n)
+{
+	__m256i *d = to;
+	const __m256i *s = from;
+
+	for (size_t i = 0; i < n / 32; i += 4) {
+		__m256i a = _mm256_loadu_si256(s + i);
+		__m256i b = _mm256_loadu_si256(s + i + 1);
+		__m256i c = _mm256_loadu_si256(s + i + 2);
+		__m256i e = _mm256_loadu_si256(s + i + 3);
+
+		_mm256_storeu_si256(d + i, a);
+		_mm256_storeu_si256(d + i + 1, b);
+		_mm256_storeu_si256(d + i + 2, c);
+		_mm256_storeu_si256(d + i + 3, e);
+	}
+}
+
+static u64 avx2_copy(void)
+{
+	enum { N = 1 << 18 };
+	int avx2 = __builtin_cpu_supports("avx2");
+	unsigned char *a = malloc(N), *b = malloc(N);
+	u64 sum = 0;
+
+	memset(a, 7, N);
+	for (int r = 0; r < 20000; r++) {
+		avx2 ? copy_avx2(b, a, N) : (void)memcpy(b, a, N);
+		sum += b[r];
+		a[r] ^= (unsigned char)r;
+	}
+	free(a);
+	free(b);
+	return sum;
 }
 
 static u64 nbody(void)
@@ -348,6 +431,7 @@ static const struct { const char *name; u64 (*run)(void); } loads[] = {
 	{ "indirect", indirect }, { "strings", strings },
 	{ "matrix", matrix },     { "nbody", nbody },
 	{ "memcpy", copy },       { "chase", chase },
+	{ "avx2matrix", avx2_matrix }, { "avx2copy", avx2_copy },
 	{ "getppid", getppid_loop }, { "forkwait", fork_wait },
 	{ "forkexec", fork_exec }, { "faults", faults },
 	{ "pingpong", pingpong }, { "atomics2", atomics2 },

@@ -60,7 +60,7 @@ def run(argv):
 
 def guest(program, boot, initramfs, cpus, loads):
     words = "quiet console=ttyS0 bench=" + ",".join(loads)
-    return program + ["-accel", "tcg", "-m", "512", "-smp", str(cpus),
+    return program + ["-accel", "tcg", "-cpu", "max", "-m", "512", "-smp", str(cpus),
                       "-display", "none", "-nodefaults", "-serial", "stdio",
                       "-no-reboot", "-kernel", boot + "/vmlinuz",
                       "-initrd", initramfs, "-append", words]
