@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Translated code: several accesses off one base register share a look-up.
+ * Translated code: several accesses off one address share a look-up.
  *
- * Saving registers in a prologue, fields of one struct, loads from one
- * frame: their distances are known.  The page of the whole range is looked up
+ * Saving registers in a prologue, fields of one struct, loads from one frame, an
+ * unrolled loop: their distances are known, also across additions of constants
+ * to the base.  The page of the whole range is looked up
  * once; r15 then holds the host's address of the base as it was, and each
  * instruction is emitted against that.  When the range is not in one page with
  * a TLB entry, the same instructions run one look-up each, out of line.
@@ -22,9 +23,9 @@ enum { RANGE_MAX = 1024, INSNS_MAX = 24 };
 
 /* While looking for a group's end. */
 struct scan {
-	u8 base;                       /* x86_gpr, or R_RIP: constants    */
+	u8 base, index, scale;         /* x86_gpr; index may be R_NONE    */
 	s64 lo, hi;                    /* bytes accessed, from the base   */
-	s64 shift;                     /* rsp has moved so far            */
+	s64 shift;                     /* the base has moved so far       */
 	unsigned accesses;
 	bool store, sse, open;         /* open: base still holds it       */
 };
@@ -79,17 +80,26 @@ static bool plain_0f(const struct insn *i)
 	}
 }
 
+/* AH to BH are special; other byte-less operands 4 to 7 are registers like any. */
+static bool has_high8(const struct insn *i)
+{
+	return i->sel8 && (i->row->size == S_B ||
+			   (i->row->map == M0F && (i->byte & 0xf7) == 0xb6));
+}
+
 /* Moves no stack pointer, needs no r15.  Faults of SSE are the interpreter's,
  * and it does not come back into the group (tr_fault_site). */
 static bool is_plain(const struct tr *t, const struct insn *i)
 {
 	const struct insn_row *r = i->row;
 
-	if (i->sel8 || (r->attr & (A_MMX | A_FPU | A_END | A_NO64)) ||
+	if (has_high8(i) || (r->attr & (A_MMX | A_FPU | A_END | A_NO64)) ||
 	    !(t->c->feats >> r->feat & 1))
 		return false;
 	if ((r->attr & A_SSE) && !(t->state & ST_FPU))
 		return false;
+	if (insn_is_vex(r))
+		return tr_vex_groups(t, i);
 	return r->map == M1 ? plain_m1(i) : r->map == M0F && plain_0f(i);
 }
 
@@ -98,15 +108,16 @@ static bool is_lea(const struct insn *i)
 	return is_m1(i, 0x8d, 0x8d);
 }
 
-/* add, sub rsp, imm: by how much; 0: not that. */
-static s64 stack_move(const struct tr *t, const struct insn *i)
+/* add, sub base, imm; inc, dec base: by how much; 0: not that. */
+static s64 base_move(const struct tr *t, const struct insn *i, u8 base)
 {
 	unsigned ext = i->modrm >> 3 & 7;
 
-	if ((!is_m1(i, 0x81, 0x81) && !is_m1(i, 0x83, 0x83)) ||
-	    (i->flags & I_MEM) || i->rm != RSP || i->opsize != t->word)
+	if ((i->flags & I_MEM) || i->rm != base || i->opsize != t->word)
 		return 0;
-	return ext == 0 ? (s64)i->imm : ext == 5 ? -(s64)i->imm : 0;
+	if (is_m1(i, 0x81, 0x81) || is_m1(i, 0x83, 0x83))
+		return ext == 0 ? (s64)i->imm : ext == 5 ? -(s64)i->imm : 0;
+	return !is_m1(i, 0xff, 0xff) ? 0 : ext == 0 ? 1 : ext == 1 ? -1 : 0;
 }
 
 static bool is_push(const struct tr *t, const struct insn *i)
@@ -143,25 +154,32 @@ static bool add_range(struct scan *s, s64 at, unsigned size, bool store)
 	return true;
 }
 
-/* The instruction's base: what a group it starts would hang on. */
+/* The instruction's base: what a group it starts would hang on, with its
+ * index. */
 static u8 base_of(const struct tr *t, const struct insn *i)
 {
 	if (is_push(t, i) || is_pop(t, i))
 		return RSP;
-	if (!(i->flags & I_MEM) || is_lea(i) || i->index != R_NONE ||
-	    i->base == R_NONE || i->base == R_RIP ||
-	    i->addrsize != t->word || i->seg == CS || i->seg == FS ||
-	    i->seg == GS)
+	if (!(i->flags & I_MEM) || is_lea(i) || i->base == R_NONE ||
+	    i->base == R_RIP || i->addrsize != t->word || i->seg == CS ||
+	    i->seg == FS || i->seg == GS)
 		return R_NONE;
 	return i->base;
 }
 
-/* Might it change the base?  Sources count too. */
-static bool names(const struct insn *i, u8 base)
+static bool same_address(const struct tr *t, const struct scan *s,
+			 const struct insn *i)
 {
-	if (i->row->attr & A_SSE)
+	return base_of(t, i) == s->base && i->index == s->index &&
+	       (s->index == R_NONE || i->scale == s->scale);
+}
+
+/* Might it change the register?  Sources count too. */
+static bool names(const struct insn *i, u8 reg)
+{
+	if ((i->row->attr & A_SSE) || reg == R_NONE)
 		return false;
-	return i->reg == base || (!(i->flags & I_MEM) && i->rm == base);
+	return i->reg == reg || (!(i->flags & I_MEM) && i->rm == reg);
 }
 
 static bool take_stack(const struct tr *t, struct scan *s,
@@ -169,7 +187,7 @@ static bool take_stack(const struct tr *t, struct scan *s,
 {
 	bool push = is_push(t, i);
 
-	if (s->base != RSP ||
+	if (s->base != RSP || s->index != R_NONE ||
 	    !add_range(s, s->shift - (push ? t->word : 0), t->word, push))
 		return false;
 	s->shift += push ? -t->word : t->word;
@@ -179,7 +197,7 @@ static bool take_stack(const struct tr *t, struct scan *s,
 /* May `i` be the group's next? */
 static bool take(const struct tr *t, struct scan *s, const struct insn *i)
 {
-	s64 by = stack_move(t, i);
+	s64 by = base_move(t, i, s->base);
 
 	if (!s->open)
 		return false;
@@ -187,22 +205,23 @@ static bool take(const struct tr *t, struct scan *s, const struct insn *i)
 		return take_stack(t, s, i);
 	if (is_ret(t, i)) {
 		s->open = false;
-		return s->base == RSP && add_range(s, s->shift, t->word, false);
+		return s->base == RSP && s->index == R_NONE &&
+		       add_range(s, s->shift, t->word, false);
 	}
-	if (by && s->base == RSP && by == (s32)by) {
+	if (by && by == (s32)by && s->index != s->base) {
 		s->shift += by;
 		return s->shift == (s16)s->shift;
 	}
 	if (!is_plain(t, i))
 		return false;
 	if ((i->flags & I_MEM) && !is_lea(i)) {
-		if (base_of(t, i) != s->base ||
+		if (!same_address(t, s, i) ||
 		    !add_range(s, s->shift + i->disp, tr_mem_size(i),
 			       i->row->attr & A_STORE))
 			return false;
 	}
 	s->sse |= !!(i->row->attr & A_SSE);
-	if (names(i, s->base))
+	if (names(i, s->base) || names(i, s->index))
 		s->open = false;
 	return true;
 }
@@ -211,7 +230,8 @@ static bool take(const struct tr *t, struct scan *s, const struct insn *i)
 static unsigned find(const struct tr *t, const struct insn *i, unsigned left,
 		     struct scan *s)
 {
-	struct scan now = { .base = base_of(t, i), .open = true };
+	struct scan now = { .base = base_of(t, i), .index = i->index,
+			    .scale = i->scale, .open = true };
 	unsigned best = 0;
 
 	if (now.base == R_NONE)
@@ -269,8 +289,7 @@ static void group_insn(struct tr *t, const struct insn *i)
 		group_ret(t);
 	} else {
 		tr_plain(t, i);
-		if (t->group.base == RSP)
-			t->group.shift += stack_move(t, i);
+		t->group.shift += base_move(t, i, t->group.base);
 	}
 }
 
@@ -278,9 +297,11 @@ static void group_insn(struct tr *t, const struct insn *i)
 static void group_lookup(struct tr *t, const struct scan *s, unsigned count)
 {
 	u8 h = tr_get(t, s->base, H_14);
+	u8 x = s->index == R_NONE ? H_NONE : tr_get(t, s->index, H_15);
 	struct jit_group *g = &t->groups[t->ngroup++];
 
-	word_lea(t, H_14, rm_mem(h, H_NONE, 0, (s32)s->lo));
+	word_lea(t, H_14, rm_mem(h, x, x == H_NONE ? 0 : s->scale,
+				 (s32)s->lo));
 	g->from = tr_lookup_to(t, s->store ? TLB_WRITE : TLB_READ,
 			       (unsigned)(s->hi - s->lo));
 	emit_lea(&t->e, H_15, rm_mem(H_14, H_15, 0, -(s32)s->lo));

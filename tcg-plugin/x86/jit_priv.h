@@ -270,6 +270,8 @@ void tr_fault_site(struct tr *t);
 /* --- jit_vex.c --- */
 /* A VEX instruction; false: left to the interpreter. */
 bool tr_vex(struct tr *t, const struct insn *i);
+/* It may stand in a group: only vectors, all of its memory operand touched. */
+bool tr_vex_groups(const struct tr *t, const struct insn *i);
 
 /* --- jit_flow.c --- */
 /* Stack and control flow; false: not one of those. */

@@ -151,17 +151,35 @@ static bool refused(const struct insn *i)
 	       f == vex_pcmpistrm;
 }
 
-bool tr_vex(struct tr *t, const struct insn *i)
+static bool allowed(const struct tr *t, const struct insn *i)
 {
 	const struct insn_row *r = i->row;
 
 	if (refused(i) || !(t->c->feats >> r->feat & 1))
 		return false;
-	if (r->attr & A_SSE) {
-		if (!(t->state & ST_AVX) || !(t->c->feats >> FEAT_AVX & 1))
-			return false;
+	return !(r->attr & A_SSE) ||
+	       ((t->state & ST_AVX) && (t->c->feats >> FEAT_AVX & 1));
+}
+
+bool tr_vex_groups(const struct tr *t, const struct insn *i)
+{
+	const struct shape *s = &shapes[i->row->form];
+
+	if (!(i->row->attr & A_SSE) || !allowed(t, i) || is_masked_move(i))
+		return false;
+	return i->row->form < ARRAY_LEN(shapes) && s->known &&
+	       (s->reg == O_VEC || s->reg == O_EXT) &&
+	       (s->rm == O_VEC || s->rm == O_NONE);
+}
+
+bool tr_vex(struct tr *t, const struct insn *i)
+{
+	const struct insn_row *r = i->row;
+
+	if (!allowed(t, i))
+		return false;
+	if (r->attr & A_SSE)
 		tr_need_fpu(t);
-	}
 	if (r->form == F_NONE) {
 		zero(t, i);
 		return true;
