@@ -143,6 +143,7 @@ struct x86_jit_regs {
 					  look at the clock before the next block */
 	u64 sign;                      /* mask: bit 63                    */
 	u16 flags;                     /* as LAHF and SETO give them      */
+	u8  bounce[64];                /* a loaded operand across pages   */
 	u32 fpu_away;                  /* 1: guest FP state is in c->fpu,
 					  0: in the host's registers       */
 	/* Jump cache slots filled since their last flush: of pages in this

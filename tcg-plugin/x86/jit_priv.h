@@ -15,6 +15,7 @@
  *           jit_thunk.c  the few hand-made pieces every block jumps to
  *           jit_run.c    entering, and C's answers to slow paths
  *           jit_jump.c   the jump cache
+ *           jit_split.c  accesses that cross a page
  * Invariants:
  *  1. Between two guest instructions every guest register is at home, EFLAGS
  *     hold the guest's six arithmetic flags and DF is clear, the guest's too;
@@ -311,6 +312,12 @@ u32  jit_c_fpu(struct x86_cpu *c, u32 site, u64 unused);
 /* Something waits that blocks must not run past. */
 bool jit_must_stop(const struct x86_cpu *c);
 u16  jit_state(const struct x86_cpu *c);
+
+/* --- jit_split.c --- */
+/* A memory operand that crosses a page: not done, its bytes are in c->jr.bounce,
+ * or the whole instruction is done. */
+enum jit_split { SPLIT_NOT, SPLIT_LOADED, SPLIT_STORED };
+enum jit_split jit_split(struct x86_cpu *c, const struct jit_site *s, u64 la);
 
 /* --- jit_thunk.c --- */
 void jit_make_thunks(struct x86_cpu *c, struct jit *j);

@@ -301,17 +301,34 @@ static bool fault_first(const struct jit_site *s, u64 la)
 	return fsw & 0x80;
 }
 
+/* Across a page; NULL: not possible, or *done. */
+static void *slow_split(struct x86_cpu *c, const struct jit_site *s, u64 la,
+			bool *done)
+{
+	enum jit_split r = jit_split(c, s, la);
+
+	*done = r == SPLIT_STORED;
+	return r == SPLIT_LOADED ? c->jr.bounce : NULL;
+}
+
 u32 jit_c_slow(struct x86_cpu *c, u32 site, u64 la)
 {
 	const struct jit_site *s = &c->jit->site[site];
 	void *host = NULL;
+	bool done = false;
 	u64 one = 1;
 
 	flags_out(c);
 	at_site(c, s);
-	if (la % PAGE_SIZE + s->size <= PAGE_SIZE && !fault_first(s, la))
+	if (fault_first(s, la))
+		return interpret(c, s);
+	if (la % PAGE_SIZE + s->size > PAGE_SIZE)
+		host = slow_split(c, s, la, &done);
+	else
 		host = s->kind == TLB_WRITE ? mem_rmw_ptr(c, la, s->size)
 					    : mem_span(c, la, false, &one);
+	if (done)
+		return resume(c, s->next);
 	if (!host)
 		return interpret(c, s);
 	c->jit->st.slow_hits++;

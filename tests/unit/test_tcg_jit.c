@@ -230,6 +230,67 @@ static void accesses_off_one_base_may_lie_in_two_pages(void **state)
 	box_close(&b);
 }
 
+/* Three iterations of 16 bytes from 0x40ff0; the second crosses into a page. */
+CODE(index_code,
+     "mov $0x40fe0, %ebx; mov $2, %esi; mov $5, %eax; mov $3, %ebp\n"
+     "1: mov %rax, (%rbx,%rsi,8); add %rax, 8(%rbx,%rsi,8)\n"
+     "add $8, %rbx; add %rax, (%rbx,%rsi,8); inc %rbx; dec %rbx\n"
+     "add $8, %rbx; mov -16(%rbx,%rsi,8), %rcx; add -8(%rbx,%rsi,8), %rcx\n"
+     "add %rcx, %rdx; dec %ebp; jnz 1b; hlt");
+
+static void groups_follow_indices_and_a_base_that_moves(void **state)
+{
+	struct kvm_regs r;
+	struct box b;
+
+	(void)state;
+	r = RUN(b, index_code);
+	for (unsigned at = 0x40ff0; at < 0x41020; at += 16) {
+		assert_int_equal(get64(&b, at), 5);
+		assert_int_equal(get64(&b, at + 8), 10);
+	}
+	assert_int_equal(get64(&b, 0x41020), 0);
+	assert_int_equal(r.rdx, 45);
+	assert_int_equal(r.rbx, 0x41010);
+	box_close(&b);
+}
+
+CODE(split_code,
+     "mov $3, %ebp; mov $0x40ff9, %ebx; mov $0x41ff5, %edi\n"
+     "movl $0x11223344, 4(%rbx); movl $0x55667788, 8(%rbx)\n"
+     "1: movups (%rbx), %xmm9; movups %xmm9, (%rdi); movups %xmm9, (%rdi)\n"
+     "movq 4(%rbx), %xmm3; movq %xmm3, %rdx; dec %ebp; jnz 1b; hlt");
+
+static void vectors_cross_pages(void **state)
+{
+	struct kvm_regs r;
+	struct box b;
+
+	(void)state;
+	r = RUN(b, split_code);
+	assert_int_equal(get64(&b, 0x41ff9), 0x5566778811223344);
+	assert_int_equal(get64(&b, 0x41ff1), 0);
+	assert_int_equal(r.rdx, 0x5566778811223344);
+	box_close(&b);
+}
+
+CODE(split_fault_code,
+     "mov $0x4fff8, %ebx; pcmpeqd %xmm0, %xmm0; mov $1, %ecx\n"
+     "movups %xmm0, (%rbx); inc %ecx; hlt");
+
+static void a_store_that_faults_in_its_second_page_writes_nothing(void **state)
+{
+	struct kvm_regs r;
+	struct box b;
+
+	(void)state;
+	r = run_at(&b, split_fault_code, split_fault_code_end, 0x1000,
+		   KVM_EXIT_SHUTDOWN);
+	assert_int_equal(get64(&b, 0x4fff8), 0);
+	assert_int_equal(r.rcx, 1);
+	box_close(&b);
+}
+
 CODE(fault_code,
      "mov $0x4fff0, %ebx; mov $7, %eax\n"
      "mov %rax, (%rbx); inc %ecx; mov %rax, 8(%rbx); inc %ecx\n"
@@ -311,6 +372,10 @@ int main(void)
 		cmocka_unit_test(accesses_off_one_base_may_lie_in_two_pages),
 		cmocka_unit_test(
 			a_fault_leaves_what_came_before_and_nothing_after),
+		cmocka_unit_test(groups_follow_indices_and_a_base_that_moves),
+		cmocka_unit_test(vectors_cross_pages),
+		cmocka_unit_test(
+			a_store_that_faults_in_its_second_page_writes_nothing),
 		cmocka_unit_test(a_block_may_change_itself),
 		cmocka_unit_test(an_instruction_may_lie_in_two_pages),
 		cmocka_unit_test(links_to_replaced_code_are_gone),
