@@ -161,7 +161,7 @@ static void requests(struct tcg_vcpu *v)
 	one_insn_update(v);
 	/* Flush first, acknowledge by clearing the bit. */
 	if (req & REQ_TLB)
-		mmu_flush(c);
+		mmu_flush_host(c);
 	atomic_fetch_and(&c->request, ~(req & mine));
 	if (!(req & REQ_TLB))
 		return;

@@ -53,7 +53,10 @@ static void report_vcpu(const struct x86_cpu *c, struct strbuf *sb)
 		{ "exceptions", c->n_exception },
 		{ "interrupts", c->n_interrupt }, { "exits", c->n_exit },
 		{ "halts", c->n_halt }, { "tlb misses", c->n_tlb_miss },
+		{ "page walks", c->n_walk },
 		{ "tlb flushes", c->n_tlb_flush },
+		{ "address spaces", c->n_space },
+		{ "  brought back", c->n_back },
 	};
 
 	strbuf_addf(sb, "CPU#%u\n", c->id);

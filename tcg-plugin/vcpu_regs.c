@@ -145,7 +145,7 @@ static int set_common(struct x86_cpu *c, const struct kvm_sregs2 *s)
 	set_dtable(&c->idtr, &s->idt);
 	c->cr0 = s->cr0 | CR0_ET;
 	c->cr2 = s->cr2;
-	c->cr3 = s->cr3;
+	c->cr3 = s->cr3 & ~(1ull << 63);
 	c->cr4 = s->cr4;
 	c->cr8 = s->cr8 & 15;
 	if (c->lapic)

@@ -265,7 +265,10 @@ static int apply_flag(struct cpuid_list *l, struct cpuid_list *all, char *flag,
 static void finish(struct cpuid_list *l)
 {
 	struct kvm_cpuid_entry2 *e1 = cpuid_find(l, LEAF_FEATURES, 0);
+	struct kvm_cpuid_entry2 *e8 = cpuid_find(l, 0x80000008, 0);
 
+	if (e8 && !has(l, "la57") && (e8->eax >> 8 & 0xff) > 48)
+		e8->eax = (e8->eax & ~0xff00u) | 48 << 8;
 	if (e1)
 		e1->ecx &= ~BIT(27);           /* OSXSAVE follows CR4 */
 	clear_orphans(l);

@@ -53,7 +53,7 @@ static bool empty_listed(u64 *neg, struct tlb_list *l)
 {
 	u32 n = l->n;
 
-	l->n = 0;
+	l->n = l->old = 0;
 	if (n > TLB_FILLED_MAX) {
 		memset(l->in, 0, sizeof(l->in));
 		return false;
@@ -83,6 +83,7 @@ void tlb_flush(struct soft_tlb *t)
 	for (unsigned m = 0; m < TLB_MODES; m++)
 		for (unsigned k = 0; k < TLB_KINDS; k++)
 			flush_one(t, m, k);
+	tlb_aside_forget(t);
 	t->gen++;
 }
 
@@ -99,21 +100,54 @@ void tlb_flush_local(struct soft_tlb *t)
 }
 
 /* The slot stays listed: emptying it twice is harmless. */
-void tlb_flush_page(struct soft_tlb *t, u64 la)
+static void drop_slot(u64 *neg, unsigned s, u64 la, u64 size)
 {
-	u64 page = la & ~(u64)(PAGE_SIZE - 1);
-	unsigned s = tlb_slot(la);
+	if (neg[s] != empty(s) && -neg[s] - la < size)
+		neg[s] = empty(s);
+}
 
+static void drop_slots(u64 *neg, u64 la, u64 size)
+{
+	for (u64 at = 0; at < size; at += PAGE_SIZE)
+		drop_slot(neg, tlb_slot(la + at), la, size);
+}
+
+static void drop_listed(u64 *neg, const struct tlb_list *l, u64 la, u64 size)
+{
+	for (u32 n = 0; n < l->n; n++)
+		drop_slot(neg, l->slot[n], la, size);
+}
+
+/* Whichever is less: the slots the range has, or those that were filled. */
+static void flush_range(struct soft_tlb *t, unsigned m, unsigned k, u64 la,
+			u64 size)
+{
+	const struct tlb_list *l = t->list[m][k];
+	u64 *neg = t->neg[m][k], pages = size / PAGE_SIZE;
+
+	if (l[LOCAL].n + l[GLOBAL].n >= MIN(pages, TLB_FILLED_MAX)) {
+		if (pages <= TLB_FILLED_MAX)
+			drop_slots(neg, la, size);
+		else
+			flush_one(t, m, k);
+		return;
+	}
+	drop_listed(neg, &l[LOCAL], la, size);
+	drop_listed(neg, &l[GLOBAL], la, size);
+}
+
+void tlb_flush_range(struct soft_tlb *t, u64 la, u64 size)
+{
 	for (unsigned m = 0; m < TLB_MODES; m++)
 		for (unsigned k = 0; k < TLB_KINDS; k++)
-			if (t->neg[m][k][s] == -page)
-				t->neg[m][k][s] = empty(s);
+			flush_range(t, m, k, la, size);
 }
 
 void tlb_flush_kind(struct soft_tlb *t, enum tlb_kind k)
 {
 	for (unsigned m = 0; m < TLB_MODES; m++)
 		flush_one(t, m, k);
+	tlb_aside_drop_kind(t, k);
 }
 
 static void protect_slot(struct soft_tlb *t, unsigned m, unsigned s, u64 lo,
@@ -147,4 +181,5 @@ void tlb_protect(struct soft_tlb *t, const void *host, u64 len)
 		protect_listed(t, m, LOCAL, lo, len);
 		protect_listed(t, m, GLOBAL, lo, len);
 	}
+	tlb_aside_protect(t, lo, len);
 }

@@ -22,6 +22,7 @@
 
 #include "vmm/base/types.h"
 #include "tcg-plugin/memory/tlb.h"
+#include "tcg-plugin/memory/tlb2.h"
 
 enum x86_gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI,
 	       R8, R9, R10, R11, R12, R13, R14, R15,
@@ -150,6 +151,7 @@ struct x86_jit_regs {
 	 * address space, and of global ones. */
 	struct x86_jump_list {
 		u32 n;                 /* more than there is room for: all */
+		u32 old;               /* the first came with the space   */
 		u32 slot[8192];        /* mode << 16 | slot               */
 	} jumps[2];
 	u64 jump_pages[1024];          /* by tlb_slot: some jump goes there */
@@ -187,6 +189,7 @@ struct x86_cpu {
 	u64 cr0, cr2, cr3, cr4, cr8, efer, xcr0;
 	u64 dr[8];
 	u32 pkru;
+	u16 pkeys;                     /* that pages in the TLB have      */
 	u64 sysenter_cs, sysenter_esp, sysenter_eip;
 	u64 star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
 	u64 apic_base, pat, misc_enable, mtrr_def_type;
@@ -247,20 +250,35 @@ struct x86_cpu {
 	u64 phys_mask;                 /* legal physical address bits       */
 	u64 cr4_allowed, efer_allowed, xcr0_allowed;
 	bool has_1g;                   /* 1 GiB pages                     */
+	bool has_la57;
 	u64 feats;                     /* by enum insn_feat: x86_update_feats */
-
-	/* Which large pages have pieces in the TLB: hashed bit sets by 2 MiB
-	 * (4 MiB counts as two) and by 1 GiB; INVLPG must drop all pieces. */
-	u64 large_2m[64], large_1g[8];
 
 	/* --- statistics; this thread writes, others may read torn-free --- */
 	u64 n_insn, n_block, n_exception, n_interrupt, n_exit, n_tlb_miss,
-	    n_tlb_flush, n_halt;
+	    n_tlb_flush, n_halt, n_walk, n_space, n_back;
 
 	/* --- large; translated code reads them by displacement --- */
 	struct soft_tlb tlb;
 	struct x86_jump jump[TLB_MODES];
+	struct tlb2 tlb2;
 };
+
+/* Canonical for an access or a jump now, by the paging mode. */
+static inline bool x86_canonical(const struct x86_cpu *c, u64 la)
+{
+	unsigned up = c->cr4 & CR4_LA57 ? 7 : 16;
+
+	return (u64)((s64)(la << up) >> up) == la;
+}
+
+/* Canonical as a base that is only kept (MSRs, descriptor tables, INVPCID): by
+ * what the CPU can do, whatever mode it is in. */
+static inline bool x86_canonical_base(const struct x86_cpu *c, u64 la)
+{
+	unsigned up = c->has_la57 ? 7 : 16;
+
+	return (u64)((s64)(la << up) >> up) == la;
+}
 
 /* --- flags (x86/flags.c) --- */
 u64  x86_rflags(struct x86_cpu *c);            /* materialise; all bits    */

@@ -24,8 +24,7 @@ enum how {
 
 /* Bits not listed are masked.  Those a reader may look for, and why not: VME
  * and PSN (nobody uses them), DTES64 to PDCM (no performance monitoring), VMX and
- * SVM (no nesting), PCID and LA57 (TLB and canonical checks do not know them
- * yet), IBRS and its kin (nothing speculates), MISALIGNSSE's companions. */
+ * SVM (no nesting), IBRS and its kin (nothing speculates), MISALIGNSSE's companions. */
 static const struct bit {
 	u32 leaf;
 	u8 sub, reg, bit, how, feat;
@@ -33,6 +32,7 @@ static const struct bit {
 	{ 1, 0, ECX, 0, ROWS, FEAT_SSE3 }, { 1, 0, ECX, 1, ROWS, FEAT_PCLMUL },
 	{ 1, 0, ECX, 9, ROWS, FEAT_SSSE3 }, { 1, 0, ECX, 12, ROWS, FEAT_FMA },
 	{ 1, 0, ECX, 13, ROWS, FEAT_CX16 },
+	{ 1, 0, ECX, 17, SOFT, 0 },    /* PCID                            */
 	{ 1, 0, ECX, 19, ROWS, FEAT_SSE41 },
 	{ 1, 0, ECX, 20, ROWS, FEAT_SSE42 },
 	{ 1, 0, ECX, 21, SOFT, 0 },    /* x2APIC                          */
@@ -71,7 +71,7 @@ static const struct bit {
 	{ 7, 0, EBX, 7, SOFT, 0 },     /* SMEP                            */
 	{ 7, 0, EBX, 8, ROWS, FEAT_BMI2 },
 	{ 7, 0, EBX, 9, SOFT, 0 },     /* ERMS                            */
-	{ 7, 0, EBX, 10, ROWS, FEAT_INVPCID },
+	{ 7, 0, EBX, 10, SOFT, 0 },    /* INVPCID                         */
 	{ 7, 0, EBX, 18, ROWS, FEAT_RDSEED },
 	{ 7, 0, EBX, 19, ROWS, FEAT_ADX },
 	{ 7, 0, EBX, 20, SOFT, 0 },    /* SMAP                            */
@@ -81,6 +81,7 @@ static const struct bit {
 	{ 7, 0, ECX, 2, SOFT, 0 },     /* UMIP                            */
 	{ 7, 0, ECX, 9, ROWS, FEAT_VAES },
 	{ 7, 0, ECX, 10, ROWS, FEAT_VPCLMUL },
+	{ 7, 0, ECX, 16, SOFT, 0 },    /* LA57                            */
 	{ 7, 0, ECX, 22, ROWS, FEAT_RDPID },
 	{ 7, 0, EDX, 4, SOFT, 0 },     /* FSRM                            */
 	{ 7, 0, EDX, 29, SOFT, 0 },    /* ARCH_CAPABILITIES               */
@@ -291,7 +292,7 @@ static void add_extended(struct list *l)
 	mask_features(e, 1u << EDX);
 	e = add_host(l, 0x80000008, 0, false);
 	mask_features(e, 1u << EBX);
-	e->eax = (e->eax & 0xff) | 0x3000;     /* 48 linear bits          */
+	e->eax = (e->eax & 0xff) | 57 << 8;    /* linear bits             */
 	e->ecx = e->edx = 0;
 	if (top.eax >= 0x80000019)
 		add_host(l, 0x80000019, 0, false);
@@ -445,7 +446,7 @@ static u64 cr4_bits(const struct x86_cpu *c)
 		{ CR4_UMIP, 7, ECX, 2 }, { CR4_FSGSBASE, 7, EBX, 0 },
 		{ CR4_PCIDE, 1, ECX, 17 }, { CR4_OSXSAVE, 1, ECX, 26 },
 		{ CR4_SMEP, 7, EBX, 7 }, { CR4_SMAP, 7, EBX, 20 },
-		{ CR4_PKE, 7, ECX, 3 },
+		{ CR4_PKE, 7, ECX, 3 }, { CR4_LA57, 7, ECX, 16 },
 	};
 	u64 cr4 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE |
 		  CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
@@ -465,6 +466,7 @@ void x86_cpuid_update(struct x86_cpu *c)
 	bits_pa = MAX(MIN(bits_pa, 52), 32);
 	c->phys_mask = (1ull << bits_pa) - 1;
 	c->has_1g = x86_has(c, 0x80000001, 0, EDX, 26);
+	c->has_la57 = x86_has(c, 7, 0, ECX, 16);
 	c->cr4_allowed = cr4_bits(c);
 	c->efer_allowed = 0;
 	if (!c->ncpuid || x86_has(c, 0x80000001, 0, EDX, 11))

@@ -44,7 +44,7 @@ void x86_debug_update(struct x86_cpu *c)
 	for (unsigned n = 0; n < 4; n++)
 		armed |= enabled(dr[7], n);
 	if (armed || c->dr_armed)
-		mmu_flush(c);
+		mmu_flush_host(c);
 	c->dr_armed = armed;
 }
 

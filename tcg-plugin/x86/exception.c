@@ -236,9 +236,9 @@ static void deliver_long(struct x86_cpu *c, const struct event *e,
 	if (inner)
 		pl = desc_dpl(&d);
 	sp = g->ist ? tss_ist(c, g->ist) : inner ? tss_rsp(c, pl) : c->r[RSP];
-	if (!is_canonical(sp))
+	if (!x86_canonical(c, sp))
 		x86_raise_err(c, EXC_SS, 0);
-	if (!is_canonical(g->off))
+	if (!x86_canonical(c, g->off))
 		x86_raise_err(c, EXC_GP, 0);
 	desc_set_accessed(c, &d);
 	undo_arm(c);

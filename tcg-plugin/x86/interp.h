@@ -341,7 +341,7 @@ u64 x86_random64(void);
 static inline void branch_to(struct x86_cpu *c, u64 target, unsigned opsize)
 {
 	if (LIKELY(c->code_bits == 64)) {
-		if (UNLIKELY((u64)((s64)(target << 16) >> 16) != target))
+		if (UNLIKELY(!x86_canonical(c, target)))
 			x86_raise_err(c, EXC_GP, 0);
 		c->rip = target;
 		return;
@@ -350,11 +350,6 @@ static inline void branch_to(struct x86_cpu *c, u64 target, unsigned opsize)
 	if (UNLIKELY(target > c->seg[CS].limit))
 		x86_raise_err(c, EXC_GP, 0);
 	c->rip = target;
-}
-
-static inline bool is_canonical(u64 a)
-{
-	return (u64)((s64)(a << 16) >> 16) == a;
 }
 
 static inline unsigned iopl(const struct x86_cpu *c)

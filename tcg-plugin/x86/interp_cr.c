@@ -54,6 +54,8 @@ static void write_cr0(struct x86_cpu *c, u64 v)
 
 static void write_cr3(struct x86_cpu *c, u64 v)
 {
+	bool keep = (c->cr4 & CR4_PCIDE) && v >> 63;
+
 	if (c->efer & EFER_LMA) {
 		if (c->cr4 & CR4_PCIDE)
 			v &= ~(1ull << 63);
@@ -63,7 +65,7 @@ static void write_cr3(struct x86_cpu *c, u64 v)
 		v = (u32)v;
 	}
 	c->cr3 = v;
-	mmu_new_space(c);
+	mmu_new_space(c, keep);
 }
 
 static void write_cr4(struct x86_cpu *c, u64 v)

@@ -19,7 +19,7 @@ static bool lma(const struct x86_cpu *c)
 /* Is `off` a place in the code segment? */
 static void check_target(struct x86_cpu *c, const struct desc *d, u64 off)
 {
-	if (lma(c) && desc_l(d) ? !is_canonical(off) : off > desc_limit(d))
+	if (lma(c) && desc_l(d) ? !x86_canonical(c, off) : off > desc_limit(d))
 		gp(c, 0);
 }
 
@@ -98,7 +98,7 @@ static void fetch_gate_code(struct x86_cpu *c, const struct call_gate *g,
 static void inner_stack_long(struct x86_cpu *c, unsigned pl, u64 *sp)
 {
 	*sp = tss_rsp(c, pl);
-	if (!is_canonical(*sp))
+	if (!x86_canonical(c, *sp))
 		x86_raise_err(c, EXC_SS, 0);
 	undo_arm(c);
 	seg_set_null(c, SS, (u16)pl);

@@ -41,7 +41,7 @@ static void call_to(struct x86_cpu *c, const struct insn *i, u64 target)
 	u64 sp = get_sp(c);
 
 	/* a bad target faults before anything is pushed */
-	if (UNLIKELY(!is_canonical(target)))
+	if (UNLIKELY(!x86_canonical(c, target)))
 		x86_raise_err(c, EXC_GP, 0);
 	push_at(c, &sp, i->opsize, next_rip(c, i));
 	branch_to(c, target, i->opsize);

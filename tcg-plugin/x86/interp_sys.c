@@ -41,7 +41,7 @@ void op_lgdt(struct x86_cpu *c, const struct insn *i)
 
 	if (n == 4 && i->opsize == 2)
 		base &= 0xffffff;
-	if (!is_canonical(base))
+	if (!x86_canonical_base(c, base))
 		x86_raise_err(c, EXC_GP, 0);
 	t->base = base;
 	t->limit = limit;
@@ -78,7 +78,7 @@ static void fetch_system(struct x86_cpu *c, u16 sel, struct desc *d, u32 types,
 	if ((sel & 0xfff8u) + 15 > c->gdtr.limit)
 		x86_raise_err(c, EXC_GP, sel & 0xfffc);
 	*base = desc_base64(c, d);
-	if (!is_canonical(*base))
+	if (!x86_canonical_base(c, *base))
 		x86_raise_err(c, EXC_GP, sel & 0xfffc);
 }
 
@@ -188,7 +188,7 @@ void op_invlpg(struct x86_cpu *c, const struct insn *i)
 		la = (u32)(la + c->seg[i->seg].base);
 	else if (i->seg == FS || i->seg == GS)
 		la += c->seg[i->seg].base;
-	if (is_canonical(la))
+	if (x86_canonical(c, la))
 		mmu_invlpg(c, la);
 	x86_next(c, i);
 }
@@ -199,14 +199,11 @@ void op_invpcid(struct x86_cpu *c, const struct insn *i)
 	gva_t la = x86_ea(c, i, 16, false);
 	u64 pcid = ld64(c, la), addr = ld64(c, la + 8);
 
-	if (type > 3 || (type < 2 && pcid > 0xfff) ||
+	if (type > 3 || pcid > 0xfff ||
 	    (type < 2 && pcid && !(c->cr4 & CR4_PCIDE)) ||
-	    (type == 0 && !is_canonical(addr)))
+	    (type == 0 && !x86_canonical_base(c, addr)))
 		x86_raise_err(c, EXC_GP, 0);
-	if (type == 0)
-		mmu_invlpg(c, addr);
-	else
-		mmu_flush(c);
+	mmu_invpcid(c, (unsigned)type, (u16)pcid, addr);
 	x86_next(c, i);
 }
 
@@ -289,7 +286,7 @@ void op_wrseg(struct x86_cpu *c, const struct insn *i)
 	struct x86_seg *s = based_seg(c, i);
 	u64 v = get_reg(c, i->rm, i->opsize);
 
-	if (!is_canonical(v))
+	if (!x86_canonical_base(c, v))
 		x86_raise_err(c, EXC_GP, 0);
 	s->base = v;
 }

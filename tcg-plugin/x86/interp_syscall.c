@@ -61,7 +61,7 @@ void op_sysret(struct x86_cpu *c, const struct insn *i)
 	if (!is_prot(c) || c->cpl)
 		gp0(c);
 	if (c->mode == MODE_LONG && i->opsize == 8) {
-		if (!is_canonical(c->r[RCX]))
+		if (!x86_canonical(c, c->r[RCX]))
 			gp0(c);
 		c->rip = c->r[RCX];
 		leave_segs(c, (u16)(sel + 16), (u16)(sel + 8), CODE64);
@@ -102,7 +102,7 @@ void op_sysexit(struct x86_cpu *c, const struct insn *i)
 	if (sel_null(sel) || !is_prot(c))
 		gp0(c);
 	if (i->opsize == 8) {
-		if (!is_canonical(c->r[RCX]) || !is_canonical(c->r[RDX]))
+		if (!x86_canonical(c, c->r[RCX]) || !x86_canonical(c, c->r[RDX]))
 			gp0(c);
 		leave_segs(c, (u16)(sel + 32), (u16)(sel + 40), CODE64);
 		c->r[RSP] = c->r[RCX];

@@ -51,6 +51,13 @@ void jit_jump_flush(struct x86_cpu *c);
 void jit_jump_flush_local(struct x86_cpu *c);
 void jit_jump_flush_page(struct x86_cpu *c, u64 la);
 /*
+ * Another address space takes over, and the TLB put this one aside in its set
+ * number `set`: copy the jumps into its pages, which are still in the TLB.  It
+ * comes back, and its pages are in the TLB again: so are its jumps.
+ */
+void jit_jump_aside(struct x86_cpu *c, unsigned set, u64 serial);
+void jit_jump_back(struct x86_cpu *c, unsigned set, u64 serial);
+/*
  * A synchronous signal at host address `pc` on the vCPU's thread.  True: go on
  * at *new_pc with r15 as given, all else as it was. [signal handler]
  */

@@ -45,6 +45,7 @@ enum {
 	JIT_COLD_MAX   = 256,          /* out-of-line pieces per block     */
 	JIT_GROUPS     = 16,           /* shared look-ups per block       */
 	JIT_INSN_ROOM  = 640,          /* bytes one instruction may take   */
+	JIT_ASIDE_MAX  = 512,
 	JIT_NONE       = ~0u,
 	JIT_JUMP       = 1u << 30,     /* leave: with the jump's site     */
 };
@@ -99,6 +100,19 @@ struct jit_block {
 	bool dead;
 };
 
+/* Jumps of an address space that is not the present one.  They are true as
+ * long as no block died since. */
+struct jit_aside {
+	u64 serial;                    /* tlb_aside's                     */
+	u64 killed, flushes;           /* of jit_stats, then              */
+	u16 env[TLB_MODES];
+	u32 n;
+	struct jit_kept {
+		u64 rip, code;
+		u8 mode, moves;
+	} e[JIT_ASIDE_MAX];
+};
+
 struct jit {
 	struct code_buf buf;
 	struct jit_site *site;         /* arenas, reset together          */
@@ -114,6 +128,7 @@ struct jit {
 	u16 env[TLB_MODES];            /* jit_state() & ST_ENV for which each
 					  mode's jump cache holds         */
 	struct jit_stats st;
+	struct jit_aside aside[TLB_ASIDES], *live;
 	u64 *fell;                     /* by row: left to the interpreter */
 };
 
@@ -121,12 +136,12 @@ struct jit {
  * the TLB mode (low two bits), CPL 0, and control register bits. */
 enum { ST_FPU = BIT(2),                /* no #NM, no #UD for FP and SSE   */
        ST_SMAP = BIT(3), ST_FSGS = BIT(4), ST_TSD = BIT(5),
-       ST_CPL0 = BIT(6), ST_AVX = BIT(7),
+       ST_CPL0 = BIT(6), ST_AVX = BIT(7), ST_LA57 = BIT(8),
        /* 32-bit code over flat CS, DS, ES and SS; FS and GS have any base but
 	* no limit. */
        ST_32 = BIT(12), ST_FS32 = BIT(13), ST_GS32 = BIT(14),
        ST_ENV = ST_FPU | ST_SMAP | ST_FSGS | ST_TSD | ST_AVX | ST_32 |
-		ST_FS32 | ST_GS32 };
+		ST_LA57 | ST_FS32 | ST_GS32 };
 
 /* An out-of-line piece, emitted behind the block. */
 struct jit_cold {

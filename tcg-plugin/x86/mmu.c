@@ -27,44 +27,6 @@ struct part {
 	unsigned n;
 };
 
-/* --- large pages ---------------------------------------------------------- */
-
-static u64 *large_bit(u64 *set, unsigned words, u64 n, u64 *bit)
-{
-	*bit = 1ull << n % 64;
-	return &set[n / 64 % words];
-}
-
-static void note_large(struct x86_cpu *c, const struct walk *w, gva_t la)
-{
-	u64 bit, *word;
-
-	if (w->size >= GiB)
-		word = large_bit(c->large_1g, ARRAY_LEN(c->large_1g),
-				 la >> 30, &bit);
-	else
-		word = large_bit(c->large_2m, ARRAY_LEN(c->large_2m),
-				 la >> 21, &bit);
-	*word |= bit;
-}
-
-/* May a large page that holds `la` have pieces in the TLB?  4 MiB pages set the
- * bit of the half they were used in, so ask for both. */
-static bool large_cached(struct x86_cpu *c, gva_t la)
-{
-	u64 bit, *word = large_bit(c->large_1g, ARRAY_LEN(c->large_1g),
-				   la >> 30, &bit);
-
-	if (*word & bit)
-		return true;
-	word = large_bit(c->large_2m, ARRAY_LEN(c->large_2m), la >> 21, &bit);
-	if (*word & bit)
-		return true;
-	word = large_bit(c->large_2m, ARRAY_LEN(c->large_2m),
-			 la >> 21 ^ 1, &bit);
-	return !(c->cr4 & CR4_PAE) && (*word & bit);
-}
-
 /* --- translating ---------------------------------------------------------- */
 
 /* Fill what this walk proved; page may be cached for `kind` accesses. */
@@ -81,12 +43,58 @@ static void fill(struct x86_cpu *c, const struct walk *w, unsigned mode,
 		if (code_page_tracked(cc, page))
 			return;
 	}
-	if (w->size > PAGE_SIZE)
-		note_large(c, w, la);
+	c->pkeys |= 1u << w->pkey;
 	if (w->global && (c->cr4 & CR4_PGE))
 		tlb_fill_global(&c->tlb, mode, kind, la, page);
 	else
 		tlb_fill(&c->tlb, mode, kind, la, page);
+}
+
+/* --- the second level ----------------------------------------------------- */
+
+enum { A_USER = BIT(4), A_WRITABLE = BIT(5), A_EXEC = BIT(6), A_DIRTY = BIT(7),
+       A_GLOBAL = BIT(8), A_PKEY = 15 };
+
+static void remember(struct x86_cpu *c, const struct walk *w, gva_t la)
+{
+	u32 attr = w->pkey | (w->user ? A_USER : 0) |
+		   (w->writable ? A_WRITABLE : 0) | (w->exec ? A_EXEC : 0) |
+		   (w->dirty ? A_DIRTY : 0) | (w->global ? A_GLOBAL : 0);
+	/* a page of 4 MiB is two */
+	unsigned shift = w->size >= GiB ? 30 : w->size > PAGE_SIZE ? 21 : 12;
+
+	tlb2_fill(&c->tlb2, c->tlb.asid, la, w->pa, shift, attr,
+		  w->global && (c->cr4 & CR4_PGE));
+}
+
+static bool recall(struct x86_cpu *c, gva_t la, u32 access, struct walk *w)
+{
+	const struct tlb2_entry *e = tlb2_find(&c->tlb2, c->tlb.asid, la);
+
+	if (!e)
+		return false;
+	*w = (struct walk){
+		.pa = e->pa | (la & ((1ull << e->shift) - 1)),
+		.size = 1ull << e->shift, .user = e->attr & A_USER,
+		.writable = e->attr & A_WRITABLE, .exec = e->attr & A_EXEC,
+		.dirty = e->attr & A_DIRTY, .global = e->attr & A_GLOBAL,
+		.pkey = e->attr & A_PKEY,
+	};
+	return x86_walk_serves(c, w, access);
+}
+
+/* As x86_walk, from memory if it can be. */
+static u32 walk(struct x86_cpu *c, gva_t la, u32 access, struct walk *w)
+{
+	u32 bad;
+
+	if (recall(c, la, access, w))
+		return 0;
+	c->n_walk++;
+	bad = x86_walk(c, la, access, w);
+	if (!bad && (c->cr0 & CR0_PG))
+		remember(c, w, la);
+	return bad;
 }
 
 static void check_canonical(struct x86_cpu *c, gva_t la)
@@ -108,7 +116,7 @@ static void translate(struct x86_cpu *c, struct part *p, unsigned mode,
 
 	check_canonical(c, p->la);
 	c->n_tlb_miss++;
-	bad = x86_walk(c, p->la, access, &w);
+	bad = walk(c, p->la, access, &w);
 	if (bad)
 		x86_raise_pf(c, p->la, bad & ~WALK_FAULT);
 	p->pa = w.pa;
@@ -328,42 +336,168 @@ void mem_rmw_unlock(struct x86_cpu *c)
 	lock_drop(&c->vm->rmw);
 }
 
-void mmu_flush(struct x86_cpu *c)
+/* The tag of the present address space. */
+static u32 asid_of(const struct x86_cpu *c)
+{
+	return c->cr4 & CR4_PCIDE ? c->cr3 & 0xfff : 0;
+}
+
+void mmu_flush_host(struct x86_cpu *c)
 {
 	x86_log(c, LOG_MMU, "vcpu %u: TLB flush, all\n", c->id);
 	tlb_flush(&c->tlb);
 	jit_jump_flush(c);
-	memset(c->large_2m, 0, sizeof(c->large_2m));
-	memset(c->large_1g, 0, sizeof(c->large_1g));
+	c->pkeys = 0;
 	c->n_tlb_flush++;
 }
 
-void mmu_new_space(struct x86_cpu *c)
+void mmu_flush(struct x86_cpu *c)
 {
-	x86_log(c, LOG_MMU, "vcpu %u: CR3 %llx\n", c->id,
-		(unsigned long long)c->cr3);
+	mmu_flush_host(c);
+	tlb2_flush(&c->tlb2);
+	c->tlb.asid = asid_of(c);
+}
+
+/* All of the present address space. */
+static void flush_present(struct x86_cpu *c)
+{
+	tlb2_flush_asid(&c->tlb2, c->tlb.asid);
 	tlb_flush_local(&c->tlb);
 	jit_jump_flush_local(c);
 	c->n_tlb_flush++;
+}
+
+static void flush_asid(struct x86_cpu *c, u32 asid)
+{
+	struct tlb_aside *set;
+
+	if (asid == c->tlb.asid) {
+		flush_present(c);
+		return;
+	}
+	tlb2_flush_asid(&c->tlb2, asid);
+	set = tlb_aside_find(&c->tlb, asid);
+	if (set)
+		set->serial = set->n = 0;
+}
+
+static void put_aside(struct x86_cpu *c)
+{
+	struct tlb_aside *set = tlb_put_aside(&c->tlb);
+
+	jit_jump_aside(c, (unsigned)(set - c->tlb.aside), set->serial);
+	jit_jump_flush_local(c);
+	tlb_flush_local(&c->tlb);
+}
+
+/* Code that a device may have stored into since is compared as on a miss. */
+static void bring_back(struct x86_cpu *c, struct tlb_aside *set)
+{
+	unsigned which = (unsigned)(set - c->tlb.aside);
+	u64 serial = set->serial;
+
+	for (u32 n = 0; n < set->n; n++)
+		if (tlb_kept_kind(&set->e[n]) == TLB_EXEC)
+			code_verify(&c->vm->code, tlb_kept_host(&set->e[n]));
+	tlb_bring_back(&c->tlb, set);
+	jit_jump_back(c, which, serial);
+	c->n_back++;
+}
+
+void mmu_new_space(struct x86_cpu *c, bool keep)
+{
+	u32 asid = asid_of(c);
+	struct tlb_aside *set;
+
+	x86_log(c, LOG_MMU, "vcpu %u: CR3 %llx\n", c->id,
+		(unsigned long long)c->cr3);
+	c->n_space++;
+	if (!keep)
+		flush_asid(c, asid);
+	if (asid == c->tlb.asid)
+		return;
+	put_aside(c);
+	c->tlb.asid = asid;
+	set = tlb_aside_find(&c->tlb, asid);
+	if (set)
+		bring_back(c, set);
+}
+
+/* Every piece of the page, in the present address space. */
+static void flush_pieces(struct x86_cpu *c, gva_t la)
+{
+	u64 size = tlb2_pieces(&c->tlb2, la);
+
+	la &= ~(size - 1);
+	tlb_flush_range(&c->tlb, la, size);
+	if (size > 2 * MiB)
+		jit_jump_flush(c);
+	else
+		for (u64 at = 0; at < size; at += PAGE_SIZE)
+			jit_jump_flush_page(c, la + at);
+}
+
+static void invlpg(struct x86_cpu *c, gva_t la, bool global)
+{
+	flush_pieces(c, la);
+	tlb2_flush_page(&c->tlb2, c->tlb.asid, la, global);
 }
 
 void mmu_invlpg(struct x86_cpu *c, gva_t la)
 {
 	x86_log(c, LOG_MMU, "vcpu %u: INVLPG %llx\n", c->id,
 		(unsigned long long)la);
-	if (large_cached(c, la)) {
-		mmu_flush(c);
-		return;
-	}
-	tlb_flush_page(&c->tlb, la);
-	jit_jump_flush_page(c, la);
+	invlpg(c, la, true);
+	if (!(c->cr4 & CR4_PAE))
+		invlpg(c, la ^ 2 * MiB, true);         /* pages of 4 MiB  */
 }
 
+static void invpcid_page(struct x86_cpu *c, u16 pcid, gva_t la)
+{
+	u64 size = tlb2_pieces(&c->tlb2, la);
+	struct tlb_aside *set = tlb_aside_find(&c->tlb, pcid);
+
+	if (pcid == c->tlb.asid) {
+		invlpg(c, la, false);
+		return;
+	}
+	tlb2_flush_page(&c->tlb2, pcid, la, false);
+	if (set)
+		tlb_aside_drop_page(set, la & ~(size - 1), ~(size - 1));
+}
+
+void mmu_invpcid(struct x86_cpu *c, unsigned type, u16 pcid, gva_t la)
+{
+	x86_log(c, LOG_MMU, "vcpu %u: INVPCID %u pcid %x %llx\n", c->id, type,
+		pcid, (unsigned long long)la);
+	switch (type) {
+	case 0:
+		invpcid_page(c, pcid, la);
+		break;
+	case 1:
+		flush_asid(c, pcid);
+		break;
+	case 2:
+		mmu_flush(c);
+		break;
+	default:                       /* all but global pages            */
+		flush_present(c);
+		tlb_aside_forget(&c->tlb);
+		tlb2_flush_local(&c->tlb2);
+	}
+}
+
+/* Pages of other keys keep what they had. */
 void mmu_set_pkru(struct x86_cpu *c, u32 v)
 {
-	if (c->pkru == v)
-		return;
+	u32 changed = c->pkru ^ v;
+
 	c->pkru = v;
-	if (c->cr4 & CR4_PKE)
-		mmu_flush(c);
+	if (!(c->cr4 & CR4_PKE))
+		return;
+	for (unsigned key = 0; key < 16; key++)
+		if ((changed >> key * 2 & 3) && (c->pkeys >> key & 1)) {
+			mmu_flush_host(c);
+			return;
+		}
 }

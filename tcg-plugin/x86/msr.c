@@ -168,7 +168,7 @@ static bool bytes_valid(u64 v, unsigned legal)
 static bool obeys(const struct x86_cpu *c, u8 rule, u64 v)
 {
 	switch (rule) {
-	case CANONICAL:  return x86_canonical(c, v);
+	case CANONICAL:  return x86_canonical_base(c, v);
 	case LOW32:      return !(v >> 32);
 	case PAT_TYPES:  return bytes_valid(v, 0xf3);
 	case MTRR_TYPES: return bytes_valid(v, 0x73);

@@ -53,7 +53,7 @@ gva_t x86_lin(struct x86_cpu *c, unsigned seg, u64 off, unsigned n, bool write)
 
 	if (LIKELY(c->mode == MODE_LONG)) {
 		la = off + (seg == FS || seg == GS ? c->seg[seg].base : 0);
-		if (UNLIKELY(!is_canonical(la) || !is_canonical(la + n - 1)))
+		if (UNLIKELY(!x86_canonical(c, la) || !x86_canonical(c, la + n - 1)))
 			bad_address(c, seg);
 	} else {
 		check_access(c, seg, off, n, write);

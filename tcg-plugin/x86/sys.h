@@ -44,10 +44,16 @@ u32  x86_host_tsc_khz(void);
 void x86_spin(struct x86_cpu *c);
 
 /* --- x86/mmu.c --- */
-void mmu_flush(struct x86_cpu *c);                  /* MOV CR0/4, INVPCID */
-void mmu_new_space(struct x86_cpu *c);              /* MOV CR3: all but
-							global pages     */
+/* Everything, of every address space: control registers changed. */
+void mmu_flush(struct x86_cpu *c);
+/* Where guest memory lies, or which of it is code, changed: what the guest's
+ * tables say is still true. */
+void mmu_flush_host(struct x86_cpu *c);
+/* c->cr3 was written; `keep`: with bit 63 set, what is known of it is true. */
+void mmu_new_space(struct x86_cpu *c, bool keep);
 void mmu_invlpg(struct x86_cpu *c, gva_t la);
+/* INVPCID, types 0 to 3. */
+void mmu_invpcid(struct x86_cpu *c, unsigned type, u16 pcid, gva_t la);
 void mmu_set_pkru(struct x86_cpu *c, u32 v);
 
 /* --- x86/debug.c --- */

@@ -92,9 +92,9 @@ static bool path_accessed(const struct path *p, bool write, bool pae_top)
 /* --- rights over all levels ----------------------------------------------- */
 
 /* Protection keys (SDM 4.6.2); data accesses to user pages in long mode. */
-static bool pkey_denies(const struct x86_cpu *c, u64 leaf, u32 access)
+static bool pkey_denies(const struct x86_cpu *c, unsigned key, u32 access)
 {
-	unsigned bits = c->pkru >> (leaf >> 59 & 15) * 2;
+	unsigned bits = c->pkru >> key * 2;
 
 	if (!(c->cr4 & CR4_PKE) || !(c->efer & EFER_LMA) || access & PF_I)
 		return false;
@@ -106,7 +106,7 @@ static bool pkey_denies(const struct x86_cpu *c, u64 leaf, u32 access)
 
 /* 0, or PF_P (and PF_PK). */
 static u32 rights_fault(const struct x86_cpu *c, const struct walk *w,
-			u64 leaf, u32 access)
+			u32 access)
 {
 	bool user = access & PF_U;
 
@@ -122,7 +122,7 @@ static u32 rights_fault(const struct x86_cpu *c, const struct walk *w,
 	if (!user && w->user && (c->cr4 & CR4_SMAP) &&
 	    !(access & WALK_AC))
 		return PF_P;
-	if (w->user && pkey_denies(c, leaf, access))
+	if (w->user && pkey_denies(c, w->pkey, access))
 		return PF_P | PF_PK;
 	return 0;
 }
@@ -146,6 +146,7 @@ static void leaf_fill(struct walk *w, u64 pte, u64 base, unsigned shift,
 	w->pa = (base & ~(w->size - 1)) | (la & (w->size - 1));
 	w->dirty = pte & PTE_D;
 	w->global = pte & PTE_G;
+	w->pkey = pte >> 59 & 15;
 }
 
 static void rights_and(struct walk *w, u64 pte)
@@ -234,6 +235,12 @@ static u32 walk_wide(struct x86_cpu *c, struct path *p, gva_t la,
 	}
 }
 
+bool x86_walk_serves(const struct x86_cpu *c, const struct walk *w,
+		     u32 access)
+{
+	return (w->dirty || !(access & PF_W)) && !rights_fault(c, w, access);
+}
+
 u32 x86_walk(struct x86_cpu *c, gva_t la, u32 access, struct walk *w)
 {
 	struct path p;
@@ -256,7 +263,7 @@ u32 x86_walk(struct x86_cpu *c, gva_t la, u32 access, struct walk *w)
 			return fault_code(c, access, bad & ~WALK_FAULT);
 		if (access & WALK_PROBE)
 			return 0;
-		bad = rights_fault(c, w, p.step[p.depth - 1].pte, access);
+		bad = rights_fault(c, w, access);
 		if (bad)
 			return fault_code(c, access, bad);
 	} while (!path_accessed(&p, access & PF_W, p.wide &&

@@ -19,6 +19,7 @@ struct walk {
 	u64 size;                      /* of the page that maps it        */
 	bool user, writable, exec;     /* rights of all levels together   */
 	bool dirty, global;
+	u8 pkey;                       /* protection key                  */
 };
 
 /*
@@ -27,12 +28,9 @@ struct walk {
  */
 #define WALK_FAULT BIT(31)
 u32 x86_walk(struct x86_cpu *c, gva_t la, u32 access, struct walk *w);
-
-static inline bool x86_canonical(const struct x86_cpu *c, gva_t la)
-{
-	unsigned up = c->cr4 & CR4_LA57 ? 7 : 16;
-
-	return (u64)((s64)(la << up) >> up) == la;
-}
+/* May a remembered walk's result serve this access, without any look at the
+ * tables? */
+bool x86_walk_serves(const struct x86_cpu *c, const struct walk *w,
+		     u32 access);
 
 #endif

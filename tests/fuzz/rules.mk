@@ -9,7 +9,7 @@ $(TCG_FUZZ): tests/fuzz/tcg_guest.c $(O)/libtcg.a $(BASE_OBJS) | $(DEPS)
 	    $(BASE_OBJS) $(MOTE_LDFLAGS) $(TCG_LIBS)
 
 .PHONY: fuzz-guest
-fuzz-guest: $(TCG_FUZZ) ## random code, tables and MSRs against the plugin: CASES=n SEED=s
+fuzz-guest: $(TCG_FUZZ) ## random code, tables and MSRs against the plugin: CASES=n|SECONDSs SEED=s
 	$(Q)$(TCG_FUZZ) $(CASES) $(SEED)
 
 CHECK_DEPS  += $(TCG_FUZZ)

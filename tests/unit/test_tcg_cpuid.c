@@ -68,8 +68,21 @@ static void what_is_not_emulated_is_masked(void **state)
 	assert_false(x86_has(c, 1, 0, ECX, 5));                /* VMX     */
 	assert_false(x86_has(c, 0x80000001, 0, ECX, 2));       /* SVM     */
 	assert_false(x86_has(c, 7, 0, EBX, 16));               /* AVX512F */
-	assert_false(x86_has(c, 7, 0, ECX, 16));               /* LA57    */
 	assert_false(x86_has(c, 1, 0, EDX, 21));               /* DS      */
+}
+
+static void five_levels_and_pcids_are_offered_whatever_the_host_has(void **state)
+{
+	u32 out[4];
+
+	(void)state;
+	assert_true(x86_has(c, 7, 0, ECX, 16));
+	assert_true(x86_has(c, 1, 0, ECX, 17));
+	assert_true(x86_has(c, 7, 0, EBX, 10));
+	assert_true(c->cr4_allowed & CR4_LA57);
+	assert_true(c->cr4_allowed & CR4_PCIDE);
+	x86_cpuid(c, 0x80000008, 0, out);
+	assert_int_equal(out[0] >> 8 & 0xff, 57);
 }
 
 static void a_feature_with_instructions_has_rows(void **state)
@@ -144,6 +157,7 @@ int main(void)
 		T(a_short_list_is_refused_whole),
 		T(what_long_mode_kernels_need_is_there),
 		T(what_is_not_emulated_is_masked),
+		T(five_levels_and_pcids_are_offered_whatever_the_host_has),
 		T(a_feature_with_instructions_has_rows),
 		T(osxsave_and_ospke_follow_cr4),
 		T(the_xsave_area_grows_with_xcr0),

@@ -11,10 +11,11 @@
 #include <cmocka.h>
 
 #include "tcg-plugin/provider_priv.h"
+#include "tcg-plugin/x86/mem.h"
 #include "tcg-plugin/x86/sys.h"
 #include "tcg-plugin/x86/walk.h"
 
-enum { P = 1, W = 2, U = 4, A = 0x20, D = 0x40, PS = 0x80, RAM = 1 << 20,
+enum { P = 1, W = 2, U = 4, A = 0x20, D = 0x40, PS = 0x80, G = 0x100, RAM = 1 << 20,
        T1 = 0x1000, T2 = 0x2000, T3 = 0x3000, T4 = 0x4000, T5 = 0x5000,
        DATA = 0x9000 };
 #define NX (1ull << 63)
@@ -398,6 +399,256 @@ static void invlpg_drops_every_piece_of_a_large_page(void **state)
 	assert_null(tlb_lookup(&c->tlb, TLB_SUPER, TLB_READ, 0x8000005000, 4));
 }
 
+/* --- address spaces ------------------------------------------------------- */
+
+/* LA through another top table: to DATA + 4096 * n. */
+static void space(gpa_t top, unsigned n, u64 leaf)
+{
+	gpa_t at = 0x10000 + n * 0x4000;
+
+	put(top + 8, at | P | W | U);
+	put(at, (at + 0x1000) | P | W | U);
+	put(at + 0x1000, (at + 0x2000) | P | W | U);
+	put(at + 0x2000, (DATA + n * 0x1000) | leaf);
+	put(DATA + n * 0x1000 + 0x120, 0x11111111 * (n + 1));
+}
+
+static u32 peek(void)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+	u32 v = 0;
+
+	ld_bytes(c, 0x8000000120, &v, 4);
+	return v;
+}
+
+static void load_cr3(u64 v, bool keep)
+{
+	vcpu->cpu.cr3 = v;
+	mmu_new_space(&vcpu->cpu, keep);
+}
+
+/* Two spaces, PCIDs 1 and 2; the entries behind their backs no longer lead
+ * anywhere, so whoever finds his page has remembered it. */
+static void two_spaces(u64 leaf)
+{
+	vcpu->cpu.cr4 |= CR4_PCIDE | CR4_PGE;
+	vcpu->cpu.cr3 = T1 | 1;
+	mmu_flush(&vcpu->cpu);
+	space(T1, 0, leaf);
+	space(T2, 1, leaf);
+	assert_int_equal(peek(), 0x11111111);
+	load_cr3(T2 | 2, true);
+	assert_int_equal(peek(), leaf & G ? 0x11111111 : 0x22222222);
+	put(T1 + 8, 0);
+	put(T2 + 8, 0);
+}
+
+static bool remembers(void)
+{
+	volatile bool faulted = false;
+
+	if (!sigsetjmp(vcpu->cpu.unwind, 0))
+		peek();
+	else
+		faulted = true;
+	vcpu->cpu.exc.pending = false;
+	return !faulted;
+}
+
+static void a_switch_with_bit_63_keeps_both_spaces(void **state)
+{
+	(void)state;
+	two_spaces(P | W | U);
+	for (unsigned n = 0; n < 100; n++) {
+		load_cr3(T1 | 1, true);
+		assert_int_equal(peek(), 0x11111111);
+		load_cr3(T2 | 2, true);
+		assert_int_equal(peek(), 0x22222222);
+	}
+	load_cr3(T1 | 3, true);
+	assert_false(remembers());
+}
+
+static void a_switch_without_it_forgets_the_new_space_only(void **state)
+{
+	(void)state;
+	two_spaces(P | W | U);
+	load_cr3(T1 | 1, false);
+	assert_false(remembers());
+	load_cr3(T2 | 2, true);
+	assert_true(remembers());
+	load_cr3(T2 | 2, false);
+	assert_false(remembers());
+}
+
+static void without_pcids_each_switch_forgets(void **state)
+{
+	(void)state;
+	two_spaces(P | W | U);
+	vcpu->cpu.cr4 &= ~(u64)CR4_PCIDE;
+	load_cr3(T2, true);
+	mmu_flush(&vcpu->cpu);
+	put(T2 + 8, 0x14000 | P | W | U);
+	assert_int_equal(peek(), 0x22222222);
+	put(T2 + 8, 0);
+	load_cr3(T2, false);
+	assert_false(remembers());
+}
+
+static void invpcid_type_0_takes_one_page_of_one_space(void **state)
+{
+	(void)state;
+	two_spaces(P | W | U);
+	mmu_invpcid(&vcpu->cpu, 0, 1, LA);
+	assert_true(remembers());
+	load_cr3(T1 | 1, true);
+	assert_false(remembers());
+	load_cr3(T2 | 2, true);
+	mmu_invpcid(&vcpu->cpu, 0, 2, LA + 0x1000);
+	assert_true(remembers());
+	mmu_invpcid(&vcpu->cpu, 0, 2, LA);
+	assert_false(remembers());
+}
+
+static void invpcid_type_1_takes_one_space(void **state)
+{
+	(void)state;
+	two_spaces(P | W | U);
+	mmu_invpcid(&vcpu->cpu, 1, 1, 0);
+	assert_true(remembers());
+	load_cr3(T1 | 1, true);
+	assert_false(remembers());
+	load_cr3(T2 | 2, true);
+	mmu_invpcid(&vcpu->cpu, 1, 2, 0);
+	assert_false(remembers());
+}
+
+static void invpcid_types_2_and_3_take_all_with_and_without_global(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+
+	(void)state;
+	two_spaces(P | W | U);
+	mmu_invpcid(c, 3, 0, 0);
+	assert_false(remembers());
+	load_cr3(T1 | 1, true);
+	assert_false(remembers());
+	two_spaces(P | W | U | G);
+	mmu_invpcid(c, 1, 2, 0);
+	assert_true(remembers());
+	mmu_invpcid(c, 3, 0, 0);
+	assert_true(remembers());
+	mmu_invpcid(c, 2, 0, 0);
+	assert_false(remembers());
+}
+
+static void invlpg_takes_global_pages_and_the_present_space_s(void **state)
+{
+	(void)state;
+	two_spaces(P | W | U);
+	mmu_invlpg(&vcpu->cpu, LA);
+	assert_false(remembers());
+	load_cr3(T1 | 1, true);
+	assert_true(remembers());
+	two_spaces(P | W | U | G);
+	load_cr3(T1 | 1, true);
+	mmu_invlpg(&vcpu->cpu, LA);
+	assert_false(remembers());
+	load_cr3(T2 | 2, true);
+	assert_false(remembers());
+}
+
+/* What the host does to its memory says nothing about the guest's tables, but
+ * no host address may outlive it. */
+static void a_host_s_flush_keeps_walks_and_no_host_addresses(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+
+	(void)state;
+	two_spaces(P | W | U);
+	mmu_flush_host(c);
+	for (unsigned k = 0; k < TLB_KINDS; k++)
+		assert_null(tlb_lookup(&c->tlb, TLB_SUPER, k, LA, 1));
+	for (unsigned n = 0; n < TLB_ASIDES; n++)
+		assert_int_equal(c->tlb.aside[n].n, 0);
+	assert_true(remembers());
+}
+
+static void a_remembered_walk_does_not_skip_the_dirty_bit(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+	u32 v = 1;
+
+	(void)state;
+	map4k(P | W | U, P | W | U);
+	mem_slow_read(c, LA, &v, 4, TLB_SUPER);
+	mem_slow_write(c, LA, &v, 4, TLB_USER);
+	assert_int_equal(get(T4) & (A | D), A | D);
+	put(T4, DATA | P | U);         /* less, but not told              */
+	c->n_walk = 0;
+	mem_slow_write(c, LA, &v, 4, TLB_SUPER);
+	assert_int_equal(c->n_walk, 0);
+}
+
+static void more_rights_need_no_invalidation(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+	u32 v = 1;
+
+	(void)state;
+	map4k(P | W | U, P);
+	mem_slow_read(c, LA, &v, 4, TLB_SUPER);
+	put(T4, DATA | P | W | U);
+	mem_slow_write(c, LA, &v, 4, TLB_USER);
+	assert_int_equal(get(T4) & D, D);
+}
+
+static void changed_protection_keys_are_in_force_at_once(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+
+	(void)state;
+	c->cr4 |= CR4_PKE;
+	mmu_flush(c);
+	map4k(P | W | U, P | W | U | 3ull << 59);
+	put(DATA + 0x120, 5);
+	c->tlb_mode = TLB_USER;
+	assert_true(remembers());
+	mmu_set_pkru(c, 1u << 4);      /* another key: nothing changes    */
+	assert_non_null(tlb_lookup(&c->tlb, TLB_USER, TLB_READ, LA, 1));
+	mmu_set_pkru(c, 1u << 6);
+	assert_false(remembers());
+	assert_int_equal(c->exc.err & PF_PK, PF_PK);
+	mmu_set_pkru(c, 0);
+	assert_true(remembers());
+	c->tlb_mode = TLB_SUPER;
+}
+
+static void pages_of_1g_and_4m_lose_all_their_pieces(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+	u32 v;
+
+	(void)state;
+	put(T1 + 8, T2 | P | W);
+	put(T2, 0 | P | W | PS);
+	mem_slow_read(c, 0x8000001000, &v, 4, TLB_SUPER);
+	mem_slow_read(c, 0x8000081000, &v, 4, TLB_SUPER);
+	mmu_invlpg(c, 0x8020000000);
+	assert_null(tlb_lookup(&c->tlb, TLB_SUPER, TLB_READ, 0x8000001000, 4));
+	assert_null(tlb_lookup(&c->tlb, TLB_SUPER, TLB_READ, 0x8000081000, 4));
+	c->efer = 0;
+	c->cr4 = CR4_PSE;
+	c->mode = MODE_PROT;
+	mmu_flush(c);
+	memset(ram + T1, 0, 4096);
+	put(T1 + 4, 0 | P | W | PS);
+	mem_slow_read(c, 0x401000, &v, 4, TLB_SUPER);
+	mmu_invlpg(c, 0x7ff000);
+	assert_null(tlb_lookup(&c->tlb, TLB_SUPER, TLB_READ, 0x401000, 4));
+}
+
 static void a_fault_on_the_second_page_leaves_the_first_untouched(void **state)
 {
 	struct x86_cpu *c = &vcpu->cpu;
@@ -462,6 +713,18 @@ int main(void)
 		T(random_tables_are_walked_safely),
 		T(a_read_fills_reads_only_and_a_write_marks_the_page),
 		T(invlpg_drops_every_piece_of_a_large_page),
+		T(a_switch_with_bit_63_keeps_both_spaces),
+		T(a_switch_without_it_forgets_the_new_space_only),
+		T(without_pcids_each_switch_forgets),
+		T(invpcid_type_0_takes_one_page_of_one_space),
+		T(invpcid_type_1_takes_one_space),
+		T(invpcid_types_2_and_3_take_all_with_and_without_global),
+		T(invlpg_takes_global_pages_and_the_present_space_s),
+		T(a_host_s_flush_keeps_walks_and_no_host_addresses),
+		T(a_remembered_walk_does_not_skip_the_dirty_bit),
+		T(more_rights_need_no_invalidation),
+		T(changed_protection_keys_are_in_force_at_once),
+		T(pages_of_1g_and_4m_lose_all_their_pieces),
 		T(a_fault_on_the_second_page_leaves_the_first_untouched),
 		T(a_code_page_gets_no_write_entry),
 	};
