@@ -2,70 +2,33 @@
 /*
  * The log's view of blocks.
  *
- * Room:     text of -d in_asm, op, out_asm, exec, cpu and fpu.
- * Talks to: the log, capstone.
+ * Room:     text of -d in_asm, op, exec, cpu and fpu.
+ * Talks to: the log, the disassembler.
  * Never:    is called while those items are off.
  */
 #include "tcg-plugin/blocklog.h"
 
-#include <capstone/capstone.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "tcg-plugin/x86/disas.h"
 #include "tcg-plugin/x86/jit.h"
 #include "vmm/base/strbuf.h"
 
-static void put_bytes(struct strbuf *s, gva_t at, const u8 *p, unsigned n)
-{
-	strbuf_addf(s, "0x%08llx:  ", (unsigned long long)at);
-	for (unsigned i = 0; i < n; i++)
-		strbuf_addf(s, "%02x ", p[i]);
-}
-
-static bool open_disassembler(csh *cs, cs_mode mode)
-{
-	if (cs_open(CS_ARCH_X86, mode, cs) != CS_ERR_OK)
-		return false;
-	cs_option(*cs, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT);
-	return true;
-}
-
-/* One instruction of at most n bytes; returns its length. */
-static unsigned put_insn(struct strbuf *s, csh cs, const u8 *p, unsigned n,
-			 u64 at, const char *unknown)
-{
-	cs_insn *text = NULL;
-	unsigned len = n;
-
-	if (cs_disasm(cs, p, n, at, 1, &text) == 1) {
-		len = text->size;
-		put_bytes(s, at, p, len);
-		strbuf_addf(s, " %-8s %s", text->mnemonic, text->op_str);
-		cs_free(text, 1);
-	} else {
-		put_bytes(s, at, p, len);
-		strbuf_addf(s, " %s", unknown);
-	}
-	strbuf_addc(s, '\n');
-	return len;
-}
-
 static void put_insns(struct strbuf *s, const struct block *b, gva_t la)
 {
-	cs_mode mode = b->mode == 64 ? CS_MODE_64
-		     : b->mode == 32 ? CS_MODE_32 : CS_MODE_16;
 	const struct insn *i = (const struct insn *)(const void *)b->body;
 	const u8 *p = b->host;
-	csh cs;
+	struct disas d;
 
-	if (!open_disassembler(&cs, mode))
+	if (!disas_open(&d, b->mode))
 		return;
 	for (unsigned k = 0; k < b->count; k++) {
-		put_insn(s, cs, p, i[k].len, la, i[k].row->name);
+		disas_insn(&d, s, p, i[k].len, la, i[k].row->name);
 		p += i[k].len;
 		la += i[k].len;
 	}
-	cs_close(&cs);
+	disas_close(&d);
 }
 
 /* What the decoder made of it. */
@@ -101,24 +64,6 @@ void tcg_log_made(struct tcg_vcpu *v, const struct block *b, gva_t la)
 		strbuf_addstr(&s, "OP:\n");
 		put_ops(&s, b);
 	}
-	log_write("%s", s.buf);
-	strbuf_fini(&s);
-}
-
-void tcg_log_out(struct x86_cpu *c, u64 rip, const u8 *rx, const u8 *rw, u32 n)
-{
-	struct strbuf s = STRBUF_INIT;
-	csh cs;
-
-	jit_fpu_save(c);
-	if (!open_disassembler(&cs, CS_MODE_64))
-		return;
-	strbuf_addf(&s, "OUT: [size=%u] for 0x%08llx\n", n,
-		    (unsigned long long)rip);
-	for (u32 at = 0; at < n; )
-		at += put_insn(&s, cs, rw + at, MIN(n - at, 15),
-			       (u64)(uintptr_t)rx + at, ".byte");
-	cs_close(&cs);
 	log_write("%s", s.buf);
 	strbuf_fini(&s);
 }

@@ -18,13 +18,11 @@
 #include <stdatomic.h>
 
 #include "vmm/base/types.h"
+#include "vmm/kvm/provider.h"
 
 struct tcg_vcpu;
 
-enum { ICOUNT_MAX_SHIFT = 10, ICOUNT_AUTO_SHIFT = 3, ICOUNT_TSC_KHZ = 1000000 };
-
-/* What the control "icount" takes: the shift, or'ed with these. */
-enum { ICOUNT_AUTO = 1 << 8, ICOUNT_SLEEP = 1 << 9, ICOUNT_ON = 1 << 10 };
+enum { ICOUNT_AUTO_SHIFT = 3, ICOUNT_TSC_KHZ = 1000000 };
 
 struct icount {
 	bool on, automatic, sleep;
@@ -37,7 +35,8 @@ struct icount {
 	s64 auto_host, auto_guest;     /* last look at both clocks         */
 };
 
-/* Before the first vCPU.  -EINVAL: a shift too large.  [VMM] */
+/* The control "icount" (provider.h), before the first vCPU.  -EINVAL: a shift too
+ * large. [VMM] */
 int  icount_set(struct icount *ic, u64 how);
 /* ns since the VM was made. [any] */
 s64  icount_now(struct icount *ic);

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "tcg-plugin/icount.h"
 #include "vmm/base/opts.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/options_priv.h"

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "vmm/base/lock.h"
+#include "vmm/base/path.h"
 
 /* jitdump, version 1; all fields little-endian here. */
 enum { DUMP_MAGIC = 0x4a695444, DUMP_VERSION = 1, DUMP_X86_64 = 62,
@@ -78,9 +79,9 @@ int perf_open(enum perf_file which)
 		return 0;
 	snprintf(path, sizeof(path), names[which], (int)getpid());
 	unlink(path);                  /* an earlier process's */
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_APPEND, 0600);
+	fd = path_open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND, 0600, NULL);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (which == PERF_JITDUMP)
 		rc = dump_begin(fd);
 	if (rc < 0) {

@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tcg-plugin/blocklog.h"
 #include "tcg-plugin/code/perf.h"
 #include "tcg-plugin/provider_priv.h"
+#include "tcg-plugin/x86/disas.h"
 #include "tcg-plugin/x86/handlers.h"
 
 /* By block alone: its aliases hang in one chain and die together. */
@@ -225,6 +225,27 @@ static void tell_perf(struct x86_cpu *c, const struct jit_block *b, u32 n)
 	perf_code(j->buf.rx + b->code, j->buf.rw + b->code, n, name);
 }
 
+/* -d out_asm */
+static void log_block(struct x86_cpu *c, const struct jit_block *b, u32 n)
+{
+	const struct code_buf *buf = &c->jit->buf;
+	struct strbuf s = STRBUF_INIT;
+	struct disas d;
+
+	jit_fpu_save(c);
+	if (!disas_open(&d, 64))
+		return;
+	strbuf_addf(&s, "OUT: [size=%u] for 0x%08llx\n", n,
+		    (unsigned long long)b->rip);
+	for (u32 at = b->code; at < b->code + n; )
+		at += disas_insn(&d, &s, buf->rw + at,
+				 MIN(b->code + n - at, 15u),
+				 (u64)(uintptr_t)buf->rx + at, ".byte");
+	disas_close(&d);
+	log_write("%s", s.buf);
+	strbuf_fini(&s);
+}
+
 struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
 {
 	struct jit *j = c->jit;
@@ -265,9 +286,7 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
 	j->st.bytes_out += (u32)(t.e.p - j->buf.rw) - j->buf.used;
 	tell_perf(c, jb, (u32)(t.e.p - j->buf.rw) - j->buf.used);
 	if (log_on(LOG_OUT_ASM))
-		tcg_log_out(c, jb->rip, j->buf.rx + jb->code,
-			    j->buf.rw + jb->code,
-			    (u32)(t.e.p - j->buf.rw) - jb->code);
+		log_block(c, jb, (u32)(t.e.p - j->buf.rw) - jb->code);
 	j->buf.used = (u32)(t.e.p - j->buf.rw);
 	return jb;
 }

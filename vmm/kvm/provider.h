@@ -22,6 +22,11 @@ struct strbuf;
 /* Text reports a provider may offer (info jit, info opcount, info kvm). */
 enum kvm_report { KVM_REPORT_JIT, KVM_REPORT_OPCOUNT, KVM_REPORT_STATS };
 
+/* The switch "icount" takes a shift, or'ed with these: one guest instruction
+ * takes 2^shift ns.  See the plugin's icount.h. */
+enum { ICOUNT_AUTO = 1 << 8, ICOUNT_SLEEP = 1 << 9, ICOUNT_ON = 1 << 10,
+       ICOUNT_MAX_SHIFT = 10 };
+
 struct kvm_provider {
 	u32 abi;                       /* KVM_PROVIDER_ABI               */
 	u32 size;                      /* sizeof(struct kvm_provider)    */
@@ -39,8 +44,8 @@ struct kvm_provider {
 	void (*kick)(int vcpu_fd);
 	/* Write a report; returns bytes needed as snprintf does. NULL ok. [any] */
 	int  (*report)(int vm_fd, enum kvm_report what, char *buf, size_t n);
-	/* Named switches: "one-insn-per-tb" 0/1, "icount" (icount.h of the
-	 * plugin), "icount-wall" ns since 1970 at guest time 0, "log" mask,
+	/* Named switches: "one-insn-per-tb" 0/1, "icount" (above; before the
+	 * irqchip and vCPUs), "icount-wall" ns since 1970 at guest time 0, "log" mask,
 	 * "thread-rules" (struct thread_rules *, before `open`), "perfmap" 1
 	 * and "jitdump" 1 (once, before the sandbox); 0, -ENOENT, -errno.
 	 * vm_fd -1: for VMs yet to come. NULL ok. [any] */
