@@ -51,8 +51,8 @@ int mon_do_device_add(struct vm *vm, const char *spec, struct err *e)
 /* By id or path. */
 int mon_do_device_del(struct vm *vm, const char *id, struct err *e)
 {
-	char path[192], data[512], name[128];
 	const struct device *d;
+	char name[128];
 	struct qom_obj o;
 	int rc = qom_find(vm, id, &o, e);
 
@@ -65,15 +65,8 @@ int mon_do_device_del(struct vm *vm, const char *id, struct err *e)
 	if (!d->id || !d->class->hotplug)
 		return err_set(e, -EPERM, "Device '%s' does not support "
 			       "hotplugging", d->id ? d->id : d->class->name);
-	qom_device_path(vm, d, path, sizeof(path));
 	snprintf(name, sizeof(name), "%s", d->id);
-	rc = machine_device_del(vm, name, e);
-	if (rc < 0)
-		return rc;
-	snprintf(data, sizeof(data), "{\"device\": \"%s\", \"path\": "
-		 "\"%s\"}", name, path);
-	monitors_event(vm, "DEVICE_DELETED", data);
-	return 0;
+	return machine_device_del(vm, name, e);
 }
 
 static const char *const object_types[] = { "filter-dump", "iothread", "rng-builtin",

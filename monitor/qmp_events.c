@@ -7,6 +7,7 @@
  */
 #include "monitor/monitor.h"
 #include "monitor/qmp.h"
+#include "monitor/qom.h"
 
 #include <stdio.h>
 #include <sys/random.h>
@@ -94,6 +95,20 @@ static void with_action(struct vm *vm, const char *event, const char *action)
 	monitors_event(vm, event, data);
 }
 
+static void about_device(struct vm *vm, const char *event)
+{
+	const struct device *d = vm->about;
+	char path[192], data[512];
+
+	qom_device_path(vm, d, path, sizeof(path));
+	if (d->id)
+		snprintf(data, sizeof(data), "{\"device\": \"%s\", \"path\": "
+			 "\"%s\"}", d->id, path);
+	else
+		snprintf(data, sizeof(data), "{\"path\": \"%s\"}", path);
+	monitors_event(vm, event, data);
+}
+
 static const char *panic_action(int action)
 {
 	switch ((enum action_panic)action) {
@@ -139,6 +154,10 @@ static void on_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
 		if (arg == RUN_SUSPENDED)
 			monitors_event(vm, "SUSPEND", NULL);
 		return;
+	case VM_EV_DEVICE_DELETED:
+		return about_device(vm, "DEVICE_DELETED");
+	case VM_EV_UNPLUG_REFUSED:
+		return about_device(vm, "DEVICE_UNPLUG_GUEST_ERROR");
 	case VM_EV_DEBUG:
 		return;
 	}

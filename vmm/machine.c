@@ -99,6 +99,7 @@ static void fill_env(struct vm *vm)
 		.request = env_request,
 		.find_chardev = env_find_chardev,
 		.find_backend = env_find_backend,
+		.unplugged = machine_device_unplugged,
 		.opaque = vm,
 	};
 }
@@ -496,16 +497,10 @@ static void destroy_vcpus(struct vm *vm)
 	vm->vcpus = NULL;
 }
 
-static void destroy_device(struct device *d)
-{
-	list_remove(&d->node);
-	device_destroy(d);
-}
-
 static void destroy_devices(struct vm *vm)
 {
 	while (!list_empty(&vm->devices))
-		destroy_device(list_entry(vm->devices.prev, struct device,
+		device_destroy(list_entry(vm->devices.prev, struct device,
 					  node));
 }
 
@@ -544,108 +539,4 @@ void machine_destroy(struct vm *vm)
 	kvm_vm_close(&vm->kvm);
 	gmem_destroy(vm->gmem);
 	free(vm);
-}
-
-/* --- -device, device_add, device_del --- */
-
-static struct device *device_by_id(struct vm *vm, const char *id)
-{
-	struct list *p;
-
-	list_for_each(p, &vm->devices) {
-		struct device *d = list_entry(p, struct device, node);
-
-		if (d->id && !strcmp(d->id, id))
-			return d;
-	}
-	return NULL;
-}
-
-static int check_class(const struct vm *vm, const char *driver,
-		       const struct device_class **out, struct err *e)
-{
-	const struct device_class *c;
-
-	if (!driver)
-		return err_set(e, -EINVAL, "a device needs driver=NAME");
-	c = device_class_find(driver);
-	if (!c)
-		return err_set(e, -ENODEV, "'%s' is not a valid device model "
-			       "name", driver);
-	if (!c->user_creatable)
-		return err_set(e, -EPERM, "device '%s' is part of the machine "
-			       "and cannot be added", driver);
-	if (vm->nvcpus && !c->hotplug)
-		return err_set(e, -EPERM, "device '%s' cannot be added while "
-			       "the machine exists", driver);
-	*out = c;
-	return 0;
-}
-
-static int set_props(struct device *d, const struct opts *o, struct err *e)
-{
-	const struct opt *p;
-
-	opts_for_each(p, o) {
-		int rc = p->taken ? 0 : device_set_prop(d, p->key, p->val, e);
-
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
-}
-
-static int device_add_opts(struct vm *vm, struct opts *o, struct err *e)
-{
-	const struct device_class *c = NULL;
-	const char *driver = opts_take(o, "driver");
-	const char *id = opts_take(o, "id");
-	struct device *d;
-	int rc = check_class(vm, driver, &c, e);
-
-	if (rc < 0)
-		return rc;
-	if (id && !opts_id_ok(id))
-		return err_set(e, -EINVAL, "'%s' is no id: a letter, then "
-			       "letters, digits, '-', '.', '_'", id);
-	if (id && device_by_id(vm, id))
-		return err_set(e, -EEXIST, "there is a device '%s' already",
-			       id);
-	d = device_create(c, id, &vm->env);
-	rc = set_props(d, o, e);
-	if (!rc)
-		rc = device_realize(d, e);
-	if (rc < 0) {
-		device_destroy(d);
-		return rc;
-	}
-	list_append(&vm->devices, &d->node);
-	if (vm->nvcpus)
-		device_reset(d);
-	return 0;
-}
-
-int machine_device_add(struct vm *vm, const char *spec, struct err *e)
-{
-	struct opts o;
-	int rc = opts_parse(&o, spec, "driver", e);
-
-	if (rc < 0)
-		return rc;
-	rc = device_add_opts(vm, &o, e);
-	opts_fini(&o);
-	return rc;
-}
-
-int machine_device_del(struct vm *vm, const char *id, struct err *e)
-{
-	struct device *d = device_by_id(vm, id);
-
-	if (!d)
-		return err_set(e, -ENOENT, "Device '%s' not found", id);
-	if (!d->class->hotplug)
-		return err_set(e, -EPERM, "device '%s' (%s) cannot be removed "
-			       "while the machine exists", id, d->class->name);
-	destroy_device(d);
-	return 0;
 }

@@ -18,9 +18,15 @@ int  machine_finish(struct vm *vm, struct err *e);
 int  machine_start_threads(struct vm *vm, struct err *e);
 void machine_destroy(struct vm *vm);   /* NULL is fine */
 
+/* --- machine_plug.c --- */
 /* -device / device_add: "driver,id=x,prop=value". */
 int  machine_device_add(struct vm *vm, const char *spec, struct err *e);
+/* 0: gone, or the guest was asked; VM_EV_DEVICE_DELETED comes when it is. */
 int  machine_device_del(struct vm *vm, const char *id, struct err *e);
+/* device_env.unplugged. */
+void machine_device_unplugged(void *opaque, struct device *d, bool refused);
+
+/* --- machine.c --- */
 
 /* -object / object_add: "iothread,id=x". */
 int  machine_object_add(struct vm *vm, const char *spec, struct err *e);

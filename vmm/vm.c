@@ -116,6 +116,13 @@ void vm_unlisten(struct vm *vm, struct vm_listener *l)
 	list_remove(&l->node);
 }
 
+void vm_device_event(struct vm *vm, enum vm_event ev, const struct device *d)
+{
+	vm->about = d;
+	vm_notify(vm, ev, 0);
+	vm->about = NULL;
+}
+
 /* --- starting and stopping --- */
 
 static void park_all(struct vm *vm)

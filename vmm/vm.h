@@ -87,6 +87,7 @@ struct vm {
 	_Atomic bool preconfig;
 	int (*exit_preconfig)(void *opaque, struct err *e);    /* [loop] */
 	void *exit_preconfig_opaque;
+	const struct device *about;    /* of an event about one device   */
 	enum vm_cause cause;           /* of what happens now, NONE: the host's */
 	_Atomic u32 pending;           /* BIT(vm_request): posted, not handled */
 	_Atomic int request_code[VM_REQ_COUNT];
@@ -100,14 +101,18 @@ struct vm {
 /* Told after each change, on the loop: QMP events, gdb, the monitor.  `arg` of
  * RESUME is the state before. */
 enum vm_event { VM_EV_STOP, VM_EV_RESUME, VM_EV_RESET, VM_EV_POWERDOWN,
-		VM_EV_SHUTDOWN, VM_EV_WAKEUP, VM_EV_PANICKED, VM_EV_CRASHLOADED, VM_EV_WATCHDOG, VM_EV_DEBUG,
-		VM_EV_STATE };
+		VM_EV_SHUTDOWN, VM_EV_WAKEUP, VM_EV_PANICKED,
+		VM_EV_CRASHLOADED, VM_EV_WATCHDOG, VM_EV_DEBUG, VM_EV_STATE,
+		VM_EV_DEVICE_DELETED, VM_EV_UNPLUG_REFUSED /* vm->about */ };
 struct vm_listener {
 	struct list node;
 	void (*fn)(struct vm_listener *l, enum vm_event ev, int arg);
 };
 void vm_listen(struct vm *vm, struct vm_listener *l);     /* [loop] */
 void vm_unlisten(struct vm *vm, struct vm_listener *l);   /* [loop] */
+
+/* Tell listeners of something about one device, which still is. [loop] */
+void vm_device_event(struct vm *vm, enum vm_event ev, const struct device *d);
 
 /* machine.c builds and destroys (the wiring room). */
 

@@ -38,6 +38,8 @@ struct acpi_facts {
 	u8  s3_type, s5_type;          /* SLP_TYP of S3 and S5             */
 	u16 reset_port;                /* 0: none                          */
 	u8  reset_value;
+	u16 pci_hotplug;               /* its registers; 0: none           */
+	u32 pci_slots;                 /* that can be plugged              */
 	u16 fw_cfg;                    /* 0: absent                        */
 	u16 pvpanic;
 	u64 hpet;
@@ -59,6 +61,10 @@ void acpi_dsdt(const struct acpi_facts *f, struct strbuf *out);
 
 /* --- acpi_events.c: parts of the DSDT, in \_SB --- */
 void acpi_dsdt_events(struct aml *a, const struct acpi_facts *f);
+/* What is known of PCI slots, in the host's scope. */
+void acpi_dsdt_slots(struct aml *a, const struct acpi_facts *f);
+/* What is outside \_SB: the methods of events. */
+void acpi_dsdt_gpe(struct aml *a, const struct acpi_facts *f);
 /* A level interrupt, active high, by its GSI. */
 void acpi_res_gsi(struct strbuf *res, u32 gsi);
 

@@ -215,6 +215,7 @@ static void pci_host(struct aml *a, const struct acpi_facts *f)
 	host_resources(a, f);
 	host_routing(a, f);
 	host_osc(a);
+	acpi_dsdt_slots(a, f);
 	aml_close(a);
 }
 
@@ -249,6 +250,7 @@ void acpi_dsdt(const struct acpi_facts *f, struct strbuf *out)
 
 	aml_init(&a);
 	aml_scope(&a, "\\_SB");
+	acpi_dsdt_events(&a, f);
 	if (f->pci_gsi)
 		pci_host(&a, f);
 	board_resources(&a, f);
@@ -263,8 +265,8 @@ void acpi_dsdt(const struct acpi_facts *f, struct strbuf *out)
 		string_device(&a, "FWCF", "QEMU0002", 0xb, f->fw_cfg, 12);
 	if (f->pvpanic)
 		string_device(&a, "PEVT", "QEMU0001", 0xf, f->pvpanic, 1);
-	acpi_dsdt_events(&a, f);
 	aml_close(&a);
+	acpi_dsdt_gpe(&a, f);
 	if (f->pm_base)
 		sleep_state(&a, "\\_S3", f->s3_type);
 	if (f->pm_base || f->ged)

@@ -48,6 +48,121 @@ static void notify(struct aml *a, const char *device, unsigned value)
 	aml_int(a, value);
 }
 
+/* --- PCI slots: the registers of vmm/pci/pci_hotplug.c ------------------------ */
+
+static void slot_name(char name[8], unsigned slot)
+{
+	snprintf(name, 8, "S%02X", (slot << 3) & 0xff);
+}
+
+/* Store (slot << 16 | (Arg0 & ff) << 8 | (Arg1 & ff), POST) */
+static void slot_ost(struct aml *a, unsigned slot)
+{
+	aml_method(a, "_OST", 3, true);
+	aml_op(a, AML_AND);
+	aml_op(a, AML_ARG0);
+	aml_int(a, 0xff);
+	aml_op(a, AML_LOCAL0);
+	aml_op(a, AML_SHIFT_LEFT);
+	aml_op(a, AML_LOCAL0);
+	aml_int(a, 8);
+	aml_op(a, AML_LOCAL0);
+	aml_op(a, AML_AND);
+	aml_op(a, AML_ARG0 + 1);
+	aml_int(a, 0xff);
+	aml_op(a, AML_LOCAL0 + 1);
+	aml_op(a, AML_OR);
+	aml_op(a, AML_LOCAL0);
+	aml_op(a, AML_LOCAL0 + 1);
+	aml_op(a, AML_LOCAL0);
+	aml_op(a, AML_OR);
+	aml_op(a, AML_LOCAL0);
+	aml_int(a, (u64)slot << 16);
+	aml_path(a, "POST");
+	aml_close(a);
+}
+
+static void slot_device(struct aml *a, unsigned slot)
+{
+	char name[8];
+
+	slot_name(name, slot);
+	aml_device(a, name);
+	aml_name_int(a, "_ADR", (u64)slot << 16);
+	aml_name_int(a, "_SUN", slot);
+	aml_method(a, "_EJ0", 1, true);
+	aml_op(a, AML_STORE);
+	aml_int(a, BIT(slot));
+	aml_path(a, "PCEJ");
+	aml_close(a);
+	slot_ost(a, slot);
+	aml_close(a);
+}
+
+/* The host's _INI says that somebody listens; a device a slot. */
+void acpi_dsdt_slots(struct aml *a, const struct acpi_facts *f)
+{
+	if (!f->pci_hotplug)
+		return;
+	aml_method(a, "_INI", 0, true);
+	aml_op(a, AML_STORE);
+	aml_int(a, 1);
+	aml_path(a, "PRDY");
+	aml_close(a);
+	for (unsigned slot = 0; slot < 32; slot++)
+		if (f->pci_slots & BIT(slot))
+			slot_device(a, slot);
+}
+
+/* Notify every slot of a register's bits. */
+static void notify_slots(struct aml *a, const struct acpi_facts *f,
+			 const char *reg, unsigned value)
+{
+	char path[24] = "\\_SB.PCI0.";
+
+	aml_op(a, AML_STORE);
+	aml_path(a, reg);
+	aml_op(a, AML_LOCAL0);
+	for (unsigned slot = 0; slot < 32; slot++) {
+		if (!(f->pci_slots & BIT(slot)))
+			continue;
+		slot_name(path + 10, slot);
+		if_event(a, slot);
+		notify(a, path, value);
+		aml_close(a);
+	}
+}
+
+static void slot_registers(struct aml *a, const struct acpi_facts *f)
+{
+	static const char *const names[] = { "PCIU", "PCID", "PCEJ", "POST",
+					     "PRDY" };
+
+	aml_io_region(a, "HPRG", f->pci_hotplug, 4 * ARRAY_LEN(names));
+	aml_field(a, "HPRG", 32);
+	for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+		aml_field_bits(a, names[i], 32);
+	aml_close(a);
+	aml_method(a, "PCNT", 0, true);
+	notify_slots(a, f, "PCIU", 1);         /* device check */
+	notify_slots(a, f, "PCID", 3);         /* eject request */
+	aml_close(a);
+}
+
+/* --- who hears of events ------------------------------------------------------ */
+
+/* What an event stands for. */
+static void run_event(struct aml *a, enum acpi_event ev)
+{
+	if (ev == ACPI_EV_PCI_HOTPLUG)
+		aml_path(a, "\\_SB.PCNT");
+}
+
+static bool has_event(const struct acpi_facts *f, enum acpi_event ev)
+{
+	return ev == ACPI_EV_PCI_HOTPLUG && f->pci_hotplug;
+}
+
 /* Device (GED) and its _EVT, in \_SB. */
 static void event_device(struct aml *a, const struct acpi_facts *f)
 {
@@ -69,14 +184,42 @@ static void event_device(struct aml *a, const struct acpi_facts *f)
 	if_event(a, ACPI_GED_POWER);
 	notify(a, "PWRB", 0x80);
 	aml_close(a);
+	for (unsigned ev = 0; ev < ACPI_EV_COUNT; ev++) {
+		if (!has_event(f, ev))
+			continue;
+		if_event(a, ACPI_GED_EVENTS + ev);
+		run_event(a, ev);
+		aml_close(a);
+	}
 	aml_close(a);
 	aml_close(a);
 }
 
 void acpi_dsdt_events(struct aml *a, const struct acpi_facts *f)
 {
+	if (f->pci_hotplug)
+		slot_registers(a, f);
 	if (f->ged) {
 		power_button(a);
 		event_device(a, f);
 	}
+}
+
+void acpi_dsdt_gpe(struct aml *a, const struct acpi_facts *f)
+{
+	static const char *const methods[ACPI_EV_COUNT] = {
+		[ACPI_EV_PCI_HOTPLUG] = "_E01", [ACPI_EV_VMGENID] = "_E05",
+	};
+
+	if (!f->gpe_base)
+		return;
+	aml_scope(a, "\\_GPE");
+	for (unsigned ev = 0; ev < ACPI_EV_COUNT; ev++) {
+		if (!has_event(f, ev))
+			continue;
+		aml_method(a, methods[ev], 0, true);
+		run_event(a, ev);
+		aml_close(a);
+	}
+	aml_close(a);
 }

@@ -9,7 +9,7 @@
 enum {
 	OP_NAME = 0x08, OP_BYTE = 0x0a, OP_WORD = 0x0b, OP_DWORD = 0x0c,
 	OP_STRING = 0x0d, OP_QWORD = 0x0e, OP_SCOPE = 0x10, OP_BUFFER = 0x11,
-	OP_PACKAGE = 0x12, OP_METHOD = 0x14, OP_DUAL_NAME = 0x2e, OP_EXT = 0x5b,
+	OP_PACKAGE = 0x12, OP_METHOD = 0x14, OP_DUAL_NAME = 0x2e, OP_MULTI_NAME = 0x2f, OP_EXT = 0x5b,
 	OP_REGION = 0x80, OP_FIELD = 0x81, OP_DEVICE = 0x82, OP_IF = 0xa0,
 	OP_ELSE = 0xa1, SPACE_IO = 1,
 };
@@ -83,7 +83,8 @@ static void name_segment(struct aml *a, const char *s, size_t n)
 
 void aml_path(struct aml *a, const char *path)
 {
-	const char *dot;
+	const char *dot, *p;
+	unsigned dots = 0;
 
 	if (*path == '\\') {
 		aml_op(a, '\\');
@@ -93,9 +94,13 @@ void aml_path(struct aml *a, const char *path)
 			return;
 		}
 	}
-	dot = strchr(path, '.');
-	if (dot) {
-		aml_op(a, OP_DUAL_NAME);
+	for (p = path; *p; p++)
+		dots += *p == '.';
+	if (dots)
+		aml_op(a, dots == 1 ? OP_DUAL_NAME : OP_MULTI_NAME);
+	if (dots > 1)
+		aml_op(a, dots + 1);
+	while ((dot = strchr(path, '.'))) {
 		name_segment(a, path, dot - path);
 		path = dot + 1;
 	}

@@ -50,6 +50,7 @@ struct x86_machine {
 	struct irqchip_reset irqchip;
 	bool roms_told;
 	struct vm_listener listener;           /* the power button   */
+	struct device *pm, *ged;               /* one of them, or none */
 };
 
 static inline struct x86_machine *x86_machine(const struct vm *vm)

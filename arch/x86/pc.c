@@ -29,6 +29,7 @@ static const struct {
 	{ "ICH9-LPC",    BOARD_PCI,                  0 },
 	{ "acpi-pm",     BOARD_ACPI,                 BOARD_REDUCED },
 	{ "acpi-ged",    BOARD_REDUCED,              0 },
+	{ "acpi-pci-hotplug", BOARD_PCI | BOARD_ACPI, 0 },
 	{ "mc146818rtc", BOARD_RTC,                  0 },
 	{ "i8042",       BOARD_I8042,                0 },
 	{ "fw_cfg_io",   BOARD_FW_CFG,               0 },
@@ -171,18 +172,32 @@ static int fill_fw_cfg(struct x86_machine *m, struct err *e)
 static void on_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
 {
 	struct x86_machine *m = container_of(l, struct x86_machine, listener);
-	struct device *pm = find_device(m->vm, "acpi-pm");
-	struct device *ged = find_device(m->vm, "acpi-ged");
 
 	(void)arg;
 	if (ev != VM_EV_POWERDOWN && ev != VM_EV_WAKEUP)
 		return;
 	if (ev == VM_EV_WAKEUP)
-		acpi_pm_wake(pm);
-	else if (pm)
-		acpi_pm_power_button(pm);
-	else if (ged)
-		acpi_ged_event(ged, ACPI_GED_POWER);
+		acpi_pm_wake(m->pm);
+	else if (m->pm)
+		acpi_pm_power_button(m->pm);
+	else if (m->ged)
+		acpi_ged_event(m->ged, ACPI_GED_POWER);
+}
+
+/* Which general-purpose event says so, of those of vmm/dev/acpi_pm.c. */
+static const u8 gpe_of[ACPI_EV_COUNT] = {
+	[ACPI_EV_PCI_HOTPLUG] = ACPI_GPE_PCI_HOTPLUG,
+	[ACPI_EV_VMGENID]     = ACPI_GPE_VMGENID,
+};
+
+static void acpi_event(void *opaque, enum acpi_event ev)
+{
+	const struct x86_machine *m = x86_machine(opaque);
+
+	if (m->pm)
+		acpi_pm_gpe(m->pm, gpe_of[ev]);
+	else if (m->ged)
+		acpi_ged_event(m->ged, ACPI_GED_EVENTS + ev);
 }
 
 int x86_devices_create(struct x86_machine *m, struct err *e)
@@ -195,7 +210,11 @@ int x86_devices_create(struct x86_machine *m, struct err *e)
 		rc = fill_fw_cfg(m, e);
 	if (rc < 0)
 		return rc;
-	m->vm->can_suspend = find_device(m->vm, "acpi-pm") != NULL;
+	m->pm = find_device(m->vm, "acpi-pm");
+	m->ged = find_device(m->vm, "acpi-ged");
+	if (has(m, BOARD_ACPI))
+		m->vm->env.acpi_event = acpi_event;
+	m->vm->can_suspend = m->pm != NULL;
 	m->listener.fn = on_vm_event;
 	vm_listen(m->vm, &m->listener);
 	return 0;
@@ -213,6 +232,14 @@ static void pci_facts(struct x86_machine *m, struct acpi_facts *f)
 	f->pci_high = high;
 	f->pci_high_end = high + PC_PCI_HIGH_LEN;
 	f->pci_gsi = pci_intx_gsi;
+	f->pci_hotplug = has(m, BOARD_ACPI) ? PCI_HOTPLUG_BASE : 0;
+	for (unsigned slot = 0; slot < PCI_SLOTS; slot++) {
+		struct pci_dev *p = pci_bus_dev(m->vm->env.pci,
+						PCI_DEVFN(slot, 0));
+
+		if (!p || p->dev.class->user_creatable)
+			f->pci_slots |= BIT(slot);
+	}
 }
 
 /* A number among a device's properties; `def` when it has none such. */

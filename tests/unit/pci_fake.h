@@ -126,6 +126,7 @@ static const struct state_desc toy_state = {
 static const struct device_class toy_class = {
 	.name = "toy", .summary = "toy", .bus = "PCI", .size = sizeof(struct toy),
 	.props = toy_props, .state = &toy_state, .pci = &toy_pci,
+	.hotplug = true,
 	.realize = toy_realize, .reset = toy_reset, .unrealize = toy_unrealize,
 };
 

@@ -33,7 +33,7 @@ static struct acpi_facts facts(const u32 *ids, unsigned cpus)
 		.smi_cmd = 0xb2, .acpi_enable = 2, .acpi_disable = 3,
 		.reset_port = 0xcf9, .reset_value = 0xf, .fw_cfg = 0x510,
 		.pvpanic = 0x505, .rtc = true, .i8042 = true, .pic = true,
-		.pit = true,
+		.pit = true, .pci_hotplug = 0xae00, .pci_slots = 0x7ffffffe,
 	};
 }
 

@@ -89,6 +89,23 @@ static void buffers_and_strings(void **s)
 	expect(&a, "\x11\x05\x0a\x02" "ab" "\x0d" "x\0", 9);
 }
 
+static void long_paths_and_registers(void **s)
+{
+	struct aml a;
+
+	aml_init(&a);
+	aml_path(&a, "\\_SB.PCI0.S08");
+	expect(&a, "\\\x2f\x03_SB_PCI0S08_", 15);
+	aml_init(&a);
+	aml_io_region(&a, "HPRG", 0xae00, 20);
+	expect(&a, "\x5b\x80HPRG\x01\x0b\x00\xae\x0a\x14", 12);
+	aml_init(&a);
+	aml_field(&a, "HPRG", 32);
+	aml_field_bits(&a, "PCIU", 32);
+	aml_close(&a);
+	expect(&a, "\x5b\x81\x0bHPRG\x43PCIU\x20", 13);
+}
+
 static void resources_end_with_an_end_tag(void **s)
 {
 	struct strbuf r = STRBUF_INIT;
@@ -126,6 +143,7 @@ int main(void)
 		cmocka_unit_test(eisa_ids_are_compressed),
 		cmocka_unit_test(package_lengths_grow_with_their_contents),
 		cmocka_unit_test(buffers_and_strings),
+		cmocka_unit_test(long_paths_and_registers),
 		cmocka_unit_test(resources_end_with_an_end_tag),
 		cmocka_unit_test(windows_have_inclusive_ends),
 	};

@@ -137,8 +137,7 @@ class Guest:
         """The whole answer: {"return": ...} or {"error": ...}."""
         call = {"execute": command}
         if arguments:
-            call["arguments"] = {k.replace("_", "-"): v
-                                 for k, v in arguments.items()}
+            call["arguments"] = arguments
         self.s.sendall(json.dumps(call).encode() + b"\n")
         while True:
             m = self.message(limit)

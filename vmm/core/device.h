@@ -89,6 +89,9 @@ struct device_class {
 	void (*describe)(struct device *d, struct strbuf *out);
 };
 
+/* What devices may have to say to the guest's ACPI. */
+enum acpi_event { ACPI_EV_PCI_HOTPLUG, ACPI_EV_VMGENID, ACPI_EV_COUNT };
+
 /*
  * What the machine hands every device: the only things it may reach.
  * Plain data filled by the machine; shared by all devices of one VM.
@@ -113,6 +116,11 @@ struct device_env {
 	/* Find a back end by id, NULL if absent. [loop] */
 	struct chardev *(*find_chardev)(void *opaque, const char *id);
 	void *(*find_backend)(void *opaque, enum prop_type t, const char *id);
+	/* Tell the guest's ACPI; NULL: there is none. [any] */
+	void (*acpi_event)(void *opaque, enum acpi_event ev);
+	/* The guest let go of a device it was asked for, and it may be
+	 * destroyed; or it refused. [loop] */
+	void (*unplugged)(void *opaque, struct device *d, bool refused);
 	void *opaque;
 };
 

@@ -15,6 +15,7 @@ enum {
 	ACPI_SCI = 9, ACPI_SMI_CMD = 0xb2, ACPI_ENABLE = 2, ACPI_DISABLE = 3,
 	ACPI_S5_TYPE = 0,              /* SLP_TYP that means power off */
 	ACPI_S3_TYPE = 1,              /* suspend to RAM               */
+	ACPI_GPE_PCI_HOTPLUG = 1, ACPI_GPE_VMGENID = 5,
 };
 
 /* PWRBTN_STS, and the SCI when the guest listens. [any] */

@@ -180,6 +180,15 @@ static inline unsigned pci_intx_gsi(unsigned slot, unsigned pin)
 	return PCI_GSI_BASE + ((slot + pin) % PCI_GSIS);
 }
 
+/* --- pci_hotplug.c: the slots of a machine with "acpi-pci-hotplug" --- */
+enum { PCI_HOTPLUG_BASE = 0xae00, PCI_HOTPLUG_LEN = 20 };
+/* Tell the guest of a function that came. [loop] */
+void pci_hotplug_added(struct pci_dev *p);
+/* Ask the guest to let go of its slot.  1: it was asked, env.unplugged will
+ * say; 0: nobody to ask, it may go at once; -EBUSY: asked a moment ago;
+ * -EINVAL: not function 0. [loop] */
+int  pci_hotplug_ask(struct pci_dev *p, struct err *e);
+
 /* --- pci_text.c --- */
 /* A class's `describe`: the lines info qtree adds for a PCI device. [loop] */
 void pci_dev_describe(struct device *d, struct strbuf *out);

@@ -117,10 +117,15 @@ void pci_bus_detach(struct pci_dev *p)
 
 /* --- configuration ------------------------------------------------------- */
 
+static struct pci_dev *routed(struct pci_bus *b, u8 bus, u8 devfn)
+{
+	return bus || b->ejected & BIT(devfn >> 3) ? NULL : b->devs[devfn];
+}
+
 u32 pci_bus_config_read(struct pci_bus *b, u8 bus, u8 devfn, unsigned off,
 			unsigned size)
 {
-	struct pci_dev *p = bus ? NULL : b->devs[devfn];
+	struct pci_dev *p = routed(b, bus, devfn);
 	u32 v = p ? pci_dev_config_read(p, off, size) : ~0u;
 
 	return size < 4 ? v & (BIT(8 * size) - 1) : v;
@@ -129,7 +134,7 @@ u32 pci_bus_config_read(struct pci_bus *b, u8 bus, u8 devfn, unsigned off,
 void pci_bus_config_write(struct pci_bus *b, u8 bus, u8 devfn, unsigned off,
 			  u32 val, unsigned size)
 {
-	struct pci_dev *p = bus ? NULL : b->devs[devfn];
+	struct pci_dev *p = routed(b, bus, devfn);
 
 	if (p)
 		pci_dev_config_write(p, off, val, size);

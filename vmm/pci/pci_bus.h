@@ -6,13 +6,20 @@
 #ifndef MOTE_PCI_BUS_H
 #define MOTE_PCI_BUS_H
 
+#include <stdatomic.h>
+
 #include "vmm/pci/pci.h"
+
+struct pci_hotplug;
 
 struct pci_bus {
 	struct device *host;           /* its lock guards configuration     */
 	struct pci_dev *devs[256];     /* by devfn                          */
 	struct lock irq_lock;          /* INTx levels; a leaf               */
 	u16 pin_users[PCI_GSIS];       /* functions that hold the wire high */
+	struct pci_hotplug *hotplug;   /* NULL: nobody tells the guest      */
+	_Atomic u32 ejected;           /* slots the guest let go of: gone to
+					  it, and soon from devs            */
 };
 
 /* --- pci.c: host lock held --- */

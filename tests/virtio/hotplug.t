@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""TAP: PCI devices come and go under a stock Debian kernel: by ACPI, under
+I/O, at the guest's own wish, again and again, and by surprise where no ACPI
+runs; what a user gets wrong.
+"""
+import os
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from guest import Guest, plan, result
+
+
+def gone(g, ident, limit=60):
+    return g.event("DEVICE_DELETED", limit, device=ident)
+
+
+def plug_disk(g, ident, path):
+    """One disk more; the answer when something is wrong."""
+    out = g.hmp(f"drive_add 0 if=none,id=n-{ident},file={path},format=raw")
+    if "OK" not in out:
+        return out
+    r = g.qmp("device_add", driver="virtio-blk-pci", id=ident,
+              drive="n-" + ident)
+    return r if "error" in r else None
+
+
+def unplug_disk(g, ident):
+    g.qmp("device_del", id=ident)
+    ok = gone(g, ident)
+    g.hmp(f"drive_del n-{ident}")
+    return bool(ok) and "n-" + ident not in g.hmp("info block")
+
+
+def test_acpi(tmp):
+    path = tmp + "/d.img"
+    with open(path, "wb") as f:
+        f.truncate(32 << 20)
+    g = Guest("-smp", "2", "-device", "virtio-rng-pci,id=cold",
+              "-netdev", "user,id=u1", tmp=tmp)
+    if not result(g.wait("guest: ready"), "a guest with hot-plug slots boots",
+                  g.log + g.stderr()):
+        g.end()
+        return
+    out = g.sh("ls /sys/bus/pci/slots | wc -l")
+    result(out.strip() == "30", "its kernel knows 30 slots", out)
+
+    why = plug_disk(g, "d1", path)
+    result(not why and g.until("ls /dev/vda", "/dev/vda\n"),
+           "device_add: a disk appears", why)
+    out = g.sh("/sbin/mke2fs -q -t ext4 -F /dev/vda && mount /dev/vda /mnt && "
+               "dd if=/dev/urandom of=/mnt/f bs=1M count=4 2>/dev/null && "
+               "umount /mnt && echo written")
+    result("written" in out, "it is written to", out)
+    r = g.qmp("device_add", driver="virtio-rng-pci", id="d1")
+    result("Duplicate device ID 'd1'" in r.get("error", {}).get("desc", ""),
+           "a duplicate id is refused", r)
+    r = g.qmp("device_add", driver="virtio-rng-pci", id="x", colour="red")
+    result("colour" in r.get("error", {}).get("desc", ""),
+           "an unknown property is named", r)
+    r = g.qmp("device_add", driver="virtio-rng-pci", addr="1")
+    result("slot 1 function 0 not available" in
+           r.get("error", {}).get("desc", ""), "a taken slot is named", r)
+    r = g.qmp("device_del", id="nobody")
+    result("nobody" in r.get("error", {}).get("desc", ""),
+           "device_del of nothing is named", r)
+
+    result(unplug_disk(g, "d1"), "device_del: the guest ejects the disk",
+           g.events)
+    out = g.sh("ls /dev/vda 2>&1; ls /sys/bus/pci/devices")
+    result("No such file" in out and "0000:00:02.0" not in out,
+           "which is gone from the guest", out)
+
+    g.sh("dmesg -n 1")
+    why = plug_disk(g, "d2", path)
+    g.until("ls /dev/vda", "/dev/vda\n")
+    g.sh("(while dd if=/dev/vda of=/dev/null bs=64k iflag=direct; do :; done; "
+         "while dd if=/dev/zero of=/dev/vda bs=64k oflag=direct; do :; done) "
+         ">/dev/null 2>&1 &")
+    time.sleep(1)
+    result(not why and unplug_disk(g, "d2"), "a disk goes under I/O",
+           g.sh("dmesg | tail -n 20"))
+    out = g.sh("killall dd 2>/dev/null; echo alive")
+    result("alive" in out, "and the guest goes on", out)
+
+    g.qmp("device_add", driver="virtio-net-pci", id="e1", netdev="u1")
+    ok = g.until("ls /sys/class/net", "eth0")
+    out = g.sh("ip link set eth0 up; udhcpc -q -n -i eth0 -s /bin/lease "
+               ">/dev/null 2>&1; ip -4 -o addr show dev eth0")
+    result(ok and "10.0.2.15" in out, "a network card comes and has an address",
+           out)
+    g.qmp("device_del", id="e1")
+    ok = gone(g, "e1")
+    r = g.qmp("netdev_del", id="u1")
+    result(bool(ok) and "error" not in r and
+           g.until("ls /sys/class/net", "lo\n"), "and goes", r)
+
+    for driver, more, see, words in (
+            ("virtio-serial-pci", {}, "ls /sys/bus/virtio/devices", "virtio1"),
+            ("virtio-balloon-pci", {}, "ls /sys/bus/virtio/drivers/"
+             "virtio_balloon", "virtio1"),
+            ("virtio-vsock-pci", {"guest-cid": 7, "uds_path": tmp + "/v"},
+             "ls /sys/bus/virtio/drivers/vmw_vsock_virtio_transport",
+             "virtio1")):
+        r = g.qmp("device_add", driver=driver, id="one", **more)
+        came = g.until(see, words)
+        g.qmp("device_del", id="one")
+        ok = gone(g, "one")
+        result(came and bool(ok), f"{driver} comes and goes", r)
+
+    g.qmp("device_del", id="cold")
+    ok = gone(g, "cold")
+    out = g.sh("cat /sys/class/misc/hw_random/rng_available")
+    result(bool(ok) and "virtio" not in out,
+           "a device that was there at first goes too", out)
+
+    g.qmp("device_add", driver="virtio-rng-pci", id="r5", addr="5")
+    g.until("cat /sys/bus/pci/slots/5/power", "1")
+    g.sh("echo 0 >/sys/bus/pci/slots/5/power")
+    result(bool(gone(g, "r5")), "the guest ejects a device on its own",
+           g.events)
+
+    ok = 0
+    for _ in range(20):
+        g.qmp("device_add", driver="virtio-rng-pci", id="again")
+        ok += g.until("cat /sys/class/misc/hw_random/rng_available",
+                      "virtio_rng", 30)
+        g.qmp("device_del", id="again")
+        ok += bool(gone(g, "again", 30))
+    result(ok == 40, "twenty times over", ok)
+    result(g.end() == 0, "the guest powers off")
+
+
+def test_surprise(tmp):
+    """No ACPI in the guest: devices go without asking."""
+    path = tmp + "/d.img"
+    with open(path, "wb") as f:
+        f.truncate(32 << 20)
+    g = Guest("-blockdev", f"file,filename={path},node-name=n1", "-device",
+              "virtio-blk-pci,drive=n1,id=d1", append="acpi=off", tmp=tmp)
+    ok = g.wait("guest: ready")
+    g.sh("dmesg -n 1")
+    g.sh("(while dd if=/dev/vda of=/dev/null bs=64k iflag=direct; do :; done) "
+         ">/dev/null 2>&1 &")
+    time.sleep(0.5)
+    g.qmp("device_del", id="d1")
+    ok = ok and gone(g, "d1", 10)
+    out = g.sh("cat /sys/bus/pci/devices/0000:00:01.0/config | hexdump -n 4")
+    result(bool(ok) and "echo" not in out and g.p.poll() is None,
+           "a disk is torn out under I/O", out)
+    out = g.sh("echo alive")
+    result("alive" in out, "and the guest lives", out)
+    g.qmp("quit")
+    g.end(None)
+
+
+def test_reset(tmp):
+    """What a guest was asked for and did not do is done at its reset."""
+    g = Guest("-action", "reboot=reset", "-device", "virtio-rng-pci,id=r1",
+              tmp=tmp)
+    ok = g.wait("guest: ready")
+    g.qmp("stop")
+    g.qmp("device_del", id="r1")
+    r = g.why("device_del", id="r1")
+    result(ok and "already in the process of unplug" in r,
+           "a second request is too early", r)
+    result(not g.event("DEVICE_DELETED", 1, device="r1"),
+           "a stopped guest keeps its device")
+    g.qmp("system_reset")
+    result(bool(gone(g, "r1", 20)), "until it is reset", g.events)
+    g.qmp("quit")
+    g.end(None)
+
+
+TESTS = [test_acpi, test_surprise, test_reset]
+
+with tempfile.TemporaryDirectory() as folder:
+    only = sys.argv[1:]
+    for t in TESTS:
+        if not only or t.__name__[5:] in only:
+            with tempfile.TemporaryDirectory(dir=folder) as d:
+                t(d)
+plan()

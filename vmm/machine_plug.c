@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The wiring room, one device: -device, device_add, device_del, and what the
+ * guest says to that.
+ *
+ * Room:     which devices may come and go, and when.
+ * Talks to: device.h; pci.h for slots the guest is asked about; listeners of
+ *           the VM.
+ * Thread:   the main loop's.
+ */
+#include "vmm/machine.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "vmm/base/opts.h"
+#include "vmm/pci/pci.h"
+
+static struct device *device_by_id(struct vm *vm, const char *id)
+{
+	struct list *p;
+
+	list_for_each(p, &vm->devices) {
+		struct device *d = list_entry(p, struct device, node);
+
+		if (d->id && !strcmp(d->id, id))
+			return d;
+	}
+	return NULL;
+}
+
+static int check_class(const struct vm *vm, const char *driver,
+		       const struct device_class **out, struct err *e)
+{
+	const struct device_class *c;
+
+	if (!driver)
+		return err_set(e, -EINVAL, "a device needs driver=NAME");
+	c = device_class_find(driver);
+	if (!c)
+		return err_set(e, -ENODEV, "'%s' is not a valid device model "
+			       "name", driver);
+	if (!c->user_creatable)
+		return err_set(e, -EPERM, "device '%s' is part of the machine "
+			       "and cannot be added", driver);
+	if (vm->nvcpus && !c->hotplug)
+		return err_set(e, -EPERM, "device '%s' cannot be added while "
+			       "the machine exists", driver);
+	*out = c;
+	return 0;
+}
+
+static int set_props(struct device *d, const struct opts *o, struct err *e)
+{
+	const struct opt *p;
+
+	opts_for_each(p, o) {
+		int rc = p->taken ? 0 : device_set_prop(d, p->key, p->val, e);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* The guest runs, or did: it is told of a device on a bus it can be told of. */
+static void came_late(struct device *d)
+{
+	device_reset(d);
+	if (d->class->pci)
+		pci_hotplug_added(to_pci(d));
+}
+
+static int device_add_opts(struct vm *vm, struct opts *o, struct err *e)
+{
+	const struct device_class *c = NULL;
+	const char *driver = opts_take(o, "driver");
+	const char *id = opts_take(o, "id");
+	struct device *d;
+	int rc = check_class(vm, driver, &c, e);
+
+	if (rc < 0)
+		return rc;
+	if (id && !opts_id_ok(id))
+		return err_set(e, -EINVAL, "'%s' is no id: a letter, then "
+			       "letters, digits, '-', '.', '_'", id);
+	if (id && device_by_id(vm, id))
+		return err_set(e, -EEXIST, "there is a device '%s' already",
+			       id);
+	d = device_create(c, id, &vm->env);
+	rc = set_props(d, o, e);
+	if (!rc)
+		rc = device_realize(d, e);
+	if (rc < 0) {
+		device_destroy(d);
+		return rc;
+	}
+	list_append(&vm->devices, &d->node);
+	if (vm->nvcpus)
+		came_late(d);
+	return 0;
+}
+
+int machine_device_add(struct vm *vm, const char *spec, struct err *e)
+{
+	struct opts o;
+	int rc = opts_parse(&o, spec, "driver", e);
+
+	if (rc < 0)
+		return rc;
+	rc = device_add_opts(vm, &o, e);
+	opts_fini(&o);
+	return rc;
+}
+
+/* --- gone ---------------------------------------------------------------- */
+
+void machine_device_unplugged(void *opaque, struct device *d, bool refused)
+{
+	struct vm *vm = opaque;
+
+	vm_device_event(vm, refused ? VM_EV_UNPLUG_REFUSED :
+			VM_EV_DEVICE_DELETED, d);
+	if (!refused)
+		device_destroy(d);
+}
+
+/* Devices on no bus with a say in it go at once, as do those of a guest
+ * whose ACPI does not run. */
+int machine_device_del(struct vm *vm, const char *id, struct err *e)
+{
+	struct device *d = device_by_id(vm, id);
+	int rc;
+
+	if (!d)
+		return err_set(e, -ENOENT, "Device '%s' not found", id);
+	if (!d->class->hotplug)
+		return err_set(e, -EPERM, "device '%s' (%s) cannot be removed "
+			       "while the machine exists", id, d->class->name);
+	rc = d->class->pci ? pci_hotplug_ask(to_pci(d), e) : 0;
+	if (rc == 0)
+		machine_device_unplugged(vm, d, false);
+	return MIN(rc, 0);
+}
