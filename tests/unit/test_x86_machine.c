@@ -366,8 +366,8 @@ static void expect_devices(const char *const *names)
 static void the_board_has_its_devices(void **state)
 {
 	static const char *const names[] = {
-		"pci-host", "mch", "ICH9-LPC", "acpi-pm", "mc146818rtc",
-		"i8042", "fw_cfg_io", NULL
+		"pci-host", "mch", "ICH9-LPC", "acpi-pm", "acpi-pci-hotplug",
+		"mc146818rtc", "i8042", "fw_cfg_io", NULL
 	};
 
 	build(1);
