@@ -145,6 +145,9 @@ struct x86_jit_regs {
 	u64 sign;                      /* mask: bit 63                    */
 	u16 flags;                     /* as LAHF and SETO give them      */
 	u8  bounce[64];                /* a loaded operand across pages   */
+	u32 env_differs;               /* the jump cache's part for user mode
+					  was filled under other control
+					  registers than the kernel's      */
 	u32 fpu_away;                  /* 1: guest FP state is in c->fpu,
 					  0: in the host's registers       */
 	/* Jump cache slots filled since their last flush: of pages in this

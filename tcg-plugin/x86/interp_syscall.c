@@ -5,11 +5,6 @@
 #include "tcg-plugin/x86/interp.h"
 #include "tcg-plugin/x86/segment.h"
 
-/* Attributes of the flat segments these instructions make up. */
-enum {
-	CODE64 = 0xa09b, CODE32 = 0xc09b, DATA = 0xc093, USER = 3 << 5,
-};
-
 static _Noreturn void gp0(struct x86_cpu *c)
 {
 	x86_raise_err(c, EXC_GP, 0);
@@ -18,13 +13,13 @@ static _Noreturn void gp0(struct x86_cpu *c)
 static void enter_segs(struct x86_cpu *c, u16 sel, u32 code)
 {
 	seg_set_flat(c, CS, sel & 0xfffc, code);
-	seg_set_flat(c, SS, (u16)((sel & 0xfffc) + 8), DATA);
+	seg_set_flat(c, SS, (u16)((sel & 0xfffc) + 8), FLAT_DATA);
 }
 
 static void leave_segs(struct x86_cpu *c, u16 cs, u16 ss, u32 code)
 {
-	seg_set_flat(c, CS, cs | 3, code | USER);
-	seg_set_flat(c, SS, ss | 3, DATA | USER);
+	seg_set_flat(c, CS, cs | 3, code | SEG_DPL_3);
+	seg_set_flat(c, SS, ss | 3, FLAT_DATA | SEG_DPL_3);
 }
 
 void op_syscall(struct x86_cpu *c, const struct insn *i)
@@ -41,12 +36,12 @@ void op_syscall(struct x86_cpu *c, const struct insn *i)
 		c->r[R11] = fl & ~(u64)FL_RF;
 		c->rip = from64 ? c->lstar : c->cstar;
 		c->rflags = (fl & ~c->sfmask & ~(u64)FL_RF) | 2;
-		enter_segs(c, sel, CODE64);
+		enter_segs(c, sel, FLAT_CODE64);
 	} else {
 		c->r[RCX] = (u32)next;
 		c->rip = (u32)c->star;
 		c->rflags = fl & ~(u64)(FL_IF | FL_RF | FL_VM);
-		enter_segs(c, sel, CODE32);
+		enter_segs(c, sel, FLAT_CODE32);
 	}
 	x86_update_mode(c);
 }
@@ -64,10 +59,10 @@ void op_sysret(struct x86_cpu *c, const struct insn *i)
 		if (!x86_canonical(c, c->r[RCX]))
 			gp0(c);
 		c->rip = c->r[RCX];
-		leave_segs(c, (u16)(sel + 16), (u16)(sel + 8), CODE64);
+		leave_segs(c, (u16)(sel + 16), (u16)(sel + 8), FLAT_CODE64);
 	} else {
 		c->rip = (u32)c->r[RCX];
-		leave_segs(c, sel, (u16)(sel + 8), CODE32);
+		leave_segs(c, sel, (u16)(sel + 8), FLAT_CODE32);
 	}
 	keep = x86_rflags(c);
 	if (c->efer & EFER_LMA)
@@ -91,7 +86,7 @@ void op_sysenter(struct x86_cpu *c, const struct insn *i)
 	c->rflags &= ~(u64)(FL_VM | FL_IF | FL_RF);
 	c->rip = lma ? c->sysenter_eip : (u32)c->sysenter_eip;
 	c->r[RSP] = lma ? c->sysenter_esp : (u32)c->sysenter_esp;
-	enter_segs(c, sel, lma ? CODE64 : CODE32);
+	enter_segs(c, sel, lma ? FLAT_CODE64 : FLAT_CODE32);
 	x86_update_mode(c);
 }
 
@@ -104,11 +99,11 @@ void op_sysexit(struct x86_cpu *c, const struct insn *i)
 	if (i->opsize == 8) {
 		if (!x86_canonical(c, c->r[RCX]) || !x86_canonical(c, c->r[RDX]))
 			gp0(c);
-		leave_segs(c, (u16)(sel + 32), (u16)(sel + 40), CODE64);
+		leave_segs(c, (u16)(sel + 32), (u16)(sel + 40), FLAT_CODE64);
 		c->r[RSP] = c->r[RCX];
 		c->rip = c->r[RDX];
 	} else {
-		leave_segs(c, (u16)(sel + 16), (u16)(sel + 24), CODE32);
+		leave_segs(c, (u16)(sel + 16), (u16)(sel + 24), FLAT_CODE32);
 		c->r[RSP] = (u32)c->r[RCX];
 		c->rip = (u32)c->r[RDX];
 	}

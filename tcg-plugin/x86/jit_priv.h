@@ -10,6 +10,7 @@
  *           jit_group.c  accesses that share a look-up
  *           jit_flow.c   stack, jumps, links
  *           jit_sys.c    flags, segments, time: what kernels do all day
+ *           jit_syscall.c  SYSCALL and SYSRET
  *           jit_string.c string instructions, a page at a time
  *           jit_block.c  block by block; the table of translated blocks
  *           jit_thunk.c  the few hand-made pieces every block jumps to
@@ -137,11 +138,12 @@ struct jit {
 enum { ST_FPU = BIT(2),                /* no #NM, no #UD for FP and SSE   */
        ST_SMAP = BIT(3), ST_FSGS = BIT(4), ST_TSD = BIT(5),
        ST_CPL0 = BIT(6), ST_AVX = BIT(7), ST_LA57 = BIT(8),
+       ST_SYSCALL = BIT(9),            /* enabled; SFMASK clears IF DF TF AC */
        /* 32-bit code over flat CS, DS, ES and SS; FS and GS have any base but
 	* no limit. */
        ST_32 = BIT(12), ST_FS32 = BIT(13), ST_GS32 = BIT(14),
-       ST_ENV = ST_FPU | ST_SMAP | ST_FSGS | ST_TSD | ST_AVX | ST_32 |
-		ST_LA57 | ST_FS32 | ST_GS32 };
+       ST_ENV = ST_FPU | ST_SMAP | ST_FSGS | ST_TSD | ST_AVX | ST_LA57 |
+		ST_SYSCALL | ST_32 | ST_FS32 | ST_GS32 };
 
 /* An out-of-line piece, emitted behind the block. */
 struct jit_cold {
@@ -305,7 +307,20 @@ void tr_push_slot(struct tr *t, unsigned size);
 /* Look up the top of the stack. */
 void tr_pop_slot(struct tr *t, unsigned size);
 
+/* --- jit_syscall.c --- */
+bool tr_syscall(struct tr *t, const struct insn *i);
+bool tr_sysret(struct tr *t, const struct insn *i);
+
 /* --- jit_sys.c, jit_string.c --- */
+/* All of the guest's RFLAGS -> rcx.  The guest's rax is in jr.tmp then, and
+ * rax anything. */
+void tr_rflags_to_rcx(struct tr *t);
+/* Arithmetic flags as register `h`, an RFLAGS image, has them.  Clobbers rax
+ * and rcx. */
+void tr_flags_from(struct tr *t, u8 h);
+/* Not canonical: the interpreter's.  Clobbers rcx and r14. */
+void tr_check_canonical(struct tr *t, u8 h);
+void tr_load8(struct tr *t, u8 dst, struct host_rm m);
 bool tr_sys(struct tr *t, const struct insn *i);
 bool tr_string(struct tr *t, const struct insn *i);
 

@@ -458,6 +458,13 @@ bool jit_usable(const struct x86_cpu *c)
 	       !(c->dr[7] & 0xff);
 }
 
+static bool syscall_usual(const struct x86_cpu *c)
+{
+	const u64 clears = FL_IF | FL_DF | FL_TF | FL_AC;
+
+	return (c->efer & EFER_SCE) && (c->sfmask & clears) == clears;
+}
+
 u16 jit_state(const struct x86_cpu *c)
 {
 	bool fpu = !(c->cr0 & (CR0_EM | CR0_TS)) && (c->cr4 & CR4_OSFXSR);
@@ -469,6 +476,7 @@ u16 jit_state(const struct x86_cpu *c)
 		     (!(c->cr0 & CR0_TS) && x86_avx_on(c) ? ST_AVX : 0) |
 		     (c->cr4 & CR4_LA57 ? ST_LA57 : 0) |
 		     (c->cpl ? 0 : ST_CPL0) |
+		     (syscall_usual(c) ? ST_SYSCALL : 0) |
 		     (c->mode == MODE_LONG ? 0 : state_32(c)));
 }
 
@@ -480,6 +488,7 @@ static void check_env(struct x86_cpu *c)
 	if (env == c->jit->env[c->tlb_mode])
 		return;
 	c->jit->env[c->tlb_mode] = env;
+	c->jr.env_differs = c->jit->env[TLB_USER] != c->jit->env[TLB_SUPER];
 	jit_jump_flush(c);
 }
 
@@ -573,6 +582,7 @@ static void run(struct x86_cpu *c, struct block *b)
 		r = enter(c, past ? jb->inner : jb->code);
 		if (!next_rip(c, r, &past))
 			return;
+		check_env(c);
 		flushes = j->st.flushes;
 		b = tcg_block_here(to_tcg_vcpu(c));
 		if (!b)

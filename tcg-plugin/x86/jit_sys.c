@@ -56,7 +56,7 @@ static bool sys_cli(struct tr *t, const struct insn *i)
 	return end_here(t, i, t->j->nsite);
 }
 
-static void load8(struct tr *t, u8 dst, struct host_rm m)
+void tr_load8(struct tr *t, u8 dst, struct host_rm m)
 {
 	const struct host_op movzx = { .map = 1, .byte = 0xb6 };
 
@@ -72,7 +72,7 @@ static bool sys_sti(struct tr *t, const struct insn *i)
 	if (!cpl0(t) || !same_page(t, t->rip + i->len) ||
 	    t->c->counted)       /* a look at the clock is no shadow */
 		return false;
-	load8(t, H_CX, GS(irq_blocked));
+	tr_load8(t, H_CX, GS(irq_blocked));
 	tr_slow_unless_rcx0(t);
 	rflags_bit(t, GS(jr.no_if), FL_IF);
 	tr_lookup_done(t, first);
@@ -83,13 +83,8 @@ static bool sys_sti(struct tr *t, const struct insn *i)
 /* --- PUSHF POPF ------------------------------------------------------------------ */
 
 /* rflags in memory has no arithmetic bits: add what LAHF and SETO say. */
-static bool sys_pushf(struct tr *t, const struct insn *i)
+void tr_rflags_to_rcx(struct tr *t)
 {
-	u32 first = t->j->nsite;
-
-	if (i->opsize != t->word)
-		return false;
-	tr_push_slot(t, t->word);
 	emit_store(&t->e, H_AX, GS(jr.tmp));
 	raw(t, "\x9f\x0f\x90\xc0", 4);         /* lahf; seto %al           */
 	raw(t, "\x0f\xb6\xcc\x0f\xb6\xc0", 6); /* movzx %ah,%ecx, %al,%eax */
@@ -97,6 +92,24 @@ static bool sys_pushf(struct tr *t, const struct insn *i)
 	emit_lea(&t->e, H_CX, rm_mem(H_CX, H_AX, 0, -2));
 	emit_load(&t->e, H_AX, GS(rflags));
 	emit_lea(&t->e, H_CX, rm_mem(H_CX, H_AX, 0, 0));
+}
+
+void tr_flags_from(struct tr *t, u8 h)
+{
+	emit_mov(&t->e, H_CX, h);
+	emit_mov32(&t->e, H_AX, H_CX);
+	raw(t, "\xc1\xe8\x0b\x83\xe0\x01", 6); /* shr $11,%eax; and $1,%eax */
+	raw(t, "\x88\xcc\x04\x7f\x9e", 5);     /* %cl to %ah; OF; SAHF      */
+}
+
+static bool sys_pushf(struct tr *t, const struct insn *i)
+{
+	u32 first = t->j->nsite;
+
+	if (i->opsize != t->word)
+		return false;
+	tr_push_slot(t, t->word);
+	tr_rflags_to_rcx(t);
 	emit_load(&t->e, H_AX, GS(jr.tmp));
 	word_store(t, H_CX, tr_host());
 	word_rsp(t, -t->word);
@@ -144,9 +157,7 @@ static bool sys_popf(struct tr *t, const struct insn *i)
 	tr_slow(t, emit_jcc_fwd(&t->e, 5));
 	popf_if(t);
 	emit_mov(&t->e, H_14, H_AX);
-	emit_mov32(&t->e, H_AX, H_CX);
-	raw(t, "\xc1\xe8\x0b\x83\xe0\x01", 6); /* shr $11,%eax; and $1,%eax */
-	raw(t, "\x88\xcc\x04\x7f\x9e", 5);     /* %cl to %ah; OF; SAHF      */
+	tr_flags_from(t, H_CX);
 	emit_mov(&t->e, H_AX, H_14);
 	word_rsp(t, t->word);
 	return end_here(t, i, first);
@@ -197,6 +208,16 @@ static bool sys_rdbase(struct tr *t, const struct insn *i)
 }
 
 /* Canonical: sign-extending it from bit 47 changes nothing. */
+void tr_check_canonical(struct tr *t, u8 h)
+{
+	emit_mov_imm(&t->e, H_CX, 16);
+	emit_shlx(&t->e, H_14, h, H_CX);
+	emit_sarx(&t->e, H_14, H_14, H_CX);
+	emit_not(&t->e, H_14);
+	emit_lea(&t->e, H_CX, rm_mem(H_14, h, 0, 1));
+	tr_slow_unless_rcx0(t);
+}
+
 static bool sys_wrbase(struct tr *t, const struct insn *i)
 {
 	u32 first = t->j->nsite;
@@ -207,12 +228,7 @@ static bool sys_wrbase(struct tr *t, const struct insn *i)
 	h = tr_get(t, i->rm, H_15);
 	if (i->opsize == 8) {
 		emit_mov(&t->e, H_15, h);
-		emit_mov_imm(&t->e, H_CX, 16);
-		emit_shlx(&t->e, H_14, H_15, H_CX);
-		emit_sarx(&t->e, H_14, H_14, H_CX);
-		emit_not(&t->e, H_14);
-		emit_lea(&t->e, H_CX, rm_mem(H_14, H_15, 0, 1));
-		tr_slow_unless_rcx0(t);
+		tr_check_canonical(t, H_15);
 	} else {
 		emit_mov32(&t->e, H_15, h);
 	}
@@ -350,6 +366,10 @@ bool tr_sys(struct tr *t, const struct insn *i)
 		return sys_ac(t, i, fn == op_stac);
 	if (fn == op_swapgs)
 		return sys_swapgs(t);
+	if (fn == op_syscall)
+		return tr_syscall(t, i);
+	if (fn == op_sysret)
+		return tr_sysret(t, i);
 	if (fn == op_rdseg)
 		return sys_rdbase(t, i);
 	if (fn == op_wrseg)

@@ -46,7 +46,9 @@ void seg_set(struct x86_cpu *c, unsigned seg, u16 sel, const struct desc *d);
 void seg_set_real(struct x86_cpu *c, unsigned seg, u16 sel);
 void seg_set_v86(struct x86_cpu *c, unsigned seg, u16 sel);
 void seg_set_null(struct x86_cpu *c, unsigned seg, u16 sel);
-/* Flat segments that SYSCALL and friends make up. */
+/* Flat segments that SYSCALL and friends make up, and their attributes. */
+enum { FLAT_CODE64 = 0xa09b, FLAT_CODE32 = 0xc09b, FLAT_DATA = 0xc093,
+       SEG_DPL_3 = 3 << 5 };
 void seg_set_flat(struct x86_cpu *c, unsigned seg, u16 sel, u32 attr);
 /* c->flat follows; the loaders and x86_update_mode call it (system.c). */
 void x86_update_flat(struct x86_cpu *c);

@@ -185,6 +185,48 @@ static void a_page_and_nothing_are_counts_too(void **state)
 	box_close(&b);
 }
 
+/* The kernel's page, then the program's at 0x2000. */
+CODE(syscall_code,
+     "mov $0xc0000080, %ecx; rdmsr; or $1, %eax; wrmsr\n"
+     "inc %ecx; xor %eax, %eax; mov $0x00230010, %edx; wrmsr\n"
+     "inc %ecx; mov $0x1000 + (3f - syscall_code), %eax; xor %edx, %edx\n"
+     "wrmsr; mov $0xc0000084, %ecx; mov $0x257fd5, %eax; wrmsr\n"
+     "mov $0x48000, %esp; mov $9, %ebp; mov $0x2000, %ecx\n"
+     "mov $0x896, %r11d; sysretq\n"
+     "3: mov %cs, %edi; mov %ss, %esi; mov %rcx, %r8; mov %r11, %r9\n"
+     "pushfq; popq %r10; xor $0x200, %r11d; dec %ebp; jz 4f; sysretq\n"
+     "4: hlt\n"
+     ".org syscall_code + 0x1000\n"
+     "5: lahf; seto %al; movzwl %ax, %r12d; mov %cs, %ebx; mov %ss, %edx\n"
+     "stc; mov $0x1234567, %eax; syscall; jmp 5b");
+
+static void calls_of_the_kernel_keep_flags_and_segments(void **state)
+{
+	struct kvm_regs r;
+	struct box b;
+
+	(void)state;
+	start(&b, syscall_code, syscall_code_end, 0x1000);
+	for (unsigned at = PML4; at < PT; at += 4096)
+		put64(&b, at, get64(&b, at) | 4);
+	put64(&b, PT + 8 * 2, 0x2000 | 7);
+	assert_int_equal(box_run(&b), 0);
+	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
+	r = box_regs(&b);
+	assert_int_equal(r.rbp, 0);
+	assert_int_equal(r.rax, 0x1234567);
+	assert_int_equal(r.rdi, 0x10);
+	assert_int_equal(r.rsi, 0x18);
+	assert_int_equal(r.rbx, 0x33);
+	assert_int_equal(r.rdx, 0x2b);
+	assert_int_equal(r.r8, 0x2000 + (u64)(syscall_code_end - syscall_code) -
+			 0x1000 - 2);
+	assert_int_equal(r.r9, 0x897);         /* even calls: IF is clear */
+	assert_int_equal(r.r10, 2);
+	assert_int_equal(r.r12, 0x9701);
+	box_close(&b);
+}
+
 CODE(bits_code,
      "mov $0x44000, %ebx; mov $65, %eax; btsq %rax, (%rbx)\n"
      "mov $-1, %rcx; btsq %rcx, (%rbx); mov $-33, %ecx; lock btsl %ecx, (%rbx)\n"
@@ -368,6 +410,7 @@ int main(void)
 		cmocka_unit_test(runs_of_strings_cross_pages),
 		cmocka_unit_test(registers_kept_in_memory_behave_as_the_others),
 		cmocka_unit_test(a_page_and_nothing_are_counts_too),
+		cmocka_unit_test(calls_of_the_kernel_keep_flags_and_segments),
 		cmocka_unit_test(bit_strings_reach_beyond_their_address),
 		cmocka_unit_test(accesses_off_one_base_may_lie_in_two_pages),
 		cmocka_unit_test(
