@@ -107,16 +107,15 @@ void virtio_kick_later(struct virtio *v, unsigned q)
 		return;                /* full: it is pending already      */
 }
 
-/* Kicks that come while the VM is paused are repeated by virtio_resume. */
+/* Edge-triggered: every kick is an event, and no read is needed before the
+ * next.  Those that come while the VM is paused are repeated by
+ * virtio_resume. */
 static void on_kick(void *opaque, u32 events)
 {
 	struct virtio_queue *q = opaque;
 	struct virtio *v = q->v;
-	u64 n;
 
 	(void)events;
-	if (read(q->kick_fd, &n, sizeof(n)) < 0)
-		return;
 	virtio_lock(v);
 	if (virtio_running(v) && q->vq.enabled)
 		v->class->kick(v, q->vq.index);
@@ -155,8 +154,9 @@ static void watch_all(void *opaque)
 	struct virtio *v = opaque;
 
 	for (unsigned i = 0; i < v->nqueues; i++)
-		v->q[i].watched = loop_watch(v->loop, v->q[i].kick_fd, EPOLLIN,
-					     on_kick, &v->q[i]) == 0;
+		v->q[i].watched = loop_watch(v->loop, v->q[i].kick_fd,
+					     EPOLLIN | EPOLLET, on_kick,
+					     &v->q[i]) == 0;
 }
 
 static void unwatch_all(void *opaque)

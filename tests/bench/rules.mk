@@ -62,3 +62,21 @@ bench-virtio: all boot-files $(BENCH)/virtio.gz ## disks and networks next to QE
 	    $(BENCH)/ioload $(O)/bench/virtio.txt $(BENCH_SECONDS)
 
 bench: bench-virtio
+
+# --- the way of a disk request, no guest -----------------------------------------
+BLKPATH_N    ?= 200000
+BLKPATH_WRAP := malloc calloc realloc
+$(BENCH)/blkpath: tests/bench/blkpath.c tests/virtio/ring.h $(O)/libmote.a | $(DEPS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(MOTE_CFLAGS) -o $@ $< $(BLKPATH_WRAP:%=-Wl,--wrap=%) \
+	    $(O)/libmote.a $(MOTE_LDFLAGS) -lcmocka $(MOTE_LIBS)
+
+.PHONY: bench-blkpath
+bench-blkpath: $(BENCH)/blkpath ## ns, system calls and allocations of a disk request
+	@mkdir -p $(O)/bench
+	$(Q)f=$$(mktemp -p /dev/shm 2>/dev/null || mktemp) && \
+	    head -c 67108864 /dev/urandom >$$f && \
+	    { $(BENCH)/blkpath $$f $(BLKPATH_N); rc=$$?; rm -f $$f; exit $$rc; } | \
+	    tee $(O)/bench/blkpath.txt
+
+bench: bench-blkpath

@@ -27,3 +27,17 @@ demo: all boot-files ## boot Debian's kernel to a shell on this terminal
 CHECK_DEPS  += boot-files
 CHECK_TESTS += tests/boot/boot.sh tests/boot/icount.t
 SLOW_TESTS  += tests/boot/boot_i386.t
+
+# make demo-disk: Debian on a disk, made by mmdebstrap (as root, once).
+DISK_DIR ?= $(O)/disk
+DISK_PARTS := disk.sh disk-init disk-check
+
+$(DISK_DIR)/debian.img: $(DISK_PARTS:%=tests/boot/%) tests/virtio/initramfs.sh \
+    $(BOOT_DIR)/netguest | $(BOOT_DIR)/vmlinuz
+	$(Q)sh tests/boot/disk.sh $(BOOT_DIR) $(DISK_DIR)
+
+.PHONY: demo-disk
+demo-disk: all $(DISK_DIR)/debian.img ## boot Debian from a disk, with systemd and a network
+	@sh tests/boot/demo-disk.sh $(O)/mote $(BOOT_DIR) $(DISK_DIR)
+
+SLOW_TESTS += tests/boot/demo-disk.t

@@ -10,7 +10,8 @@ $(VIRTIO_DIR)/virtio.gz: tests/virtio/init tests/virtio/initramfs.sh \
 virtio-files: $(VIRTIO_DIR)/virtio.gz
 
 CHECK_DEPS  += virtio-files
-CHECK_TESTS += tests/virtio/virtio.t tests/virtio/microvm.t tests/virtio/hotplug.t
+CHECK_TESTS += tests/virtio/virtio.t tests/virtio/microvm.t tests/virtio/hotplug.t \
+               tests/virtio/full.t tests/virtio/refused.t
 
 # The virtqueue fuzzer: libFuzzer with clang; its corpus in `make check`.
 VIRTQ_FUZZ := $(O)/tests/fuzz/fuzz_virtq
