@@ -3,7 +3,7 @@
  * mote-slirp: started by mote with two sockets and the options of a user mode
  * network; ends when they close.
  *
- * usage: mote-slirp OPTIONS      (descriptors 3 and 4: see proto.h)
+ * usage: mote-slirp OPTIONS [UID:GID]    (descriptors 3 and 4: see proto.h)
  *
  * Talks to: libslirp; its two sockets.
  * Never:    outlives them; lets the guest's frames allocate without bound.
@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -330,6 +331,21 @@ static int start(struct helper *h, const char *options, struct err *e)
 	return rc < 0 ? rc : sandbox_close(h->config.needs_exec, e);
 }
 
+/* "UID:GID", whom mote itself becomes. */
+static int become(const char *ids, struct err *e)
+{
+	unsigned uid, gid;
+
+	if (sscanf(ids, "%u:%u", &uid, &gid) != 2)
+		return err_set(e, -EINVAL, "'%s' is not UID:GID", ids);
+	if (setgroups(1, &gid) < 0 || setresgid(gid, gid, gid) < 0 ||
+	    setresuid(uid, uid, uid) < 0)
+		return err_set(e, -errno, "cannot become user %u, group %u: "
+			       "%m", uid, gid);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);      /* that has cleared it */
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	/* A terminal's are meant for mote: we end when it does. */
@@ -337,7 +353,7 @@ int main(int argc, char **argv)
 	struct helper *h = calloc(1, sizeof(*h));
 	struct err e = { 0 };
 
-	if (!h || argc != 2 || fcntl(SLIRP_CONTROL_FD, F_GETFD) < 0) {
+	if (!h || argc < 2 || argc > 3 || fcntl(SLIRP_CONTROL_FD, F_GETFD) < 0) {
 		fprintf(stderr, "mote-slirp: mote starts this by itself, for "
 			"-netdev user\n");
 		free(h);
@@ -348,7 +364,8 @@ int main(int argc, char **argv)
 		signal(ignored[i], SIG_IGN);
 	fcntl(SLIRP_DATA_FD, F_SETFD, FD_CLOEXEC);
 	fcntl(SLIRP_CONTROL_FD, F_SETFD, FD_CLOEXEC);
-	if (start(h, argv[1], &e) < 0) {
+	if ((argc == 3 && become(argv[2], &e) < 0) ||
+	    start(h, argv[1], &e) < 0) {
 		answer(&e, "");
 		return 1;
 	}

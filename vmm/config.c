@@ -19,7 +19,7 @@ void config_init(struct vm_config *c)
 	*c = (struct vm_config){
 		.cpus = 1, .max_cpus = 1, .sockets = 1, .cores = 1,
 		.threads = 1, .ram_bytes = 128 * MiB,
-		.sandbox = SANDBOX_ON, .board = BOARD_PC,
+		.sandbox = SANDBOX_ON, .broker = -1, .board = BOARD_PC,
 	};
 	config_set_str(&c->machine, "pc");
 }
@@ -57,7 +57,7 @@ void config_fini(struct vm_config *c)
 	items_free(c->serials);
 	items_free(c->monitors);
 	items_free(c->mons);
-	*c = (struct vm_config){ 0 };
+	*c = (struct vm_config){ .broker = -1 };
 }
 
 void config_set_str(char **field, const char *text)

@@ -76,6 +76,8 @@ struct vm_config {
 	char *log_items, *log_file, *pidfile;
 	bool daemonize;
 	enum sandbox_mode sandbox;
+	bool spawn;                    /* programs may start later         */
+	int broker;                    /* who starts them, main.c's; or -1 */
 	char *runas, *chroot, *jail;
 	char *sandbox_paths;           /* "DIR[:DIR]...", NULL: no folders */
 	enum { RTC_UTC, RTC_LOCALTIME, RTC_DATE } rtc_base;

@@ -34,6 +34,8 @@ int  machine_object_del(struct vm *vm, const char *id, struct err *e);
 /* -drive: the disk, and for if=virtio its device. */
 int  machine_drive_add(struct vm *vm, const char *spec, struct err *e);
 
+/* machine_net.c: does this command line need vmm/net/broker.h? */
+bool machine_wants_broker(const struct vm_config *c, bool confined);
 /* machine_net.c: steps of machine_build. */
 int  machine_netdevs_open(struct vm *vm, struct err *e);
 int  machine_nics_add(struct vm *vm, struct err *e);

@@ -70,9 +70,27 @@ static int nic_add(struct vm *vm, struct opts *o, unsigned n, struct err *e)
 	return rc;
 }
 
+/* A script at the end needs it, and a helper that is not to end up inside. */
+static bool list_wants_broker(const struct config_item *i, bool confined)
+{
+	for (; i; i = i->next)
+		if (strstr(i->text, "downscript=") ||
+		    (confined && (!strncmp(i->text, "user", 4) ||
+				  strstr(i->text, "type=user"))))
+			return true;
+	return false;
+}
+
+bool machine_wants_broker(const struct vm_config *c, bool confined)
+{
+	return c->spawn || list_wants_broker(c->netdevs, confined) ||
+	       list_wants_broker(c->nics, confined);
+}
+
 int machine_netdevs_open(struct vm *vm, struct err *e)
 {
 	vm->nets = netdev_set_create(vm->loop);
+	netdev_set_broker(vm->nets, vm->config->broker);
 	for (const struct config_item *i = vm->config->netdevs; i;
 	     i = i->next) {
 		int rc = netdev_add(vm->nets, i->text, e);

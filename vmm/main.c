@@ -28,12 +28,14 @@
 #include "vmm/gdb/gdb.h"
 #include "vmm/jail.h"
 #include "vmm/machine.h"
+#include "vmm/net/broker.h"
 
 /* What this process holds; -1 and NULL when it does not. */
 struct process {
 	struct vm_config config;
 	struct vm *vm;
 	struct confine confine;
+	char ids[32];                  /* of helpers                       */
 	struct thread_rules rules;
 	int report_fd;                 /* to the parent of a daemon */
 	int pid_fd, signal_fd, null_fd;
@@ -245,6 +247,7 @@ static int machine_ready(struct process *p, struct err *e)
 {
 	int rc = start_gdb(p->vm, e);
 
+	broker_seal(p->config.broker);
 	if (!rc)                       /* all is open, no guest runs */
 		rc = confine_enter(&p->confine, e);
 	if (!rc)
@@ -288,7 +291,6 @@ static int process_start(struct process *p, struct err *e)
 
 	if (!rc)
 		rc = sandbox_prepare(p, e);
-
 	if (!rc)
 		rc = signals_open(p, e);
 	if (!rc)
@@ -350,6 +352,15 @@ static int process_run(struct process *p)
 	return code;
 }
 
+static int broker_begin(struct process *p, struct err *e)
+{
+	const struct confine *c = &p->confine;
+
+	snprintf(p->ids, sizeof(p->ids), "%u:%u", c->uid, c->gid);
+	return broker_fork(c->change_user ? p->ids : NULL, p->null_fd,
+			   &p->config.broker, e);
+}
+
 /* From here on in the process the VM will be in; 1 in those that led to it. */
 static int process_begin(struct process *p, int *status, struct err *e)
 {
@@ -357,6 +368,9 @@ static int process_begin(struct process *p, int *status, struct err *e)
 
 	if (!rc && p->config.daemonize)
 		rc = daemon_begin(p, status, e);
+	if (!rc && machine_wants_broker(&p->config, p->confine.change_user ||
+					confine_moves_root(&p->confine)))
+		rc = broker_begin(p, e);
 	if (!rc && p->confine.jail)
 		rc = jail_begin(&p->confine, p->config.daemonize, status, e);
 	return rc;

@@ -581,8 +581,9 @@ static int sandbox_deny(struct opts *o, const char *key, struct err *e)
 static int sandbox_read(struct vm_config *c, struct opts *o, struct err *e)
 {
 	static const char *const keys[] = { "obsolete", "elevateprivileges",
-					    "resourcecontrol", "spawn" };
+					    "resourcecontrol" };
 	const char *mode = opts_take(o, "enable");
+	const char *spawn = opts_take(o, "spawn");
 	const char *paths = opts_take(o, "paths");
 	int rc = mode ? sandbox_parse(mode, &c->sandbox, e) : 0;
 
@@ -590,6 +591,10 @@ static int sandbox_read(struct vm_config *c, struct opts *o, struct err *e)
 		rc = sandbox_deny(o, keys[i], e);
 	if (!rc)
 		rc = opts_check_taken(o, e);
+	if (!rc && spawn && strcmp(spawn, "allow") && strcmp(spawn, "deny"))
+		rc = err_set(e, -EINVAL, "spawn=%s: expected 'allow' or "
+			     "'deny'", spawn);
+	c->spawn = spawn && !strcmp(spawn, "allow");
 	if (!rc && paths && c->sandbox == SANDBOX_OFF)
 		rc = err_set(e, -EINVAL, "paths= needs the sandbox: on or log");
 	if (!rc && paths)

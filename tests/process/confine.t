@@ -15,7 +15,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from vm import PATIENCE, Tap, Vm  # noqa: E402
+from vm import O, PATIENCE, Tap, Vm  # noqa: E402
 
 NOBODY = 65534
 tap = Tap()
@@ -260,6 +260,38 @@ def jail_cgroup():
     subprocess.run(["umount", at("cg")], check=True)
 
 
+def of_name(name):
+    """Processes called that."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/comm"):
+        try:
+            with open(path, encoding="ascii") as f:
+                if f.read().strip() == name:
+                    found.append(int(path.split("/")[2]))
+        except OSError:
+            pass
+    return found
+
+
+def jail_network():
+    if not os.path.exists(os.path.join(O, "mote-slirp")):
+        tap.skip("a user network's helper stays outside",
+                 "there is no mote-slirp")
+        return
+    before = of_name("mote-slirp")
+    with Vm(jail_options() + ["-netdev", "user,id=n"]) as vm:
+        new = [p for p in of_name("mote-slirp") if p not in before]
+        tap.check(len(new) == 1 and
+                  namespaces(new[0]) == namespaces(os.getpid()) and
+                  set(next(threads(new[0]))["Uid"]) == {"12345"},
+                  "a user network's helper stays outside, as the same user",
+                  new)
+        answer = vm.hmp("hostfwd_add n tcp:127.0.0.1:0-:22")
+        tap.check("rror" not in answer, "and answers", answer)
+    tap.check(until(lambda: not os.path.exists(f"/proc/{new[0]}")),
+              "and ends with the VM")
+
+
 def jail_refusals():
     for options, words, name in (
             (["-jail", f"{at('jail')},gid=1"], "uid= and gid=", "no uid="),
@@ -300,7 +332,8 @@ try:
             tap.skip("-jail", "namespaces are not permitted here: " + why)
         else:
             for test in (jail, jail_device, jail_ends, jail_daemon,
-                         jail_places, jail_cgroup, jail_refusals):
+                         jail_places, jail_cgroup, jail_network,
+                         jail_refusals):
                 test()
 finally:
     shutil.rmtree(top)

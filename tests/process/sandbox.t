@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from vm import Tap, Vm  # noqa: E402
+from vm import O, Tap, Vm  # noqa: E402
 
 tap = Tap()
 top = tempfile.mkdtemp(prefix="mote-sandbox-")
@@ -79,11 +79,48 @@ def kernel_files():
                   "and any other path is not", answer)
 
 
+def programs():
+    if not os.path.exists(os.path.join(O, "mote-slirp")):
+        tap.skip("programs at run time", "there is no mote-slirp")
+        return
+    with Vm(["-S"]) as vm:
+        answer = vm.hmp("netdev_add user,id=n")
+        tap.check("spawn=allow" in answer,
+                  "a closed sandbox starts no helper, and says what would",
+                  answer)
+    with Vm(["-S", "-sandbox", "on,spawn=allow"]) as vm:
+        answer = vm.hmp("netdev_add user,id=n")
+        shown = vm.hmp("info network")
+        tap.check(answer == "" and "n:" in shown,
+                  "spawn=allow: the broker starts it", answer + shown)
+        answer = vm.hmp("netdev_add user,id=m,guestfwd=tcp:10.0.2.100:1-cmd:id")
+        tap.check("command line did not name" in answer,
+                  "but no other program", answer)
+
+
+def scripts():
+    if os.geteuid() or not os.path.exists("/dev/net/tun"):
+        tap.skip("a tap's scripts", "needs root and /dev/net/tun")
+        return
+    for name in ("up", "down"):
+        with open(at(name), "w", encoding="ascii") as f:
+            f.write(f"#!/bin/sh\necho {name} $1 >>{at('ran')}\n")
+        os.chmod(at(name), 0o755)
+    with Vm(["-S", "-netdev", f"tap,id=t,script={at('up')},"
+             f"downscript={at('down')}"]) as vm:
+        vm.end()
+    with open(at("ran"), encoding="ascii") as f:
+        words = f.read().split()
+    tap.check(words[::2] == ["up", "down"] and words[1] == words[3],
+              "a tap's scripts run at the start and at the end", words)
+
+
 def wrong_use():
     for arg, words in (
             ("on,paths=/nowhere", "'/nowhere'"),
             ("off,paths=/tmp", "paths= needs the sandbox"),
-            ("on,spawn=allow,obsolete=allow", "obsolete=allow"),
+            ("on,spawn=maybe", "spawn=maybe"),
+            ("on,obsolete=allow", "obsolete=allow"),
             ("maybe", "'maybe'"), ("on,colour=red", "colour")):
         status, said = Vm.refused(["-sandbox", arg])
         tap.check(status == 1 and words in said and said.count("\n") == 1,
@@ -97,6 +134,8 @@ def wrong_use():
 try:
     inside_and_outside()
     kernel_files()
+    programs()
+    scripts()
     wrong_use()
 finally:
     shutil.rmtree(top)

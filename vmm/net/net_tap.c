@@ -11,15 +11,13 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "vmm/base/log.h"
+#include "vmm/net/broker.h"
 
 struct net_tap {
 	struct netdev nd;
@@ -38,37 +36,6 @@ static struct net_tap *to_tap(struct netdev *nd)
 }
 
 /* --- opening --------------------------------------------------------------- */
-
-static int run_script(const char *path, const char *ifname, struct err *e)
-{
-	char *const argv[] = { (char *)path, (char *)ifname, NULL };
-	sigset_t none;
-	posix_spawnattr_t attr;
-	pid_t pid;
-	int rc, status;
-
-	if (prctl(PR_GET_SECCOMP) > 0)
-		return err_set(e, -EPERM, "network script %s: the sandbox is "
-			       "closed, no program can start any more "
-			       "(-sandbox off lets it)", path);
-	sigemptyset(&none);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	rc = posix_spawn(&pid, path, NULL, &attr, argv, environ);
-	posix_spawnattr_destroy(&attr);
-	if (rc)
-		return err_set(e, -rc, "network script %s: %m", path);
-	do
-		rc = waitpid(pid, &status, 0);
-	while (rc < 0 && errno == EINTR);
-	if (rc < 0)
-		return err_set(e, -errno, "network script %s: %m", path);
-	if (WIFEXITED(status) && !WEXITSTATUS(status))
-		return 0;
-	return err_set(e, -EIO, "network script %s failed with status %d",
-		       path, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
-}
 
 /* One queue of the interface; the kernel picks the name of the first. */
 static int open_queue(struct net_tap *t, bool vnet, struct err *e)
@@ -268,7 +235,9 @@ static int tap_open(struct netdev *nd, struct opts *o, struct err *e)
 	if (!rc)
 		rc = start_queues(t, e);
 	if (!rc && up)
-		rc = run_script(up, t->ifname, e);
+		rc = broker_script(netdev_broker(nd), up, t->ifname, e);
+	if (!rc && down)
+		rc = broker_remember(netdev_broker(nd), down, e);
 	if (!rc && down)
 		t->downscript = strdup(down);
 	return rc;
@@ -279,7 +248,8 @@ static void tap_close(struct netdev *nd)
 	struct net_tap *t = to_tap(nd);
 	struct err e = { 0 };
 
-	if (t->downscript && run_script(t->downscript, t->ifname, &e) < 0)
+	if (t->downscript && broker_script(netdev_broker(nd), t->downscript,
+					   t->ifname, &e) < 0)
 		log_warn("%s", e.msg);
 	for (unsigned i = 0; i < t->nfds; i++)
 		close(t->fds[i]);

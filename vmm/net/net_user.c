@@ -4,7 +4,7 @@
  *
  * The helper gets two seqpacket sockets: frames, each behind its
  * virtio_net_hdr, and commands (slirp/proto.h).  It starts before the sandbox
- * closes, and ends when the sockets do.
+ * closes or through a broker, and ends when the sockets do.
  *
  * Talks to: the helper.
  * Never:    trusts it: a reply is text of bounded length, a frame is a frame.
@@ -14,18 +14,17 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "slirp/proto.h"
 #include "vmm/base/log.h"
+#include "vmm/net/broker.h"
 
 enum { START_MS = 10000, REPLY_MS = 3000 };
 
@@ -45,63 +44,11 @@ static struct net_user *to_user(struct netdev *nd)
 
 /* --- the process ----------------------------------------------------------- */
 
-/* Beside our own executable, else where it is installed. */
-static void find_helper(char *path, size_t size)
-{
-	ssize_t n = readlink("/proc/self/exe", path, size - 1);
-	char *slash;
-
-	path[MAX(n, 0)] = 0;
-	slash = strrchr(path, '/');
-	if (slash && (size_t)(slash - path) + sizeof("/mote-slirp") <= size) {
-		strcpy(slash, "/mote-slirp");
-		if (access(path, X_OK) == 0)
-			return;
-	}
-	snprintf(path, size, "%s/mote-slirp", MOTE_LIBDIR);
-}
-
-static int spawn(struct net_user *u, const char *path, char *options,
-		 int data, int control, struct err *e)
-{
-	char *const argv[] = { (char *)path, options, NULL };
-	posix_spawn_file_actions_t fa;
-	posix_spawnattr_t attr;
-	sigset_t none;
-	int rc;
-
-	sigemptyset(&none);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	posix_spawn_file_actions_init(&fa);
-	/* First up out of the way: either may be 3 or 4 itself. */
-	posix_spawn_file_actions_adddup2(&fa, data, 100);
-	posix_spawn_file_actions_adddup2(&fa, control, 101);
-	posix_spawn_file_actions_adddup2(&fa, 100, SLIRP_DATA_FD);
-	posix_spawn_file_actions_adddup2(&fa, 101, SLIRP_CONTROL_FD);
-	posix_spawn_file_actions_addclose(&fa, 100);
-	posix_spawn_file_actions_addclose(&fa, 101);
-	rc = posix_spawn(&u->pid, path, &fa, &attr, argv, environ);
-	posix_spawn_file_actions_destroy(&fa);
-	posix_spawnattr_destroy(&attr);
-	if (rc) {
-		u->pid = 0;
-		return err_set(e, -rc, "user mode networks need the helper "
-			       "%s: %m", path);
-	}
-	return 0;
-}
-
-static int start(struct net_user *u, const char *path, char *options,
+static int start(struct net_user *u, const char *path, const char *options,
 		 struct err *e)
 {
 	int data[2], control[2], size = 4 << 20, rc;
 
-	if (prctl(PR_GET_SECCOMP) > 0)
-		return err_set(e, -EPERM, "the sandbox is closed: no helper "
-			       "can start any more (-sandbox off lets it, "
-			       "-netdev starts it in time)");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
 		       0, data) < 0)
 		return err_set(e, -errno, "a socket for mote-slirp: %m");
@@ -116,7 +63,8 @@ static int start(struct net_user *u, const char *path, char *options,
 			       sizeof(size)) < 0)
 			setsockopt(data[i], SOL_SOCKET, SO_SNDBUF, &size,
 				   sizeof(size));
-	rc = spawn(u, path, options, data[1], control[1], e);
+	rc = broker_helper(netdev_broker(&u->nd), path, options, data[1],
+			   control[1], &u->pid, e);
 	close(data[1]);
 	close(control[1]);
 	return rc < 0 ? rc : netdev_queue_fd(&u->nd, 0, u->data, e);
@@ -267,7 +215,6 @@ static int user_open(struct netdev *nd, struct opts *o, struct err *e)
 	const char *net = opts_find(o, "net");
 	const char *restricted = opts_find(o, "restrict");
 	struct strbuf text = STRBUF_INIT;
-	char path[4096];
 	int rc;
 
 	u->data = u->control = -1;
@@ -276,12 +223,8 @@ static int user_open(struct netdev *nd, struct opts *o, struct err *e)
 	u->net = strdup(net ? net : "10.0.2.0");
 	if (restricted)
 		opts_bool(restricted, &u->restricted);
-	if (helper)
-		snprintf(path, sizeof(path), "%s", helper);
-	else
-		find_helper(path, sizeof(path));
 	options_text(o, &text);
-	rc = start(u, path, text.buf, e);
+	rc = start(u, helper ? helper : "", text.buf, e);
 	strbuf_fini(&text);
 	return rc;
 }

@@ -19,6 +19,7 @@ enum { ANNOUNCE_ROUNDS = 5, ANNOUNCE_FIRST_MS = 50, ANNOUNCE_STEP_MS = 100,
 
 struct netdev_set {
 	struct loop *loop;
+	int broker;                    /* borrowed; -1: none               */
 	struct list list;              /* struct netdev.node               */
 	unsigned macs;                 /* given out                        */
 	struct timer announce;
@@ -37,6 +38,16 @@ static const char *const absent_kinds[] = {
 };
 
 /* --- descriptors ----------------------------------------------------------- */
+
+int netdev_broker(const struct netdev *nd)
+{
+	return nd->set->broker;
+}
+
+void netdev_set_broker(struct netdev_set *s, int broker)
+{
+	s->broker = broker;
+}
 
 struct loop *netdev_loop(const struct netdev *nd)
 {
@@ -332,6 +343,7 @@ struct netdev_set *netdev_set_create(struct loop *l)
 	if (!s)
 		abort();
 	s->loop = l;
+	s->broker = -1;
 	list_init(&s->list);
 	timer_init(&s->announce, l, NULL, announce_round, s);
 	return s;

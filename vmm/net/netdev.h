@@ -57,6 +57,8 @@ struct netdev_client {
 /* --- the netdevs of a VM --- */
 struct netdev_set *netdev_set_create(struct loop *l);
 void netdev_set_destroy(struct netdev_set *s);        /* NULL is fine */
+/* Who starts programs (vmm/net/broker.h), borrowed; -1, as created: nobody. */
+void netdev_set_broker(struct netdev_set *s, int broker);
 /* "tap,id=n0,ifname=..." as -netdev takes it. */
 int  netdev_add(struct netdev_set *s, const char *spec, struct err *e);
 int  netdev_del(struct netdev_set *s, const char *id, struct err *e);

@@ -68,6 +68,7 @@ int  netdev_queue_fd(struct netdev *nd, unsigned q, int fd, struct err *e);
 void netdev_want_write(struct netdev *nd, unsigned q, bool on);
 void netdev_carrier(struct netdev *nd, bool up);
 struct loop *netdev_loop(const struct netdev *nd);
+int netdev_broker(const struct netdev *nd);
 
 u64  net_iov_len(const struct iovec *iov, unsigned n);
 
