@@ -6,8 +6,12 @@
  * Thread:   main loop.
  */
 #include "monitor/monitor.h"
+#include "monitor/both.h"
 #include "monitor/qmp.h"
 #include "monitor/qom.h"
+#include "virtio/virtio_balloon.h"
+#include "virtio/virtio_console.h"
+#include "vmm/dev/mc146818rtc.h"
 
 #include <stdio.h>
 #include <sys/random.h>
@@ -120,6 +124,76 @@ static const char *panic_action(int action)
 	return "run";
 }
 
+/* --- what devices tell --- */
+
+static void say(struct vm *vm, const char *event, json_t *data)
+{
+	char *text = data ? json_dumps(data, JSON_COMPACT) : NULL;
+
+	if (text)
+		monitors_event(vm, event, text);
+	free(text);
+	json_decref(data);
+}
+
+static void say_balloon(struct vm *vm)
+{
+	struct balloon_stats s;
+	u64 actual;
+
+	if (mon_do_query_balloon(vm, &actual, &s, NULL) >= 0)
+		say(vm, "BALLOON_CHANGE", json_pack("{s:I}", "actual",
+						    (json_int_t)actual));
+}
+
+/* The id of a port is its console's, and, beyond the first, its number. */
+static void say_ports(struct vm *vm, struct device *d)
+{
+	const char *id = d->id ? d->id : d->class->name;
+	char name[96];
+	unsigned port;
+	bool open;
+
+	while (virtio_console_changed(d, &port, &open)) {
+		if (port)
+			snprintf(name, sizeof(name), "%.80s.%u", id, port);
+		else
+			snprintf(name, sizeof(name), "%.80s", id);
+		say(vm, "VSERPORT_CHANGE", json_pack("{s:s,s:b}", "id", name,
+						     "open", open));
+	}
+}
+
+static void say_filter(struct vm *vm, struct device *d, const char *path)
+{
+	json_t *o = json_pack("{s:s}", "path", path);
+
+	if (d->id)
+		json_object_set_new(o, "name", json_string(d->id));
+	say(vm, "NIC_RX_FILTER_CHANGED", o);
+}
+
+static void on_device_event(struct vm *vm, enum device_event ev)
+{
+	struct device *d = vm->about;
+	char path[256] = "";
+
+	qom_device_path(vm, d, path, sizeof(path));
+	switch (ev) {
+	case DEV_EV_BALLOON:
+		return say_balloon(vm);
+	case DEV_EV_PORT:
+		return say_ports(vm, d);
+	case DEV_EV_RX_FILTER:
+		return say_filter(vm, d, path);
+	case DEV_EV_RTC:
+		return say(vm, "RTC_CHANGE", json_pack("{s:I,s:s}", "offset",
+			(json_int_t)mc146818rtc_offset(d), "qom-path", path));
+	case DEV_EV_COUNT:
+		return;
+	}
+}
+
 static void on_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
 {
 	struct monitors *s = container_of(l, struct monitors, listener);
@@ -158,6 +232,8 @@ static void on_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
 		return about_device(vm, "DEVICE_DELETED");
 	case VM_EV_UNPLUG_REFUSED:
 		return about_device(vm, "DEVICE_UNPLUG_GUEST_ERROR");
+	case VM_EV_DEVICE:
+		return on_device_event(vm, (enum device_event)arg);
 	case VM_EV_DEBUG:
 		return;
 	}

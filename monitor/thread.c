@@ -67,17 +67,11 @@ static void request_free(struct request *r)
 }
 
 /* [main loop] */
-static void request_run(void *opaque)
+static void request_done(void *opaque)
 {
 	struct request *r = opaque;
-	struct monitors *s;
+	struct monitors *s = r->mons;
 
-	if (!request_move(r, QUEUED, RUNNING)) {
-		request_free(r);
-		return;
-	}
-	s = r->mons;
-	r->fn(r->opaque);
 	if (!r->waited_for) {
 		loop_post(s->loop, request_back, r);
 		return;
@@ -86,6 +80,22 @@ static void request_run(void *opaque)
 	r->state = DONE;
 	pthread_cond_broadcast(&s->done);
 	lock_drop(&s->lock);
+}
+
+/* What the command made a device ask of the VM is done before its answer. */
+static void request_run(void *opaque)
+{
+	struct request *r = opaque;
+
+	if (!request_move(r, QUEUED, RUNNING)) {
+		request_free(r);
+		return;
+	}
+	r->fn(r->opaque);
+	if (r->mons->vm->pending)
+		loop_post(r->mons->vm->loop, request_done, r);
+	else
+		request_done(r);
 }
 
 bool mon_on_main(struct mon *m, void (*fn)(void *opaque), void *opaque)

@@ -264,8 +264,10 @@ static void balloon_kick(struct virtio *v, unsigned q)
 static void balloon_config_write(struct virtio *v, unsigned off, u64 val,
 				 unsigned size)
 {
-	if (off >= ACTUAL && off + size <= ACTUAL + 4)
+	if (off >= ACTUAL && off + size <= ACTUAL + 4) {
 		virtio_config_put(v, off, val, size);
+		device_event(&v->pci.dev, DEV_EV_BALLOON);
+	}
 	if (off >= POISON_VAL)
 		virtio_config_put(v, off, val, size);
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "virtio/virtio_console.h"
 #include "virtio/virtio.h"
 #include "vmm/core/chardev.h"
 
@@ -37,6 +38,7 @@ struct port {
 	char *name;
 	unsigned index;
 	bool host_open, guest_open;
+	bool told_open;                /* what VSERPORT_CHANGE said last   */
 	struct virtq_chain tx;         /* being written                    */
 	bool tx_held;
 	u64 tx_done;
@@ -142,6 +144,7 @@ static void on_control(struct virtio_console *c, const struct control *m)
 	if (m->event != PORT_OPEN)
 		return;
 	c->ports[m->id].guest_open = m->value;
+	device_event(&c->v.pci.dev, DEV_EV_PORT);
 	if (m->value)
 		loop_post(c->v.loop, later_kick, &c->ports[m->id]);
 }
@@ -292,6 +295,8 @@ static void console_reset(struct virtio *v)
 			virtq_drop(virtio_q(v, tx_queue(i)), &p->tx);
 		p->tx_held = false;
 		p->guest_open = false;
+		if (p->told_open)
+			device_event(&v->pci.dev, DEV_EV_PORT);
 	}
 }
 
@@ -385,6 +390,23 @@ static void console_unrealize(struct virtio *v)
 {
 	loop_unpost(v->pci.dev.env->loop, later_kick, drop_kick);
 	detach_ports(of_virtio(v));
+}
+
+bool virtio_console_changed(struct device *d, unsigned *port, bool *open)
+{
+	struct virtio_console *c = of_virtio(to_virtio(d));
+
+	SCOPED_LOCK(&d->lock);
+	for (unsigned i = 0; i < PORTS; i++) {
+		struct port *p = &c->ports[i];
+
+		if (p->told_open == p->guest_open)
+			continue;
+		*port = i;
+		*open = p->told_open = p->guest_open;
+		return true;
+	}
+	return false;
 }
 
 static void console_describe(struct virtio *v, struct strbuf *out)

@@ -85,6 +85,12 @@ static bool take(struct ctrl_cmd *k, void *to, u64 len)
 	return true;
 }
 
+static bool filter_changed(struct virtio_net *n)
+{
+	device_event(&n->v.pci.dev, DEV_EV_RX_FILTER);
+	return true;
+}
+
 static bool ctrl_rx(struct virtio_net *n, u8 cmd, struct ctrl_cmd *k)
 {
 	bool *const flags[] = {
@@ -99,7 +105,7 @@ static bool ctrl_rx(struct virtio_net *n, u8 cmd, struct ctrl_cmd *k)
 						 : VIRTIO_NET_F_CTRL_RX))
 		return false;
 	*flags[cmd] = on;
-	return true;
+	return filter_changed(n);
 }
 
 /* One of the two tables; one too large to keep lets everything pass. */
@@ -132,7 +138,7 @@ static bool ctrl_mac(struct virtio_net *n, u8 cmd, struct ctrl_cmd *k)
 			return false;
 		memcpy(n->mac, mac, 6);
 		memcpy(n->v.config, mac, 6);
-		return true;
+		return filter_changed(n);
 	}
 	if (cmd != MAC_TABLE_SET ||
 	    !virtio_has(&n->v, VIRTIO_NET_F_CTRL_RX) ||
@@ -140,7 +146,7 @@ static bool ctrl_mac(struct virtio_net *n, u8 cmd, struct ctrl_cmd *k)
 	    !take_table(k, f.multi, &f.nmulti, &f.multi_overflow))
 		return false;
 	n->filter = f;
-	return true;
+	return filter_changed(n);
 }
 
 static bool ctrl_vlan(struct virtio_net *n, u8 cmd, struct ctrl_cmd *k)
@@ -154,7 +160,7 @@ static bool ctrl_vlan(struct virtio_net *n, u8 cmd, struct ctrl_cmd *k)
 		n->filter.vlans[id / 32] |= BIT(id % 32);
 	else
 		n->filter.vlans[id / 32] &= ~BIT(id % 32);
-	return true;
+	return filter_changed(n);
 }
 
 static bool ctrl_announce(struct virtio_net *n, u8 cmd)

@@ -88,6 +88,11 @@ static void *env_find_backend(void *opaque, enum prop_type t, const char *id)
 	}
 }
 
+static void env_events_due(void *opaque)
+{
+	vm_events_due(opaque);
+}
+
 static void fill_env(struct vm *vm)
 {
 	vm->env = (struct device_env){
@@ -96,7 +101,7 @@ static void fill_env(struct vm *vm)
 		.gsi = env_gsi,
 		.msi = { .send = env_msi, .opaque = vm },
 		.ioeventfd = env_ioeventfd, .irqfd = env_irqfd,
-		.request = env_request,
+		.request = env_request, .events_due = env_events_due,
 		.find_chardev = env_find_chardev,
 		.find_backend = env_find_backend,
 		.unplugged = machine_device_unplugged,
@@ -182,6 +187,7 @@ static int create_loop(struct vm *vm, struct err *e)
 	vm->loop = loop_create("main", e);
 	if (!vm->loop)
 		return -ENOMEM;
+	vm_events_init(vm);
 	clock_init(&vm->clock, wall_start(vm->config));
 	vm->stopped_ns = clock_host_ns();
 	vm->chardevs = chardev_set_create(vm->loop);
@@ -534,6 +540,7 @@ void machine_destroy(struct vm *vm)
 	netdev_set_destroy(vm->nets);
 	if (vm->chardevs)
 		chardev_set_destroy(vm->chardevs);
+	vm_events_fini(vm);
 	if (vm->loop)
 		loop_destroy(vm->loop);
 	kvm_vm_close(&vm->kvm);

@@ -120,7 +120,7 @@ void machine_device_unplugged(void *opaque, struct device *d, bool refused)
 	struct vm *vm = opaque;
 
 	vm_device_event(vm, refused ? VM_EV_UNPLUG_REFUSED :
-			VM_EV_DEVICE_DELETED, d);
+			VM_EV_DEVICE_DELETED, d, 0);
 	if (!refused)
 		device_destroy(d);
 }

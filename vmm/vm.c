@@ -25,6 +25,8 @@
 #include "vmm/base/trace.h"
 #include "vmm/vcpu.h"
 
+#define EVENTS_EVERY_NS 1000000000ll
+
 /* --- states --- */
 
 static const char *const state_names[RUN_STATE_COUNT] = {
@@ -116,10 +118,10 @@ void vm_unlisten(struct vm *vm, struct vm_listener *l)
 	list_remove(&l->node);
 }
 
-void vm_device_event(struct vm *vm, enum vm_event ev, const struct device *d)
+void vm_device_event(struct vm *vm, enum vm_event ev, struct device *d, int arg)
 {
 	vm->about = d;
-	vm_notify(vm, ev, 0);
+	vm_notify(vm, ev, arg);
 	vm->about = NULL;
 }
 
@@ -416,6 +418,46 @@ void vm_request(struct vm *vm, enum vm_request r, int code)
 	vm->request_code[r] = code;
 	if (!atomic_fetch_or(&vm->pending, BIT(r)))
 		loop_post(vm->loop, handle_requests, vm);
+}
+
+/* --- what devices tell --- */
+
+static void tell_events(struct vm *vm, struct device *d)
+{
+	const u32 events = atomic_exchange(&d->events, 0);
+
+	for (unsigned i = 0; i < DEV_EV_COUNT; i++)
+		if (events & BIT(i))
+			vm_device_event(vm, VM_EV_DEVICE, d, (int)i);
+}
+
+static void on_events_timer(void *opaque)
+{
+	struct vm *vm = opaque;
+	struct list *p, *tmp;
+
+	vm->events_due = false;
+	vm->events_told_ns = clock_host_ns();
+	list_for_each_safe(p, tmp, &vm->devices)
+		tell_events(vm, list_entry(p, struct device, node));
+}
+
+void vm_events_init(struct vm *vm)
+{
+	timer_init(&vm->events_timer, vm->loop, NULL, on_events_timer, vm);
+	vm->events_told_ns = -EVENTS_EVERY_NS;
+}
+
+void vm_events_fini(struct vm *vm)
+{
+	timer_fini(&vm->events_timer);
+}
+
+void vm_events_due(struct vm *vm)
+{
+	if (!atomic_exchange(&vm->events_due, true))
+		timer_set(&vm->events_timer,
+			  vm->events_told_ns + EVENTS_EVERY_NS);
 }
 
 /* --- roms --- */

@@ -87,11 +87,14 @@ struct vm {
 	_Atomic bool preconfig;
 	int (*exit_preconfig)(void *opaque, struct err *e);    /* [loop] */
 	void *exit_preconfig_opaque;
-	const struct device *about;    /* of an event about one device   */
+	struct device *about;          /* of an event about one device   */
 	enum vm_cause cause;           /* of what happens now, NONE: the host's */
 	_Atomic u32 pending;           /* BIT(vm_request): posted, not handled */
 	_Atomic int request_code[VM_REQ_COUNT];
 	struct list listeners;         /* struct vm_listener             */
+	_Atomic bool events_due;       /* a device has some, and it is known */
+	struct timer events_timer;     /* when they are told             */
+	s64 events_told_ns;            /* last, host time                */
 	struct monitors *monitors;     /* monitor/'s; NULL: not started  */
 	struct gdb *gdb;               /* gdb/'s; NULL: never opened     */
 	/* KVM_EXIT_DEBUG: true when the vCPU may go on. NULL ok. [vcpu] */
@@ -99,11 +102,12 @@ struct vm {
 };
 
 /* Told after each change, on the loop: QMP events, gdb, the monitor.  `arg` of
- * RESUME is the state before. */
+ * RESUME is the state before, that of DEVICE an enum device_event. */
 enum vm_event { VM_EV_STOP, VM_EV_RESUME, VM_EV_RESET, VM_EV_POWERDOWN,
 		VM_EV_SHUTDOWN, VM_EV_WAKEUP, VM_EV_PANICKED,
 		VM_EV_CRASHLOADED, VM_EV_WATCHDOG, VM_EV_DEBUG, VM_EV_STATE,
-		VM_EV_DEVICE_DELETED, VM_EV_UNPLUG_REFUSED /* vm->about */ };
+		VM_EV_DEVICE_DELETED, VM_EV_UNPLUG_REFUSED, VM_EV_DEVICE,
+		/* these are of vm->about */ };
 struct vm_listener {
 	struct list node;
 	void (*fn)(struct vm_listener *l, enum vm_event ev, int arg);
@@ -112,7 +116,7 @@ void vm_listen(struct vm *vm, struct vm_listener *l);     /* [loop] */
 void vm_unlisten(struct vm *vm, struct vm_listener *l);   /* [loop] */
 
 /* Tell listeners of something about one device, which still is. [loop] */
-void vm_device_event(struct vm *vm, enum vm_event ev, const struct device *d);
+void vm_device_event(struct vm *vm, enum vm_event ev, struct device *d, int arg);
 
 /* machine.c builds and destroys (the wiring room). */
 
@@ -135,6 +139,10 @@ void vm_quit(struct vm *vm, int exit_code);     /* ends loop_run */
 int  vm_inject_nmi(struct vm *vm, unsigned cpu, struct err *e);
 
 /* --- requests --- */
+/* Devices' events are told once a second at most.  init wants the loop. */
+void vm_events_init(struct vm *vm);            /* [loop] */
+void vm_events_fini(struct vm *vm);            /* [loop] */
+void vm_events_due(struct vm *vm);             /* [any] */
 void vm_request(struct vm *vm, enum vm_request r, int code);   /* [any] */
 
 /* --- roms --- */

@@ -37,10 +37,14 @@ REFUSE(int, posix_spawn, int *pid, const char *path, const void *a,
        const void *b, char *const *argv, char *const *envp)
 REFUSE(int, tcsetattr, int fd, int actions, const void *t)
 
+/* libFuzzer itself keeps inputs, between two of ours. */
+static bool rig_closed;
+FILE *__real_fopen(const char *path, const char *mode);
 FILE *__wrap_fopen(const char *path, const char *mode);
 FILE *__wrap_fopen(const char *path, const char *mode)
 {
-	(void)path, (void)mode;
+	if (!rig_closed)
+		return __real_fopen(path, mode);
 	errno = EACCES;
 	return NULL;
 }
@@ -55,6 +59,7 @@ void __wrap_vcpu_resume(struct vcpu *v) { (void)v; }
 
 static inline void rig_init(struct qmp_fake *q)
 {
+	rig_closed = true;
 	qmp_fake_init(q, false);
 	q->f.vm.loop = loop_create("main", NULL);
 	q->f.vm.env.loop = q->f.vm.loop;
@@ -70,12 +75,15 @@ static inline void rig_init(struct qmp_fake *q)
 
 static inline void rig_fini(struct qmp_fake *q)
 {
+	qmp_unlisten(&q->mons);        /* before what it listens to goes */
 	dirty_rate_free(&q->mons);     /* its timer is the loop's */
 	disk_set_destroy(q->f.vm.disks);
+	q->f.vm.disks = NULL;
 	netdev_set_destroy(q->f.vm.nets);
 	chardev_set_destroy(q->f.vm.chardevs);
 	loop_destroy(q->f.vm.loop);
 	qmp_fake_fini(q);
+	rig_closed = false;
 }
 
 int LLVMFuzzerTestOneInput(const u8 *p, size_t n);

@@ -155,6 +155,8 @@ def mote_args(cmdline, accel, cwd, all_of_it):
         elif w == "-netdev" and re.match(NETDEVS, arg):
             out += [w, arg]
             backends.add(dict(parse_list(arg)[1]).get("id"))
+        elif w == "-object" and re.match(r"(iothread|rng-random)\b", arg):
+            out += [w, arg]
         elif w == "-drive":
             out += mote_drive(arg, backends, cwd)
         elif w == "-device":

@@ -109,7 +109,7 @@ static inline void fake_init(struct fake *f)
 	f->vm.arch = &f->arch;
 	f->vm.provider = &fake_provider;
 	f->vm.kvm = (struct kvm_vm){ .ops = &fake_provider, .fd = -1 };
-	f->vm.gmem = gmem_create();
+	f->vm.gmem = f->vm.kvm.gmem = gmem_create();
 	f->vm.pio = bus_create("io", 0x10000);
 	f->vm.mmio = bus_create("memory", 1ull << 52);
 	f->vm.nvcpus = 2;

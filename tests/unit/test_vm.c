@@ -17,7 +17,7 @@ static unsigned resets;
 
 static void record(struct vm_listener *l, enum vm_event ev, int arg)
 {
-	static const char letters[] = "SRXPDUKCWG-";
+	static const char letters[] = "SRXPDUKCWG-duE";
 
 	(void)l;
 	(void)arg;
@@ -299,6 +299,46 @@ static void a_suspended_guest_is_woken(void **state)
 	assert_string_equal(seen, "UR");
 }
 
+static void env_events_due(void *opaque)
+{
+	vm_events_due(opaque);
+}
+
+static void spin_for(s64 ns)
+{
+	struct timer t = { 0 };
+
+	timer_init(&t, vm.loop, NULL, stop_loop, vm.loop);
+	timer_set(&t, clock_host_ns() + ns);
+	loop_run(vm.loop);
+	timer_fini(&t);
+}
+
+/* However often it happens, it is told at once and then once a second. */
+static void what_a_device_tells_is_bounded(void **state)
+{
+	const struct device_env env = { .events_due = env_events_due,
+					.opaque = &vm };
+	struct device d = { .env = &env };
+
+	(void)state;
+	list_append(&vm.devices, &d.node);
+	vm_events_init(&vm);
+	for (unsigned i = 0; i < 1000; i++)
+		device_event(&d, DEV_EV_BALLOON);
+	device_event(&d, DEV_EV_RTC);
+	spin_for(100000000);
+	assert_string_equal(seen, "EE");       /* one of each */
+	for (unsigned i = 0; i < 1000; i++)
+		device_event(&d, DEV_EV_BALLOON);
+	spin_for(100000000);
+	assert_string_equal(seen, "EE");
+	spin_for(1100000000);
+	assert_string_equal(seen, "EEE");
+	vm_events_fini(&vm);
+	list_remove(&d.node);
+}
+
 static void a_crash_kernel_is_heard_of(void **state)
 {
 	(void)state;
@@ -375,6 +415,7 @@ int main(void)
 		T(a_debug_stop_names_its_cpu_and_goes_on),
 		T(a_watchdog_does_what_was_asked),
 		T(a_suspended_guest_is_woken),
+		T(what_a_device_tells_is_bounded),
 		T(a_crash_kernel_is_heard_of),
 		T(a_powerdown_tells_listeners),
 		T(host_clocks_go_on_while_the_vm_is_paused),

@@ -8,6 +8,7 @@
 #include "vmm/core/device.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -385,6 +386,12 @@ static void free_props(struct device *d)
 
 /* Off the buses before unrealize, and once more after it: until that has
  * taken a PCI function out of config space, a guest may map its BARs again. */
+void device_event(struct device *d, enum device_event ev)
+{
+	if (!atomic_fetch_or(&d->events, BIT(ev)) && d->env->events_due)
+		d->env->events_due(d->env->opaque);
+}
+
 void device_destroy(struct device *d)
 {
 	if (!d)

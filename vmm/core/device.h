@@ -113,6 +113,8 @@ struct device_env {
 	int (*irqfd)(void *opaque, int efd, unsigned gsi, bool assign);
 	/* Ask the VM to end or change; never blocks. [any] */
 	void (*request)(void *opaque, unsigned request, int code);
+	/* Some device has events; never blocks. NULL ok. [any] */
+	void (*events_due)(void *opaque);
 	/* Find a back end by id, NULL if absent. [loop] */
 	struct chardev *(*find_chardev)(void *opaque, const char *id);
 	void *(*find_backend)(void *opaque, enum prop_type t, const char *id);
@@ -133,6 +135,13 @@ enum vm_request {
 	VM_REQ_COUNT
 };
 
+/*
+ * What a device lets the host know.  A set of bits: a guest that does it a
+ * thousand times a second is heard of once.
+ */
+enum device_event { DEV_EV_BALLOON, DEV_EV_PORT, DEV_EV_RX_FILTER, DEV_EV_RTC,
+		    DEV_EV_COUNT };
+
 struct device {
 	const struct device_class *class;
 	char *id;                      /* user's id or NULL                */
@@ -143,7 +152,11 @@ struct device {
 	struct irq_line irq;           /* first wire; realize may set more */
 	bool realized;
 	struct device *parent;         /* the bus owner: PCI host, virtio transport */
+	_Atomic u32 events;            /* BIT(device_event): not told yet  */
 };
+
+/* Say so. [any] */
+void device_event(struct device *d, enum device_event ev);
 
 /* Class look-up over every devices.def row; NULL when unknown. */
 extern const struct device_class *const device_classes[];

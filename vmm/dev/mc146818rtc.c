@@ -132,6 +132,7 @@ static void time_from_registers(struct mc146818rtc *r)
 	t = MAX(MIN(t, LIMIT), -LIMIT) * NS;   /* what fits ns, with room */
 	r->offset += t - was;
 	r->seen = t;
+	device_event(&r->dev, DEV_EV_RTC);
 }
 
 static bool is_time(u8 index)
@@ -403,6 +404,14 @@ static void fill_ram_size(struct mc146818rtc *r)
 	high = MIN(high / (64 * KiB), 0xffffffull);
 	put16(r, 0x5b, high & 0xffff);
 	r->cmos[0x5d] = high >> 16;
+}
+
+s64 mc146818rtc_offset(struct device *d)
+{
+	const struct mc146818rtc *r = container_of(d, struct mc146818rtc, dev);
+
+	SCOPED_LOCK(&d->lock);
+	return (s64)r->offset / (s64)NS;
 }
 
 void mc146818rtc_set_cmos(struct device *d, u8 index, u8 val)
