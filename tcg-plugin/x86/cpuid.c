@@ -31,7 +31,7 @@ static const struct bit {
 } bits[] = {
 	{ 1, 0, ECX, 0, ROWS, FEAT_SSE3 }, { 1, 0, ECX, 1, ROWS, FEAT_PCLMUL },
 	{ 1, 0, ECX, 9, ROWS, FEAT_SSSE3 }, { 1, 0, ECX, 12, ROWS, FEAT_FMA },
-	{ 1, 0, ECX, 13, ROWS, FEAT_CX16 },
+	{ 1, 0, ECX, 13, HOST, 0 },    /* CX16: in the row of CX8         */
 	{ 1, 0, ECX, 17, SOFT, 0 },    /* PCID                            */
 	{ 1, 0, ECX, 19, ROWS, FEAT_SSE41 },
 	{ 1, 0, ECX, 20, ROWS, FEAT_SSE42 },

@@ -7,7 +7,7 @@ set -u
 O=${O:-build}
 here=$(dirname "$0")
 images=$O/tests/guest
-limit=${GUEST_LIMIT:-60}
+limit=${GUEST_LIMIT:-240}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 bless=

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <cpuid.h>
 
 #include "tcg-plugin/provider_priv.h"
 #include "tcg-plugin/x86/sys.h"
@@ -85,6 +86,16 @@ static void five_levels_and_pcids_are_offered_whatever_the_host_has(void **state
 	assert_int_equal(out[0] >> 8 & 0xff, 57);
 }
 
+/* Its instruction has no row of its own. */
+static void cmpxchg16b_is_offered_where_the_host_has_it(void **state)
+{
+	u32 eax, ebx, ecx, edx;
+
+	(void)state;
+	__cpuid(1, eax, ebx, ecx, edx);
+	assert_int_equal(x86_has(c, 1, 0, ECX, 13), ecx >> 13 & 1);
+}
+
 static void a_feature_with_instructions_has_rows(void **state)
 {
 	u32 out[4];
@@ -157,6 +168,7 @@ int main(void)
 		T(a_short_list_is_refused_whole),
 		T(what_long_mode_kernels_need_is_there),
 		T(what_is_not_emulated_is_masked),
+		T(cmpxchg16b_is_offered_where_the_host_has_it),
 		T(five_levels_and_pcids_are_offered_whatever_the_host_has),
 		T(a_feature_with_instructions_has_rows),
 		T(osxsave_and_ospke_follow_cr4),
