@@ -38,6 +38,10 @@ int  mon_do_netdev_del(struct vm *vm, const char *id, struct err *e);
 void mon_do_announce(struct vm *vm, const char *names);  /* NULL: all */
 int  mon_do_set_link(struct vm *vm, const char *id, bool up, struct err *e);
 
+/* --- info_device.c --- */
+/* The text of vmgenid's GUID; -ENODEV without such a device. [loop] */
+int  mon_generation_id(struct vm *vm, struct strbuf *out);
+
 /* --- virtio.c --- */
 struct balloon_stats;
 int  mon_do_balloon(struct vm *vm, u64 target, struct err *e);

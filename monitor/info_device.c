@@ -2,12 +2,14 @@
 /*
  * info: devices and objects.
  */
+#include "monitor/both.h"
 #include "monitor/disk.h"
 #include "monitor/mon.h"
 #include "monitor/qtree.h"
 #include "vmm/block/iothread.h"
 #include "vmm/pci/pci.h"
 
+#include <errno.h>
 #include <string.h>
 
 static void info_pci(struct mon *m, const struct mon_arg *a UNUSED)
@@ -72,9 +74,28 @@ static void info_iothreads(struct mon *m, const struct mon_arg *a UNUSED)
 	}
 }
 
+int mon_generation_id(struct vm *vm, struct strbuf *out)
+{
+	struct list *p;
+
+	list_for_each(p, &vm->devices) {
+		struct device *d = list_entry(p, struct device, node);
+
+		if (!strcmp(d->class->name, "vmgenid"))
+			return device_get_prop(d, "guid", out);
+	}
+	return -ENODEV;
+}
+
 static void info_generation_id(struct mon *m, const struct mon_arg *a UNUSED)
 {
-	mon_puts(m, "Error: VM Generation ID device not found\n");
+	struct strbuf s = STRBUF_INIT;
+
+	if (mon_generation_id(mon_vm(m), &s) < 0)
+		mon_puts(m, "Error: VM Generation ID device not found\n");
+	else
+		mon_printf(m, "%s\n", s.buf);
+	strbuf_fini(&s);
 }
 
 const struct mon_cmd mon_info_device_cmds[] = {
@@ -221,7 +242,7 @@ const struct mon_cmd mon_info_device_cmds[] = {
 		.help    = "show the VM generation id",
 		.doc     = "Show the VM generation id.",
 		.example = "info vm-generation-id",
-		.when    = MON_ANYTIME,
+		.when    = MON_MAIN,
 		.run     = info_generation_id,
 	},
 	{ 0 }

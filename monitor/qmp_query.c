@@ -227,7 +227,13 @@ static void run_sgx(struct qmp_call *c)
 
 static void run_generation_id(struct qmp_call *c)
 {
-	qmp_fail(c, QMP_GENERIC, "VM Generation ID device not found");
+	struct strbuf s = STRBUF_INIT;
+
+	if (mon_generation_id(mon_vm(c->m), &s) < 0)
+		qmp_fail(c, QMP_GENERIC, "VM Generation ID device not found");
+	else
+		c->ret = json_pack("{s:s}", "guid", s.buf);
+	strbuf_fini(&s);
 }
 
 static void run_replay(struct qmp_call *c)
@@ -336,7 +342,7 @@ const struct qmp_cmd qmp_query_cmds[] = {
 	QUERY("query-sev", "SevInfo", MON_ANYTIME, run_sev,
 	      "Memory encryption: off."),
 	QUERY("query-sgx", "any", MON_ANYTIME, run_sgx, "SGX: none."),
-	QUERY("query-vm-generation-id", "any", MON_ANYTIME, run_generation_id,
+	QUERY("query-vm-generation-id", "any", MON_MAIN, run_generation_id,
 	      "The VM generation id."),
 	QUERY("query-replay", "ReplayInfo", MON_ANYTIME, run_replay,
 	      "Recording and replay: none."),

@@ -43,6 +43,7 @@ struct acpi_facts {
 	u16 fw_cfg;                    /* 0: absent                        */
 	u16 pvpanic;
 	u64 hpet;
+	u32 vmgenid;                   /* address of the bytes; 0: none    */
 	bool rtc, i8042, pic, pit;
 	struct acpi_mmio {             /* virtio-mmio devices; len 0 ends  */
 		u32 base, len;

@@ -151,16 +151,33 @@ static void slot_registers(struct aml *a, const struct acpi_facts *f)
 
 /* --- who hears of events ------------------------------------------------------ */
 
+/* Kernels go by the _CID. */
+static void generation_id(struct aml *a, const struct acpi_facts *f)
+{
+	aml_device(a, "VGEN");
+	aml_name_string(a, "_HID", "MOTE0001");
+	aml_name_string(a, "_CID", "VM_Gen_Counter");
+	aml_name_string(a, "_DDN", "VM_Gen_Counter");
+	aml_name(a, "ADDR");
+	aml_package(a, 2);
+	aml_int(a, f->vmgenid);
+	aml_int(a, 0);
+	aml_close(a);
+	aml_close(a);
+}
+
 /* What an event stands for. */
 static void run_event(struct aml *a, enum acpi_event ev)
 {
 	if (ev == ACPI_EV_PCI_HOTPLUG)
 		aml_path(a, "\\_SB.PCNT");
+	else
+		notify(a, "\\_SB.VGEN", 0x80);
 }
 
 static bool has_event(const struct acpi_facts *f, enum acpi_event ev)
 {
-	return ev == ACPI_EV_PCI_HOTPLUG && f->pci_hotplug;
+	return ev == ACPI_EV_PCI_HOTPLUG ? f->pci_hotplug : f->vmgenid;
 }
 
 /* Device (GED) and its _EVT, in \_SB. */
@@ -199,6 +216,8 @@ void acpi_dsdt_events(struct aml *a, const struct acpi_facts *f)
 {
 	if (f->pci_hotplug)
 		slot_registers(a, f);
+	if (f->vmgenid)
+		generation_id(a, f);
 	if (f->ged) {
 		power_button(a);
 		event_device(a, f);

@@ -15,6 +15,7 @@
 #include "vmm/dev/acpi_ged.h"
 #include "vmm/dev/acpi_pm.h"
 #include "vmm/dev/fw_cfg.h"
+#include "vmm/dev/vmgenid.h"
 #include "vmm/pci/pci.h"
 
 enum { VIRTIO_MMIO_REGS = 0x200, COM_PORTS = 4, RESET_PORT = 0xcf9, RESET_VALUE = 0xf };
@@ -312,6 +313,7 @@ static void power_facts(const struct x86_machine *m, struct acpi_facts *f)
 void x86_devices_facts(struct x86_machine *m, struct acpi_facts *f)
 {
 	struct device *panic = find_device(m->vm, "pvpanic");
+	struct device *genid = find_device(m->vm, "vmgenid");
 
 	if (has(m, BOARD_PCI))
 		pci_facts(m, f);
@@ -320,6 +322,10 @@ void x86_devices_facts(struct x86_machine *m, struct acpi_facts *f)
 	power_facts(m, f);
 	f->fw_cfg = has(m, BOARD_FW_CFG) ? FW_CFG_PORT : 0;
 	f->pvpanic = panic ? number_of(panic, "ioport", 0x505) : 0;
+	if (genid) {
+		vmgenid_place(genid, BOOT_VMGENID);
+		f->vmgenid = BOOT_VMGENID;
+	}
 	f->rtc = has(m, BOARD_RTC);
 	f->i8042 = has(m, BOARD_I8042);
 	f->pic = has(m, BOARD_PIC);

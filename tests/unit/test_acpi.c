@@ -34,6 +34,7 @@ static struct acpi_facts facts(const u32 *ids, unsigned cpus)
 		.reset_port = 0xcf9, .reset_value = 0xf, .fw_cfg = 0x510,
 		.pvpanic = 0x505, .rtc = true, .i8042 = true, .pic = true,
 		.pit = true, .pci_hotplug = 0xae00, .pci_slots = 0x7ffffffe,
+		.vmgenid = 0xe7000,
 	};
 }
 
@@ -45,7 +46,7 @@ static struct acpi_facts few_facts(const u32 *ids, unsigned cpus)
 		.low_end = 128 * MiB, .high_end = 4 * GiB,
 		.com = { 0x3f8 }, .com_irq = { 4 },
 		.ged = 0x600, .ged_gsi = 9, .s5_type = 5,
-		.reset_port = 0x606, .reset_value = 0x42,
+		.reset_port = 0x606, .reset_value = 0x42, .vmgenid = 0xe7000,
 		.mmio = { { 0xfec80000, 0x200, 16 }, { 0xfec80200, 0x200, 17 } },
 	};
 }

@@ -188,6 +188,7 @@ int device_set_prop(struct device *d, const char *name, const char *value,
 		    struct err *e)
 {
 	const struct device_prop *p = find_prop(d, name);
+	int rc;
 
 	if (!p)
 		return err_set(e, -ENOENT, "Property '%s.%s' not found",
@@ -195,7 +196,10 @@ int device_set_prop(struct device *d, const char *name, const char *value,
 	if (d->realized && !p->runtime)
 		return err_set(e, -EPERM, "Property '%s' of '%s' cannot change "
 			       "once the device is in use", name, label(d));
-	return set_value(d, p, value, e);
+	rc = set_value(d, p, value, e);
+	if (rc == 0 && d->realized && d->class->changed)
+		rc = d->class->changed(d, e);
+	return rc;
 }
 
 int device_get_prop(struct device *d, const char *name, struct strbuf *out)

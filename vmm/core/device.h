@@ -85,6 +85,8 @@ struct device_class {
 	void (*quiesce)(struct device *d);     /* [loop] stop I/O: VM pauses */
 	void (*resume)(struct device *d);      /* [loop] VM continues       */
 	void (*unrealize)(struct device *d);   /* [loop] NULL ok            */
+	/* A runtime property of a live device was set. [loop] NULL ok */
+	int  (*changed)(struct device *d, struct err *e);
 	/* Lines for info qtree beyond props. [loop] NULL ok */
 	void (*describe)(struct device *d, struct strbuf *out);
 };
