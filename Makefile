@@ -96,7 +96,8 @@ $(O)/mote: $(O)/$(MAIN_SRC:.c=.o) $(O)/libmote.a
 	@$(if $(Q),echo "  LD      $@")
 	$(Q)$(CC) -pie $(LINK) -o $@ $< $(O)/libmote.a $(MOTE_LDFLAGS) $(MOTE_LIBS)
 
-$(O)/mote-tcg.so: $(TCG_OBJS) $(BASE_OBJS)
+# capstone_archs.o leaves out the disassemblers nobody calls.
+$(O)/mote-tcg.so: $(TCG_OBJS) $(BASE_OBJS) $(O)/monitor/capstone_archs.o
 	@$(if $(Q),echo "  LD      $@")
 	$(Q)$(CC) -shared $(LINK) -Wl,--exclude-libs,ALL -o $@ $^ $(MOTE_LDFLAGS) $(TCG_LIBS)
 

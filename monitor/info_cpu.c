@@ -4,6 +4,7 @@
  */
 #include "monitor/mon.h"
 #include "monitor/x86.h"
+#include "vmm/helper.h"
 #include "vmm/vcpu.h"
 
 #include <stdlib.h>
@@ -52,8 +53,15 @@ static bool runs_on(struct mon *m, const char *name)
 
 static void info_kvm(struct mon *m, const struct mon_arg *a UNUSED)
 {
+	struct strbuf s = STRBUF_INIT;
+
 	mon_printf(m, "kvm support: %s\n",
 		   runs_on(m, "kvm") ? "enabled" : "disabled");
+	if (mon_vm(m)->helper)
+		helper_report(mon_vm(m)->helper, &s);
+	if (s.len)
+		mon_puts(m, s.buf);
+	strbuf_fini(&s);
 }
 
 static void report(struct mon *m, const char *what, enum kvm_report which)

@@ -53,6 +53,18 @@ static enum verdict exit_internal(struct tcg_vcpu *v)
 	return STOP;
 }
 
+static u64 slice_done(const struct tcg_vcpu *v)
+{
+	return v->cpu.n_insn - v->slice_from;
+}
+
+static enum verdict slice_over(struct tcg_vcpu *v)
+{
+	v->run->exit_reason = KVM_EXIT_UNKNOWN;
+	v->run->hw.hardware_exit_reason = slice_done(v);
+	return STOP;
+}
+
 static enum verdict halt(struct tcg_vcpu *v)
 {
 	struct x86_cpu *c = &v->cpu;
@@ -127,6 +139,8 @@ static enum verdict after_leave(struct tcg_vcpu *v)
 		return STOP;
 	case LEAVE_DEBUG:
 		return exit_debug(v, c->exc.vec, 0);   /* an INT3         */
+	case LEAVE_OTHER:
+		return slice_over(v);
 	case LEAVE_INTERNAL:
 		break;
 	}
@@ -144,7 +158,7 @@ static void one_insn_update(struct tcg_vcpu *v)
 {
 	struct x86_cpu *c = &v->cpu;
 
-	c->one_insn = atomic_load(&v->vm->one_insn) ||
+	c->one_insn = atomic_load(&v->vm->one_insn) || v->slice == 1 ||
 		      ((c->guest_debug & KVM_GUESTDBG_USE_HW_BP) &&
 		       x86_debug_exec_page(c, code_address(c)));
 }
@@ -243,6 +257,19 @@ static enum verdict run_debugged(struct tcg_vcpu *v)
 	return GO_ON;
 }
 
+/* For a guest that lives elsewhere: a few instructions, its kernel's. */
+static enum verdict run_slice(struct tcg_vcpu *v)
+{
+	struct x86_cpu *c = &v->cpu;
+
+	do {
+		if (slice_done(v) >= v->slice || (v->slice > 1 && c->cpl == 3))
+			return slice_over(v);
+		tcg_run_one(v);
+	} while (!atomic_load_explicit(&c->request, memory_order_relaxed));
+	return GO_ON;
+}
+
 static enum verdict run(struct tcg_vcpu *v)
 {
 	const u32 slow = KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP;
@@ -252,6 +279,8 @@ static enum verdict run(struct tcg_vcpu *v)
 		tcg_run_one(v);        /* finish the instruction first    */
 		return stepped(v);
 	}
+	if (c->slices)
+		return run_slice(v);
 	if ((c->guest_debug & KVM_GUESTDBG_ENABLE) && (c->guest_debug & slow))
 		return run_debugged(v);
 	tcg_run_blocks(v);

@@ -139,7 +139,25 @@ static int control_vm(struct tcg_vm *vm, const char *name, u64 value)
 		}
 		return 0;
 	}
+	if (!strcmp(name, "slices")) {
+		if (atomic_load(&vm->nvcpu))
+			return -EBUSY;
+		vm->slices = value != 0;
+		return 0;
+	}
 	return -ENOENT;
+}
+
+static int control_vcpu(struct tcg_vcpu *v, const char *name, u64 value)
+{
+	if (strcmp(name, "slice") || !v->vm->slices)
+		return -ENOENT;
+	if (!value)
+		return -EINVAL;
+	SCOPED_LOCK(&v->lock);
+	v->slice = value;
+	v->slice_from = v->cpu.n_insn;
+	return 0;
 }
 
 /* The process's, not a VM's: the plugin has its own copy of the log's state. */
@@ -178,6 +196,7 @@ static int provider_control(int fd, const char *name, u64 value)
 	switch (fdtable_get(fd, &object)) {
 	case FD_NONE: return -EBADF;
 	case FD_VM:   rc = control_vm(object, name, value); break;
+	case FD_VCPU: rc = control_vcpu(object, name, value); break;
 	default:      break;
 	}
 	fdtable_put(fd);

@@ -75,6 +75,8 @@ struct tcg_vcpu {
 	u64 sigmask;
 	_Atomic u32 clock_stale;       /* KVM_SET_CLOCK came              */
 	u32 exit_reason;
+	u64 slice, slice_from;         /* vm->slices: instructions to run, and
+					  cpu.n_insn when that was asked  */
 
 	struct block *running;         /* what x86_run_block is in        */
 	u64 running_rip;               /* where that one starts           */
@@ -111,6 +113,7 @@ struct tcg_vm {
 	u32 tsc_khz;
 	bool manual_dirty;             /* KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
 	_Atomic u32 one_insn;
+	bool slices;                   /* kvm/provider.h; before vCPUs    */
 };
 
 static inline struct tcg_vcpu *to_tcg_vcpu(struct x86_cpu *c)

@@ -58,6 +58,7 @@ static const struct {
 	{ KVM_CAP_XSAVE2, sizeof(struct kvm_xsave) },
 	{ KVM_CAP_XCRS, 1 },
 	{ KVM_CAP_SREGS2, 1 },
+	{ KVM_CAP_VCPU_ATTRIBUTES, 1 },
 	{ KVM_CAP_ENABLE_CAP, 1 },
 	{ KVM_CAP_ENABLE_CAP_VM, 1 },
 	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },

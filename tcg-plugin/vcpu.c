@@ -109,7 +109,9 @@ int tcg_vcpu_create(struct tcg_vm *vm, unsigned id)
 		}
 	}
 	v->cpu.run = v->run;
-	if (jit_supported())
+	v->cpu.slices = vm->slices;
+	v->slice = vm->slices;         /* one at a time until told        */
+	if (jit_supported() && !vm->slices)
 		jit_create(&v->cpu);   /* else: the interpreter serves */
 	power_on(v);
 	if (vm->icount.on) {
@@ -318,6 +320,27 @@ static int set_tsc_khz(struct tcg_vcpu *v, unsigned long khz)
 	return 0;
 }
 
+/* The one attribute there is: guest TSC = host TSC + this. */
+static int device_attr(struct tcg_vcpu *v, unsigned long req,
+		       const struct kvm_device_attr *a)
+{
+	u64 *at = (u64 *)(uintptr_t)a->addr;
+
+	if (a->group != KVM_VCPU_TSC_CTRL || a->attr != KVM_VCPU_TSC_OFFSET)
+		return -ENXIO;
+	if (req == KVM_HAS_DEVICE_ATTR)
+		return 0;
+	if ((uintptr_t)at < PAGE_SIZE)
+		return -EFAULT;
+	if (req == KVM_GET_DEVICE_ATTR) {
+		memcpy(at, &v->cpu.tsc_offset, sizeof(*at));
+		return 0;
+	}
+	__atomic_store_n(&v->cpu.tsc_offset, *at, __ATOMIC_RELAXED);
+	tcg_clock_update(&v->cpu);
+	return 0;
+}
+
 /* --- dispatch ------------------------------------------------------------- */
 
 static bool wants_pointer(unsigned long req)
@@ -414,6 +437,10 @@ static long vcpu_request(struct tcg_vcpu *v, unsigned long req, void *arg)
 		return set_tsc_khz(v, (unsigned long)(uintptr_t)arg);
 	case KVM_KVMCLOCK_CTRL:
 		return tcg_clock_paused(&v->cpu);
+	case KVM_HAS_DEVICE_ATTR:
+	case KVM_GET_DEVICE_ATTR:
+	case KVM_SET_DEVICE_ATTR:
+		return device_attr(v, req, arg);
 	default:
 		return -EINVAL;        /* as kvm_arch_vcpu_ioctl          */
 	}

@@ -70,6 +70,30 @@ struct arch_debug {
 	void (*stopped)(const struct kvm_run *run, struct arch_debug_stop *s);
 };
 
+/*
+ * How a vCPU's state gets into another provider's vCPU that executes a few
+ * instructions for it, and back.  `state` keeps what was there before, so that
+ * only changes move.  [vcpu]
+ */
+struct kvm_vcpu;
+struct arch_helper {
+	size_t state_size;
+	int  (*init)(struct vcpu *v, struct kvm_vcpu *twin, void *state,
+		     struct err *e);
+	/* `more`: not just the instruction KVM failed on.  *pc: the linear
+	 * address of the next one. */
+	int  (*load)(struct vcpu *v, struct kvm_vcpu *twin, void *state,
+		     bool more, u64 *pc);
+	int  (*store)(struct vcpu *v, struct kvm_vcpu *twin, void *state,
+		      bool more);
+	/* After a KVM_RUN: does it execute its kernel's code, now? */
+	bool (*in_kernel)(struct vcpu *v);
+	/* After KVM_EXIT_DEBUG: is it a breakpoint that `store` left? */
+	bool (*trapped)(struct vcpu *v, const void *state);
+	/* Is that port a device the provider itself has? */
+	bool (*provider_port)(u16 port);
+};
+
 struct arch {
 	const char *name;              /* "x86_64" */
 	size_t regs_size;              /* of a register snapshot        */
@@ -103,6 +127,7 @@ struct arch {
 	/* The models -cpu takes, one a line; NULL ok. [any] */
 	void (*list_cpus)(struct strbuf *out);
 	const struct arch_debug *debug;        /* NULL: no gdb            */
+	const struct arch_helper *helper;      /* NULL: KVM gets no help  */
 };
 
 extern const struct arch arch_x86_64;

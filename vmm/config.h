@@ -57,6 +57,7 @@ struct vm_config {
 	char *accel, *accel_opts;      /* NULL: default choice             */
 	bool perfmap, jitdump;         /* files for perf: translator only  */
 	bool one_insn;                 /* one-insn-per-tb, likewise        */
+	bool no_helper;                /* -accel kvm,helper=off            */
 	char *cpu;                     /* model and flags, NULL: "max"     */
 	unsigned cpus, max_cpus, sockets, cores, threads;
 	u64 ram_bytes;                 /* default 128 MiB                  */

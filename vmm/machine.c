@@ -19,6 +19,7 @@
 #include "vmm/base/opts.h"
 #include "vmm/block/disk.h"
 #include "vmm/block/iothread.h"
+#include "vmm/helper.h"
 #include "vmm/icount.h"
 #include "vmm/net/netdev.h"
 #include "vmm/vcpu.h"
@@ -424,6 +425,7 @@ static build_step *const first_steps[] = {
 	create_memory,
 	create_loop,
 	icount_start,
+	helper_load,
 	open_chardevs,
 	create_buses,
 	machine_netdevs_open,
@@ -527,6 +529,7 @@ void machine_destroy(struct vm *vm)
 	if (!vm)
 		return;
 	destroy_vcpus(vm);
+	helper_destroy(vm->helper);
 	destroy_devices(vm);
 	if (vm->arch)
 		vm->arch->destroy(vm);

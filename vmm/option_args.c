@@ -71,7 +71,12 @@ static int accel_props(struct vm_config *c, struct opts *o, struct err *e)
 {
 	const char *thread = opts_take(o, "thread");
 	const char *irqchip = opts_take(o, "kernel-irqchip");
+	bool helper = !c->no_helper;
+	int rc = opts_take_bool(o, "helper", &helper, e);
 
+	if (rc < 0)
+		return rc;
+	c->no_helper = !helper;
 	if (thread && strcmp(thread, "multi"))
 		return err_set(e, -ENOTSUP, "not supported yet: thread=%s",
 			       thread);

@@ -30,9 +30,8 @@
 #include "vmm/base/log.h"
 #include "vmm/base/thread.h"
 #include "vmm/base/trace.h"
+#include "vmm/helper.h"
 #include "vmm/vm.h"
-
-#define KICK_SIGNAL SIGUSR1
 
 struct vcpu_work {
 	struct vcpu_work *next;
@@ -43,9 +42,8 @@ struct vcpu_work {
 
 /* --- the exits --- */
 
-static void exit_pio(struct vcpu *v)
+static void answer_pio(struct vm *vm, struct kvm_run *run)
 {
-	struct kvm_run *run = v->kvm.run;
 	u8 *data = (u8 *)run + run->io.data_offset;
 	const unsigned size = run->io.size;
 
@@ -54,27 +52,34 @@ static void exit_pio(struct vcpu *v)
 
 		if (run->io.direction == KVM_EXIT_IO_OUT) {
 			memcpy(&val, data, size);
-			bus_write(v->vm->pio, run->io.port, val, size);
+			bus_write(vm->pio, run->io.port, val, size);
 		} else {
-			bus_read(v->vm->pio, run->io.port, &val, size);
+			bus_read(vm->pio, run->io.port, &val, size);
 			memcpy(data, &val, size);
 		}
 	}
 }
 
-static void exit_mmio(struct vcpu *v)
+static void answer_mmio(struct vm *vm, struct kvm_run *run)
 {
-	struct kvm_run *run = v->kvm.run;
 	const unsigned len = MIN(run->mmio.len, 8u);
 	u64 val = 0;
 
 	if (run->mmio.is_write) {
 		memcpy(&val, run->mmio.data, len);
-		bus_write(v->vm->mmio, run->mmio.phys_addr, val, len);
+		bus_write(vm->mmio, run->mmio.phys_addr, val, len);
 	} else {
-		bus_read(v->vm->mmio, run->mmio.phys_addr, &val, len);
+		bus_read(vm->mmio, run->mmio.phys_addr, &val, len);
 		memcpy(run->mmio.data, &val, len);
 	}
+}
+
+void vcpu_answer(struct vm *vm, struct kvm_run *run)
+{
+	if (run->exit_reason == KVM_EXIT_IO)
+		answer_pio(vm, run);
+	else
+		answer_mmio(vm, run);
 }
 
 static void exit_system_event(struct vcpu *v)
@@ -112,6 +117,18 @@ static void dump_registers(struct vcpu *v)
 	}
 	strbuf_fini(&s);
 	free(regs);
+}
+
+/* Could the helper execute what KVM could not? */
+static bool is_helped(struct vcpu *v)
+{
+	switch (v->kvm.run->internal.suberror) {
+	case KVM_INTERNAL_ERROR_EMULATION:
+	case KVM_INTERNAL_ERROR_DELIVERY_EV:
+		return v->vm->helper && helper_execute(v->vm->helper, v);
+	default:
+		return false;
+	}
 }
 
 static void exit_internal_error(struct vcpu *v)
@@ -175,8 +192,10 @@ static bool vcpu_dispatch(struct vcpu *v)
 	if (reason < ARRAY_LEN(v->exits))
 		v->exits[reason]++;
 	switch (reason) {
-	case KVM_EXIT_IO:              exit_pio(v);            return true;
-	case KVM_EXIT_MMIO:            exit_mmio(v);           return true;
+	case KVM_EXIT_IO:
+	case KVM_EXIT_MMIO:
+		vcpu_answer(v->vm, v->kvm.run);
+		return true;
 	case KVM_EXIT_HLT:             exit_hlt(v);            return false;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
@@ -185,9 +204,15 @@ static bool vcpu_dispatch(struct vcpu *v)
 		vm_request(v->vm, VM_REQ_RESET, 0);
 		return false;
 	case KVM_EXIT_SYSTEM_EVENT:    exit_system_event(v);   return false;
-	case KVM_EXIT_INTERNAL_ERROR:  exit_internal_error(v); return false;
+	case KVM_EXIT_INTERNAL_ERROR:
+		if (is_helped(v))
+			return true;   /* KVM takes the state as it enters */
+		exit_internal_error(v);
+		return false;
 	case KVM_EXIT_FAIL_ENTRY:      exit_fail_entry(v);     return false;
 	case KVM_EXIT_DEBUG:
+		if (v->vm->helper && helper_trapped(v->vm->helper, v))
+			return true;
 		if (v->vm->debug_exit && v->vm->debug_exit(v))
 			return false;
 		vm_request(v->vm, VM_REQ_DEBUG, (int)v->index);
@@ -199,13 +224,18 @@ static bool vcpu_dispatch(struct vcpu *v)
 /* One KVM_RUN and what it led to. */
 static void vcpu_step(struct vcpu *v)
 {
-	int rc = kvm_vcpu_run(&v->kvm);
+	struct helper *h = v->vm->helper;
+	int rc;
 
+	if (h)
+		helper_before(h, v);
+	rc = kvm_vcpu_run(&v->kvm);
 	if (!rc) {
 		v->io_pending = vcpu_dispatch(v);
 		return;
 	}
-	v->io_pending = false;
+	v->io_pending = rc == -EINTR && h && !v->kvm.run->immediate_exit &&
+			helper_after(h, v);
 	if (rc == -EINTR || rc == -EAGAIN)
 		return;
 	log_warn("vCPU %u: %s does not run: %s", v->index,
@@ -287,7 +317,7 @@ static void vcpu_signals(const struct vcpu *v)
 	for (unsigned i = 0; i < ARRAY_LEN(faults); i++)
 		sigdelset(&set, faults[i]);    /* a blocked one would kill */
 	if (!v->kvm.vm->ops->kick)
-		sigdelset(&set, KICK_SIGNAL);
+		sigdelset(&set, VCPU_KICK_SIGNAL);
 	pthread_sigmask(SIG_SETMASK, &set, NULL);
 }
 
@@ -298,6 +328,8 @@ static void *vcpu_thread(void *opaque)
 	vcpu_signals(v);
 	v->tid = gettid();
 	vcpu_loop(v);
+	if (v->vm->helper)
+		helper_leave(v->vm->helper, v);
 	return NULL;
 }
 
@@ -314,7 +346,7 @@ int vcpu_start(struct vcpu *v, struct err *e)
 	int rc;
 
 	SCOPED_LOCK(&v->lock);
-	sigaction(KICK_SIGNAL, &sa, NULL);
+	sigaction(VCPU_KICK_SIGNAL, &sa, NULL);
 	snprintf(name, sizeof(name), "CPU %u/KVM", v->index);
 	rc = thread_start(&v->thread, ROLE_VCPU, name, vcpu_thread, v);
 	if (rc < 0)
@@ -374,7 +406,7 @@ static void vcpu_nudge(struct vcpu *v)
 		return;
 	kvm_vcpu_kick(&v->kvm);
 	if (!v->kvm.vm->ops->kick)
-		pthread_kill(v->thread, KICK_SIGNAL);
+		pthread_kill(v->thread, VCPU_KICK_SIGNAL);
 }
 
 void vcpu_destroy(struct vcpu *v)

@@ -11,11 +11,15 @@
 #define MOTE_VCPU_H
 
 #include <pthread.h>
+#include <signal.h>
 
 #include "vmm/base/lock.h"
 #include "vmm/kvm/kvm.h"
 
 struct vm;
+
+/* To a vCPU's thread: leave KVM_RUN. */
+#define VCPU_KICK_SIGNAL SIGUSR1
 
 struct vcpu {
 	struct vm *vm;
@@ -49,5 +53,8 @@ bool vcpu_is_current(const struct vcpu *v);            /* [any] */
  * [any but another vCPU's thread holding a device lock] */
 void vcpu_call(struct vcpu *v, void (*fn)(struct vcpu *v, void *opaque),
 	       void *opaque);
+
+/* Let the device answer the port or memory access `run` is about. [vcpu] */
+void vcpu_answer(struct vm *vm, struct kvm_run *run);
 
 #endif

@@ -28,6 +28,7 @@
 struct arch;
 struct gdb;
 struct disk_set;
+struct helper;
 struct monitors;
 struct netdev_set;
 struct vcpu;
@@ -63,6 +64,7 @@ struct vm {
 	const struct arch *arch;
 	const struct kvm_provider *provider;
 	struct kvm_vm kvm;
+	struct helper *helper;         /* NULL: KVM gets no help         */
 	struct gmem *gmem;
 	struct bus *pio, *mmio;
 	struct loop *loop;

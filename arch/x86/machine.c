@@ -178,7 +178,7 @@ static unsigned vcpu_id(struct vm *vm, unsigned index)
 	return x86_machine(vm)->apic_ids[index];
 }
 
-static int vcpu_init(struct vcpu *v, struct err *e)
+int x86_vcpu_cpuid(struct vcpu *v, struct kvm_vcpu *cpu, struct err *e)
 {
 	struct x86_machine *m = x86_machine(v->vm);
 	struct cpuid_list *l = malloc(sizeof(*l));
@@ -188,10 +188,15 @@ static int vcpu_init(struct vcpu *v, struct err *e)
 		abort();
 	*l = *m->cpuid;
 	cpuid_set_topology(l, &m->topology, v->index);
-	rc = kvm_vcpu_ioctl(&v->kvm, KVM_SET_CPUID2, l);
+	rc = kvm_vcpu_ioctl(cpu, KVM_SET_CPUID2, l);
 	free(l);
 	return rc < 0 ? err_set(e, rc, "vCPU %u: its CPUID: %m", v->index) :
 	       x86_mce_setup(v, e);
+}
+
+static int vcpu_init(struct vcpu *v, struct err *e)
+{
+	return x86_vcpu_cpuid(v, &v->kvm, e);
 }
 
 static int get_regs(struct vcpu *v, void *regs)
@@ -394,4 +399,5 @@ const struct arch arch_x86_64 = {
 	.regs      = x86_arch_regs,
 	.list_cpus = cpuid_list_models,
 	.debug     = &x86_arch_debug,
+	.helper    = &x86_arch_helper,
 };

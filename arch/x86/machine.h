@@ -61,6 +61,10 @@ static inline struct x86_machine *x86_machine(const struct vm *vm)
 /* memory.c: RAM blocks and the E820 map. */
 int  x86_memory_create(struct x86_machine *m, struct err *e);
 
+/* What CPUID says to vCPU `v`, told to `cpu`, which may be another provider's.
+ * [vcpu] */
+int  x86_vcpu_cpuid(struct vcpu *v, struct kvm_vcpu *cpu, struct err *e);
+
 /* irqchip.c: [loop, vCPUs parked] */
 int  x86_irqchip_reset(struct x86_machine *m, struct err *e);
 void x86_irqchip_fini(struct x86_machine *m);

@@ -83,6 +83,7 @@ enum x86_leave {
 	LEAVE_IO, LEAVE_MMIO,          /* kvm_run is filled; come back      */
 	LEAVE_HLT, LEAVE_SHUTDOWN, LEAVE_INTERNAL, LEAVE_DEBUG,
 	LEAVE_AGAIN,                   /* state changed: look up next block */
+	LEAVE_OTHER,                   /* c->slices: not to be executed here */
 };
 
 /* Reasons to leave translated or interpreted code at the next block edge.
@@ -245,6 +246,7 @@ struct x86_cpu {
 	bool counted;                  /* icount.h: ... one round of a loop */
 	bool dr_armed;                 /* DR7 or guest_debug arms some DRn  */
 	bool rmw_locked;               /* mem_rmw_lock is held            */
+	bool slices;                   /* lives elsewhere: kvm/provider.h */
 	u32 db_hits;                   /* DR6 bits the instruction earned   */
 
 	/* --- CPUID as set by KVM_SET_CPUID2 --- */

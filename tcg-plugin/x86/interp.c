@@ -180,6 +180,7 @@ again:
 	c->n_insn += n;
 	/* a loop of one block: around again without asking anybody */
 	if ((i->flags & I_NEAR) && c->rip == start && !c->counted &&
+	    !c->slices &&
 	    !atomic_load_explicit(&c->request, memory_order_relaxed))
 		goto again;
 	return run_end(c);

@@ -130,10 +130,18 @@ static u64 edx_eax(const struct x86_cpu *c)
 	return c->r[RDX] << 32 | (u32)c->r[RAX];
 }
 
+/* What the guest's other self must do, where there is one. */
+static void not_in_slices(struct x86_cpu *c)
+{
+	if (c->slices)
+		x86_exit(c, LEAVE_OTHER);
+}
+
 void op_rdmsr(struct x86_cpu *c, const struct insn *i)
 {
 	u64 v = 0;
 
+	not_in_slices(c);
 	if (x86_rdmsr(c, (u32)c->r[RCX], &v))
 		x86_raise_err(c, EXC_GP, 0);
 	put_edx_eax(c, v);
@@ -142,6 +150,7 @@ void op_rdmsr(struct x86_cpu *c, const struct insn *i)
 
 void op_wrmsr(struct x86_cpu *c, const struct insn *i)
 {
+	not_in_slices(c);
 	if (x86_wrmsr(c, (u32)c->r[RCX], edx_eax(c)))
 		x86_raise_err(c, EXC_GP, 0);
 	x86_update_mode(c);
@@ -230,6 +239,7 @@ void op_xsetbv(struct x86_cpu *c, const struct insn *i)
 	if ((u32)c->r[RCX] || !(v & 1) || (v & 6) == 4 ||
 	    (v & ~c->xcr0_allowed))
 		x86_raise_err(c, EXC_GP, 0);
+	not_in_slices(c);
 	c->xcr0 = v;
 	x86_next(c, i);
 }
@@ -295,6 +305,7 @@ void op_wrseg(struct x86_cpu *c, const struct insn *i)
 
 void op_hlt(struct x86_cpu *c, const struct insn *i)
 {
+	not_in_slices(c);
 	x86_next(c, i);
 	c->n_insn++;
 	c->shadow = 0;
@@ -331,6 +342,7 @@ void op_vmcall(struct x86_cpu *c, const struct insn *i)
 {
 	s64 answer = c->cpl ? -1 : -1000;      /* KVM_EPERM, KVM_ENOSYS */
 
+	not_in_slices(c);
 	set_reg(c, RAX, c->mode == MODE_LONG ? 8 : 4, (u64)answer);
 	x86_next(c, i);
 }

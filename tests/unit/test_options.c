@@ -267,6 +267,10 @@ static void accelerators_come_in_the_order_given(void **state)
 	assert_int_equal(parse("-machine", "q35,accel=tcg", NULL), 0);
 	assert_string_equal(c.accel, "tcg");
 	assert_string_equal(c.machine, "q35");
+	assert_false(c.no_helper);
+	assert_int_equal(parse("-accel", "kvm,helper=off", NULL), 0);
+	assert_true(c.no_helper);
+	assert_int_equal(parse("-accel", "kvm,helper=maybe", NULL), -EINVAL);
 	assert_int_equal(parse("-accel", "hax", NULL), -EINVAL);
 	assert_int_equal(parse("-accel", "tcg,tb-size=1", NULL), -EINVAL);
 	assert_int_equal(parse("-M", "pdp11", NULL), -EINVAL);

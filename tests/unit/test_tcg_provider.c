@@ -613,6 +613,75 @@ static void memory_that_vanished_ends_the_run_with_efault(void **state)
 	box_close(&b);
 }
 
+/* --- slices --------------------------------------------------------------- */
+
+static void slice_run(struct box *b, u64 n, u64 done)
+{
+	assert_int_equal(mote_kvm_provider.control(b->cpu, "slice", n), 0);
+	assert_int_equal(box_run(b), 0);
+	assert_int_equal(b->run->exit_reason, KVM_EXIT_UNKNOWN);
+	assert_int_equal(b->run->hw.hardware_exit_reason, done);
+}
+
+static void slices_are_counted_and_end_at_what_is_anothers(void **state)
+{
+	/* inc ax; inc ax; inc ax; mov cx,2; 1: loop 1b; rdmsr; hlt */
+	static const u8 code[] = { 0x40, 0x40, 0x40, 0xb9, 2, 0, 0xe2, 0xfe,
+				   0x0f, 0x32, 0xf4 };
+	struct box b;
+
+	(void)state;
+	box_vm(&b, false);
+	assert_int_equal(mote_kvm_provider.control(b.vm, "slices", 1), 0);
+	box_cpu(&b, code, sizeof(code));
+	assert_int_equal(mote_kvm_provider.control(b.vm, "slices", 0), -EBUSY);
+	assert_int_equal(mote_kvm_provider.control(b.cpu, "slice", 0),
+			 -EINVAL);
+	slice_run(&b, 1, 1);
+	assert_int_equal(box_regs(&b).rax, 1);
+	slice_run(&b, 100, 5);
+	assert_int_equal(box_regs(&b).rip, BOX_CODE + 8);
+	assert_int_equal(box_regs(&b).rax, 3);
+	slice_run(&b, 1, 0);           /* RDMSR stays where it is */
+	box_close(&b);
+}
+
+static void other_vms_know_nothing_of_slices(void **state)
+{
+	BOX(b, false, 0xf4);
+
+	(void)state;
+	assert_int_equal(mote_kvm_provider.control(b.cpu, "slice", 1),
+			 -ENOENT);
+	assert_int_equal(box_run(&b), 0);
+	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
+	box_close(&b);
+}
+
+static void the_tsc_offset_is_an_attribute(void **state)
+{
+	BOX(b, false, 0xf4);
+	u64 was = 0, now = 0;
+	struct kvm_device_attr a = { .group = KVM_VCPU_TSC_CTRL,
+				     .attr = KVM_VCPU_TSC_OFFSET,
+				     .addr = (u64)(uintptr_t)&was };
+
+	(void)state;
+	assert_int_equal(box_io(b.cpu, KVM_HAS_DEVICE_ATTR, &a), 0);
+	assert_int_equal(box_io(b.cpu, KVM_GET_DEVICE_ATTR, &a), 0);
+	was += 1000;
+	assert_int_equal(box_io(b.cpu, KVM_SET_DEVICE_ATTR, &a), 0);
+	a.addr = (u64)(uintptr_t)&now;
+	assert_int_equal(box_io(b.cpu, KVM_GET_DEVICE_ATTR, &a), 0);
+	assert_int_equal(now, was);
+	a.attr = 77;
+	assert_int_equal(box_io(b.cpu, KVM_GET_DEVICE_ATTR, &a), -ENXIO);
+	a.attr = KVM_VCPU_TSC_OFFSET;
+	a.addr = 0;
+	assert_int_equal(box_io(b.cpu, KVM_SET_DEVICE_ATTR, &a), -EFAULT);
+	box_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -651,6 +720,9 @@ int main(void)
 		cmocka_unit_test(fpu_and_xsave_agree),
 		cmocka_unit_test(
 			memory_that_vanished_ends_the_run_with_efault),
+		cmocka_unit_test(slices_are_counted_and_end_at_what_is_anothers),
+		cmocka_unit_test(other_vms_know_nothing_of_slices),
+		cmocka_unit_test(the_tsc_offset_is_an_attribute),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -139,21 +139,34 @@ static s64 calibrate_vm(struct kvm_vm *vm, void *mem)
 	return rate;
 }
 
-s64 kvm_calibrate(const struct kvm_provider *p)
+/* Closes it. */
+static s64 calibrate_and_close(struct kvm_vm *vm)
 {
-	struct kvm_vm vm;
 	s64 rate = -ENOMEM;
 	void *mem;
-	int rc = kvm_vm_open(&vm, p, NULL);
 
-	if (rc < 0)
-		return rc;
 	mem = mmap(NULL, MEM_LEN, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (mem != MAP_FAILED)
-		rate = calibrate_vm(&vm, mem);
-	kvm_vm_close(&vm);
+		rate = calibrate_vm(vm, mem);
+	kvm_vm_close(vm);
 	if (mem != MAP_FAILED)
 		munmap(mem, MEM_LEN);
 	return rate;
+}
+
+s64 kvm_calibrate(const struct kvm_provider *p)
+{
+	struct kvm_vm vm;
+	int rc = kvm_vm_open(&vm, p, NULL);
+
+	return rc < 0 ? rc : calibrate_and_close(&vm);
+}
+
+s64 kvm_calibrate_beside(const struct kvm_vm *other)
+{
+	struct kvm_vm vm;
+	int rc = kvm_vm_open_beside(&vm, other, NULL);
+
+	return rc < 0 ? rc : calibrate_and_close(&vm);
 }

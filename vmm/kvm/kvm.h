@@ -27,6 +27,11 @@ const struct kvm_provider *kvm_provider_choose(const char *accel, char *why,
 					       size_t why_len, struct err *e);
 /* Ring 0 instructions per second through this provider, ~1 ms; -errno. */
 s64  kvm_calibrate(const struct kvm_provider *p);
+/* The same beside a VM that is open already. [any] */
+struct kvm_vm;
+s64  kvm_calibrate_beside(const struct kvm_vm *vm);
+/* Below this, kernel code is emulated. */
+#define KVM_NATIVE_RATE 100000000ll
 
 /* --- VM --- */
 struct kvm_vm {
@@ -36,17 +41,32 @@ struct kvm_vm {
 	struct gmem *gmem;
 	bool has_irqchip, dirty_logging;
 	struct gmem_listener slots;    /* kvm/memory.c                   */
+	const struct gmem_block *const *followed;      /* kvm_vm_follow   */
+	u64 followed_slots;            /* BIT(slot)                      */
+	void *scratch;                 /* kvm_vm_forget_translations     */
+	bool scratch_moved;
+	struct kvm_vm *twin;           /* its dirty pages are ours, too  */
 };
 
 int  kvm_vm_open(struct kvm_vm *vm, const struct kvm_provider *p,
 		 struct err *e);
 /* Slots go with it: a gmem attached to it may be destroyed after. */
 void kvm_vm_close(struct kvm_vm *vm);
+/* Another VM of the same system descriptor, which must outlive it. [any] */
+int  kvm_vm_open_beside(struct kvm_vm *vm, const struct kvm_vm *other,
+			struct err *e);
 int  kvm_vm_ioctl(struct kvm_vm *vm, unsigned long req, void *arg); /* [any] */
 int  kvm_sys_ioctl(struct kvm_vm *vm, unsigned long req, void *arg); /* [any] */
 int  kvm_vm_check(struct kvm_vm *vm, int capability);  /* 0: absent [any] */
 /* Register slots for all present and future blocks of `g`. */
 int  kvm_vm_attach_gmem(struct kvm_vm *vm, struct gmem *g, struct err *e);
+/* Give `vm` the slots and the dirty logging that `other` has now; cheap when
+ * nothing changed. [one thread at a time] */
+int  kvm_vm_follow(struct kvm_vm *vm, const struct kvm_vm *other,
+		   struct err *e);
+/* Page tables in guest memory changed behind its back: where KVM keeps shadows
+ * of them, it drops them all. [any] */
+int  kvm_vm_forget_translations(struct kvm_vm *vm);
 int  kvm_vm_dirty_log(struct kvm_vm *vm, bool on, struct err *e);
 int  kvm_vm_dirty_fetch(struct kvm_vm *vm, const struct gmem_block *b,
 			u64 *bitmap);

@@ -7,9 +7,6 @@
 
 #include "vmm/kvm/kvm.h"
 
-/* Ring 0 instructions a second below which KVM is taken for emulated. */
-#define KVM_NATIVE_RATE 100000000ll
-
 /* The sentence for a system fd that would not open; returns `rc`. */
 int kvm_open_sentence(const struct kvm_provider *p, int rc, struct err *e);
 /* KVM_GET_API_VERSION must answer 12. */

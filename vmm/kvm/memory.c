@@ -6,8 +6,16 @@
  * Talks to: gmem as its listener, the VM descriptor.
  * Never:    maps or frees memory; the blocks are gmem's.
  */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
 #include "vmm/core/gmem.h"
 #include "vmm/kvm/kvm.h"
+
+/* Where no guest can look: beyond what any CPU addresses. */
+#define SCRATCH_GPA (1ull << 51)
+enum { FOLLOWED_MAX = 64 };
 
 static int slot_set(struct kvm_vm *vm, const struct gmem_block *b, u64 len)
 {
@@ -75,6 +83,24 @@ int kvm_vm_dirty_log(struct kvm_vm *vm, bool on, struct err *e)
 	return 0;
 }
 
+/* Bits of a word at a time: the twin's pages are dirty, too. */
+static int fetch_twin(struct kvm_vm *twin, const struct gmem_block *b,
+		      u64 *bitmap)
+{
+	const u64 words = (b->len / PAGE_SIZE + 63) / 64;
+	u64 *more = malloc(words * sizeof(*more));
+	struct kvm_dirty_log log = {
+		.slot         = (u32)b->slot,
+		.dirty_bitmap = more,
+	};
+	int rc = more ? kvm_vm_ioctl(twin, KVM_GET_DIRTY_LOG, &log) : -ENOMEM;
+
+	for (u64 i = 0; rc >= 0 && i < words; i++)
+		bitmap[i] |= more[i];
+	free(more);
+	return rc == -ENOENT ? 0 : rc;         /* not logging yet: no page */
+}
+
 int kvm_vm_dirty_fetch(struct kvm_vm *vm, const struct gmem_block *b,
 		       u64 *bitmap)
 {
@@ -82,6 +108,74 @@ int kvm_vm_dirty_fetch(struct kvm_vm *vm, const struct gmem_block *b,
 		.slot         = (u32)b->slot,
 		.dirty_bitmap = bitmap,
 	};
+	int rc = kvm_vm_ioctl(vm, KVM_GET_DIRTY_LOG, &log);
 
-	return kvm_vm_ioctl(vm, KVM_GET_DIRTY_LOG, &log);
+	if (rc < 0 || !vm->twin)
+		return rc;
+	return fetch_twin(vm->twin, b, bitmap);
+}
+
+/* --- following another VM --- */
+
+static void drop_followed(struct kvm_vm *vm)
+{
+	for (unsigned i = 0; i < FOLLOWED_MAX; i++) {
+		struct kvm_userspace_memory_region none = { .slot = i };
+
+		if (vm->followed_slots & BIT(i))
+			kvm_vm_ioctl(vm, KVM_SET_USER_MEMORY_REGION, &none);
+	}
+	vm->followed_slots = 0;
+	vm->followed = NULL;
+}
+
+int kvm_vm_follow(struct kvm_vm *vm, const struct kvm_vm *other,
+		  struct err *e)
+{
+	unsigned n;
+	const struct gmem_block *const *b = gmem_blocks(other->gmem, &n);
+
+	if (b == vm->followed && vm->dirty_logging == other->dirty_logging)
+		return 0;
+	drop_followed(vm);
+	vm->dirty_logging = other->dirty_logging;
+	for (unsigned i = 0; i < n; i++) {
+		int rc = b[i]->slot < FOLLOWED_MAX ?
+			 slot_set(vm, b[i], b[i]->len) : -ENOSPC;
+
+		if (rc < 0)
+			return err_set(e, rc, "%s refuses memory %s: %m",
+				       vm->ops->name, b[i]->name);
+		vm->followed_slots |= BIT(b[i]->slot);
+	}
+	vm->followed = b;
+	return 0;
+}
+
+/* --- forgetting --- */
+
+/* Moving a slot, one without a use, makes KVM drop every shadow page. */
+int kvm_vm_forget_translations(struct kvm_vm *vm)
+{
+	struct kvm_userspace_memory_region r = {
+		.slot            = (u32)MAX(kvm_vm_check(vm,
+					KVM_CAP_NR_MEMSLOTS), 1) - 1,
+		.flags           = KVM_MEM_READONLY,
+		.guest_phys_addr = SCRATCH_GPA,
+		.memory_size     = PAGE_SIZE,
+	};
+
+	if (!vm->scratch) {
+		void *p = mmap(NULL, PAGE_SIZE, PROT_READ,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (p == MAP_FAILED)
+			return -errno;
+		vm->scratch = p;
+	}
+	r.userspace_addr = (u64)(uintptr_t)vm->scratch;
+	vm->scratch_moved = !vm->scratch_moved;
+	if (vm->scratch_moved)
+		r.guest_phys_addr += PAGE_SIZE;
+	return kvm_vm_ioctl(vm, KVM_SET_USER_MEMORY_REGION, &r);
 }

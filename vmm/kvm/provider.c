@@ -61,6 +61,23 @@ int kvm_provider_check(const struct kvm_provider *p, const char *path,
 	return 0;
 }
 
+static void tell_plugin(u32 mask, int fd, void *opaque)
+{
+	const struct kvm_provider *p = opaque;
+
+	p->control(-1, "log-fd", (u64)(s64)fd);
+	p->control(-1, "log", mask);
+}
+
+/* The plugin has copies of what is one a process: the log, how threads start. */
+static void share_base(const struct kvm_provider *p)
+{
+	if (!p->control)
+		return;
+	log_watch(tell_plugin, (void *)(uintptr_t)p);
+	p->control(-1, "thread-rules", (uintptr_t)thread_rules());
+}
+
 const struct kvm_provider *kvm_plugin_load_path(const char *path,
 						struct err *e)
 {
@@ -80,6 +97,7 @@ const struct kvm_provider *kvm_plugin_load_path(const char *path,
 	}
 	if (kvm_provider_check(p, path, e) < 0)
 		goto fail_so;
+	share_base(p);
 	return p;                      /* stays loaded until exit */
 
 fail_so:
@@ -171,23 +189,6 @@ static const struct kvm_provider *choose_default(char *why, size_t n,
 	return NULL;
 }
 
-static void tell_plugin(u32 mask, int fd, void *opaque)
-{
-	const struct kvm_provider *p = opaque;
-
-	p->control(-1, "log-fd", (u64)(s64)fd);
-	p->control(-1, "log", mask);
-}
-
-/* The plugin has copies of what is one a process: the log, how threads start. */
-static void share_base(const struct kvm_provider *p)
-{
-	if (!p || !p->control)
-		return;
-	log_watch(tell_plugin, (void *)(uintptr_t)p);
-	p->control(-1, "thread-rules", (uintptr_t)thread_rules());
-}
-
 static const struct kvm_provider *choose_named(const char *name, size_t len,
 					       struct err *e)
 {
@@ -210,11 +211,8 @@ const struct kvm_provider *kvm_provider_choose(const char *accel, char *why,
 	size_t n;
 
 	why[0] = '\0';
-	if (!accel) {
-		p = choose_default(why, why_len, e);
-		share_base(p);
-		return p;
-	}
+	if (!accel)
+		return choose_default(why, why_len, e);
 	for (;; accel += n + 1) {      /* "kvm:tcg": the first that works */
 		n = strcspn(accel, ":");
 		p = choose_named(accel, n, e);
@@ -222,6 +220,5 @@ const struct kvm_provider *kvm_provider_choose(const char *accel, char *why,
 			break;
 		snprintf(why, why_len, "%s", e ? e->msg : "");
 	}
-	share_base(p);
 	return p;
 }

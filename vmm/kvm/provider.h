@@ -47,9 +47,22 @@ struct kvm_provider {
 	/* Named switches: "one-insn-per-tb" 0/1, "icount" (above; before the
 	 * irqchip and vCPUs), "icount-wall" ns since 1970 at guest time 0, "log" mask,
 	 * "thread-rules" (struct thread_rules *, before `open`), "perfmap" 1
-	 * and "jitdump" 1 (once, before the sandbox); 0, -ENOENT, -errno.
-	 * vm_fd -1: for VMs yet to come. NULL ok. [any] */
-	int  (*control)(int vm_fd, const char *name, u64 value);
+	 * and "jitdump" 1 (once, before the sandbox), "slices" and "slice"
+	 * (see below); 0, -ENOENT, -errno.
+	 * fd -1: for VMs yet to come. NULL ok. [any] */
+	int  (*control)(int fd, const char *name, u64 value);
 };
+
+/*
+ * Slices: the plugin executes instructions for a guest that lives elsewhere.
+ *
+ * control(vm_fd, "slices", 1), before the first vCPU: its vCPUs are only
+ * interpreted, and what belongs to the guest's other self (MSRs, HLT, XCR0,
+ * hypercalls) is left alone.  control(vcpu_fd, "slice", n) then lets KVM_RUN
+ * execute n instructions, or fewer: it returns 0 with KVM_EXIT_UNKNOWN and the
+ * number done in hw.hardware_exit_reason when they are over, when one comes
+ * that is not its business, and, for n > 1, at privilege level 3.  Device
+ * accesses exit, and go on, as ever.
+ */
 
 #endif

@@ -7,6 +7,7 @@
  * Never:    asks which provider it is.
  */
 #include <errno.h>
+#include <sys/mman.h>
 
 #include "vmm/kvm/kvm.h"
 #include "vmm/kvm/kvm_priv.h"
@@ -69,6 +70,17 @@ fail_sys:
 	return rc;
 }
 
+int kvm_vm_open_beside(struct kvm_vm *vm, const struct kvm_vm *other,
+		       struct err *e)
+{
+	int rc = create_vm(other->ops, other->sys_fd);
+
+	*vm = (struct kvm_vm){ .ops = other->ops, .sys_fd = -1, .fd = rc,
+			       .run_size = other->run_size };
+	return rc < 0 ? err_set(e, rc, "%s cannot create a VM: %m",
+				other->ops->name) : 0;
+}
+
 void kvm_vm_close(struct kvm_vm *vm)
 {
 	if (vm->fd >= 0)
@@ -76,6 +88,9 @@ void kvm_vm_close(struct kvm_vm *vm)
 	if (vm->sys_fd >= 0)
 		vm->ops->close(vm->sys_fd);
 	vm->fd = vm->sys_fd = -1;
+	if (vm->scratch)
+		munmap(vm->scratch, PAGE_SIZE);
+	vm->scratch = NULL;
 }
 
 int kvm_vm_ioctl(struct kvm_vm *vm, unsigned long req, void *arg)

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/* Unit test: vmm/helper.c: a KVM that cannot do one instruction (the plugin,
+ * behind a door that says so), and the plugin that does it. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <cmocka.h>
+
+#include "arch/x86/machine.h"
+#include "arch/x86/regs.h"
+#include "vmm/arch.h"
+#include "vmm/helper.h"
+#include "vmm/vcpu.h"
+#include "vmm/vm.h"
+
+enum { RAM = 64 * 1024, CODE = 0x1000, DATA = 0x2000 };
+
+extern const struct kvm_provider mote_kvm_provider;    /* libtcg.a */
+
+static struct vm vm;
+static struct vm_config config;
+static struct x86_machine machine;
+static int real_vcpu = -1;             /* where KVM_RUN fails at CODE */
+static unsigned entries;               /* KVM_RUNs that reached the guest */
+static bool slow;
+
+/* --- a KVM with a hole in it --- */
+
+static void burn(s64 ns)
+{
+	struct timespec a, b;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
+	do
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
+	while ((b.tv_sec - a.tv_sec) * 1000000000ll + b.tv_nsec - a.tv_nsec <
+	       ns);
+}
+
+static int fail_to_emulate(void)
+{
+	struct kvm_run *run = vm.vcpus[0]->kvm.run;
+
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->emulation_failure.suberror = KVM_INTERNAL_ERROR_EMULATION;
+	run->emulation_failure.ndata = 4;
+	run->emulation_failure.flags =
+		KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
+	run->emulation_failure.insn_size = 15;
+	gmem_read(vm.gmem, CODE, run->emulation_failure.insn_bytes, 15);
+	return 0;
+}
+
+static int holed_ioctl(int fd, unsigned long req, void *arg)
+{
+	struct kvm_regs r;
+
+	if (req == KVM_RUN && fd != real_vcpu && slow)
+		burn(20000000);        /* the one that is measured */
+	if (req == KVM_RUN && fd == real_vcpu &&
+	    !vm.vcpus[0]->kvm.run->immediate_exit) {
+		mote_kvm_provider.ioctl(fd, KVM_GET_REGS, &r);
+		if (r.rip == CODE)
+			return fail_to_emulate();
+		entries++;
+	}
+	return mote_kvm_provider.ioctl(fd, req, arg);
+}
+
+static struct kvm_provider holed;
+
+/* --- a machine --- */
+
+static struct probe {
+	struct device dev;
+	u64 writes[16];
+	unsigned nwrites;
+} probe;
+
+static u64 probe_read(struct device *d, u64 off, unsigned size)
+{
+	(void)d;
+	(void)size;
+	return 0x70 + off;
+}
+
+static void probe_write(struct device *d, u64 off, u64 val, unsigned size)
+{
+	(void)d;
+	(void)off;
+	(void)size;
+	if (probe.nwrites < ARRAY_LEN(probe.writes))
+		probe.writes[probe.nwrites++] = val;
+}
+
+static void exit_write(struct device *d, u64 off, u64 val, unsigned size)
+{
+	(void)d;
+	(void)off;
+	(void)size;
+	vm_request(&vm, VM_REQ_EXIT, (int)val);
+}
+
+static const struct region_ops probe_ops = {
+	.read = probe_read, .write = probe_write, .min_size = 1, .max_size = 8,
+};
+static const struct region_ops exit_ops = {
+	.read = probe_read, .write = exit_write, .min_size = 1, .max_size = 8,
+};
+
+static void map(struct bus *b, u64 base, u64 len, const struct region_ops *o)
+{
+	const struct region r = { .name = "probe", .base = base, .len = len,
+				  .ops = o, .dev = &probe.dev };
+
+	assert_int_equal(bus_map(b, &r, NULL), 0);
+}
+
+static const struct arch arch = {
+	.name = "fake", .regs_size = sizeof(struct x86_regs),
+	.helper = &x86_arch_helper,
+};
+
+static void enter_real_mode(struct vcpu *v, void *opaque)
+{
+	struct kvm_regs r = { .rip = CODE, .rsp = 0x8000, .rflags = 2,
+			      .rax = 0x1111, .rbx = 0x2222, .rcx = 0x3333 };
+	struct kvm_sregs s;
+
+	(void)opaque;
+	kvm_vcpu_ioctl(&v->kvm, KVM_GET_SREGS, &s);
+	s.cs.selector = 0;
+	s.cs.base = 0;
+	kvm_vcpu_ioctl(&v->kvm, KVM_SET_SREGS, &s);
+	kvm_vcpu_ioctl(&v->kvm, KVM_SET_REGS, &r);
+}
+
+static void fill_vm(void)
+{
+	memset(&vm, 0, sizeof(vm));
+	memset(&probe, 0, sizeof(probe));
+	memset(&machine, 0, sizeof(machine));
+	entries = 0;
+	real_vcpu = -1;
+	holed = mote_kvm_provider;
+	holed.name = "kvm";
+	holed.ioctl = holed_ioctl;
+	lock_init(&probe.dev.lock, "probe");
+	config_init(&config);
+	config.cpus = slow ? 1 : 2;    /* with two, KVM is not measured */
+	vm.config = &config;
+	vm.arch = &arch;
+	vm.arch_state = &machine;
+	vm.provider = &holed;
+	list_init(&vm.devices);
+	list_init(&vm.listeners);
+	list_init(&vm.roms);
+}
+
+static int fresh(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	fill_vm();
+	vm.loop = loop_create("test", &e);
+	clock_init(&vm.clock, 0);
+	vm.pio = bus_create("io", 0x10000);
+	vm.mmio = bus_create("memory", 1ull << 40);
+	map(vm.pio, 0x10, 4, &probe_ops);
+	map(vm.pio, 0x60, 1, &exit_ops);
+	map(vm.mmio, 0xc0000, 0x100, &probe_ops);
+	assert_int_equal(kvm_vm_open(&vm.kvm, vm.provider, &e), 0);
+	machine.vm = &vm;
+	machine.topology = (struct cpuid_topology){ 1, 1, 1, 1 };
+	machine.cpuid = calloc(1, sizeof(*machine.cpuid));
+	machine.cpuid->head.nent = CPUID_MAX - 16;
+	assert_true(kvm_sys_ioctl(&vm.kvm, KVM_GET_SUPPORTED_CPUID,
+				  machine.cpuid) >= 0);
+	vm.gmem = gmem_create();
+	assert_int_equal(kvm_vm_attach_gmem(&vm.kvm, vm.gmem, &e), 0);
+	assert_int_equal(gmem_add(vm.gmem, "ram", 0, RAM, -1, 0, GMEM_RAM,
+				  &e), 0);
+	vm.helper = helper_create(&vm, &mote_kvm_provider);
+	vm.vcpus = calloc(1, sizeof(vm.vcpus[0]));
+	vm.vcpus[0] = vcpu_create(&vm, 0, &e);
+	assert_non_null(vm.vcpus[0]);
+	real_vcpu = vm.vcpus[0]->kvm.fd;
+	vm.nvcpus = 1;
+	return vcpu_start(vm.vcpus[0], &e);
+}
+
+static int fresh_slow(void **state)
+{
+	slow = true;
+	return fresh(state);
+}
+
+static int done(void **state)
+{
+	(void)state;
+	vcpu_destroy(vm.vcpus[0]);
+	free(vm.vcpus);
+	helper_destroy(vm.helper);
+	kvm_vm_close(&vm.kvm);
+	gmem_destroy(vm.gmem);
+	bus_destroy(vm.pio);
+	bus_destroy(vm.mmio);
+	loop_destroy(vm.loop);
+	free(machine.cpuid);
+	config_fini(&config);
+	slow = false;
+	return 0;
+}
+
+static void run(const void *code, size_t n)
+{
+	assert_int_equal(gmem_write(vm.gmem, CODE, code, n), 0);
+	vcpu_call(vm.vcpus[0], enter_real_mode, NULL);
+	vm_start(&vm, NULL);
+	loop_run(vm.loop);
+}
+
+static bool reported(const char *text)
+{
+	struct strbuf s = STRBUF_INIT;
+	bool has;
+
+	helper_report(vm.helper, &s);
+	has = s.len && strstr(s.buf, text);
+	if (!has)
+		print_message("# %s\n", s.len ? s.buf : "(no report)");
+	strbuf_fini(&s);
+	return has;
+}
+
+/* mov $33,%al; out %al,$0x60; 1: jmp 1b */
+#define EXIT_33 0xb0, 33, 0xe6, 0x60, 0xeb, 0xfe
+
+/* --- the tests --- */
+
+static void what_kvm_cannot_do_is_done_and_kvm_goes_on(void **state)
+{
+	static const u8 code[] = {
+		0xf0, 0x0f, 0xc7, 0x0e, 0, 0x20,       /* lock cmpxchg8b DATA */
+		0xe7, 0x10,                            /* out %ax,$0x10       */
+		EXIT_33
+	};
+	const u64 before = 0x0000000000001111, after = 0x333300002222;
+	u64 now;
+
+	(void)state;
+	gmem_write(vm.gmem, DATA, &before, sizeof(before));
+	run(code, sizeof(code));
+	gmem_read(vm.gmem, DATA, &now, sizeof(now));
+	assert_int_equal(vm.exit_code, 33);
+	assert_int_equal(now, after);
+	assert_int_equal(probe.nwrites, 1);
+	assert_int_equal(probe.writes[0], 0x1111);
+	assert_true(entries > 1);
+	assert_true(reported("1 instructions KVM cannot execute, 1 executed"));
+	assert_true(reported("CPU#0 0x1000: f0 0f c7 0e 00 20 e7 10"));
+}
+
+static void its_device_accesses_are_answered_once(void **state)
+{
+	static const u8 code[] = {
+		0x87, 0x07,                    /* xchg %ax,(%bx): ds is MMIO */
+		0xe7, 0x10, EXIT_33            /* out %ax,$0x10              */
+	};
+	struct kvm_sregs s;
+
+	(void)state;
+	assert_int_equal(gmem_write(vm.gmem, CODE, code, sizeof(code)), 0);
+	vcpu_call(vm.vcpus[0], enter_real_mode, NULL);
+	mote_kvm_provider.ioctl(real_vcpu, KVM_GET_SREGS, &s);
+	s.ds.base = 0xc0000 - 0x2222;
+	mote_kvm_provider.ioctl(real_vcpu, KVM_SET_SREGS, &s);
+	vm_start(&vm, NULL);
+	loop_run(vm.loop);
+	assert_int_equal(vm.exit_code, 33);
+	assert_int_equal(probe.nwrites, 2);
+	assert_int_equal(probe.writes[0], 0x1111);
+	assert_int_equal(probe.writes[1], 0x70);
+}
+
+static void registers_of_the_fpu_go_there_and_back(void **state)
+{
+	static const u8 code[] = {
+		0xd9, 0xe8,                    /* fld1                       */
+		0xd9, 0xeb,                    /* fldpi                      */
+		0xde, 0xc1, 0xdd, 0x1e, 0, 0x20,       /* faddp; fstpl DATA  */
+		EXIT_33
+	};
+	double sum = 0;
+
+	(void)state;
+	run(code, sizeof(code));
+	gmem_read(vm.gmem, DATA, &sum, sizeof(sum));
+	assert_int_equal(vm.exit_code, 33);
+	assert_true(sum > 4.1415926 && sum < 4.1415927);
+}
+
+static void end_when_stopped(struct vm_listener *l, enum vm_event ev, int arg)
+{
+	(void)l;
+	(void)arg;
+	if (ev == VM_EV_STOP)
+		loop_stop(vm.loop);
+}
+
+static void what_nobody_can_do_here_stops_the_vm(void **state)
+{
+	static const u8 code[] = { 0xf4, EXIT_33 };    /* hlt */
+	struct vm_listener stop = { .fn = end_when_stopped };
+
+	(void)state;
+	assert_int_equal(gmem_write(vm.gmem, CODE, code, sizeof(code)), 0);
+	vcpu_call(vm.vcpus[0], enter_real_mode, NULL);
+	vm_start(&vm, NULL);
+	vm_listen(&vm, &stop);
+	loop_run(vm.loop);
+	vm_unlisten(&vm, &stop);
+	assert_int_equal(vm.state, RUN_INTERNAL_ERROR);
+}
+
+static void a_slow_kvm_is_left_for_the_plugin(void **state)
+{
+	static const u8 code[] = {
+		0x90, 0x66, 0x31, 0xc0,        /* nop; xor %eax,%eax         */
+		0xb9, 0xe8, 0x03,              /* mov $1000,%cx              */
+		0x66, 0x40, 0xe2, 0xfc,        /* 1: inc %eax; loop 1b       */
+		0xe7, 0x10, EXIT_33            /* out %ax,$0x10              */
+	};
+
+	(void)state;
+	run(code, sizeof(code));
+	assert_int_equal(vm.exit_code, 33);
+	assert_int_equal(probe.writes[0], 1000);
+	assert_int_equal(entries, 0);  /* not one instruction left to KVM */
+	assert_true(reported("this KVM emulates kernel code"));
+}
+
+static void in_a_slow_kvm_msrs_stay_kvms(void **state)
+{
+	static const u8 code[] = {
+		0x90,                                  /* nop                */
+		0x66, 0xb9, 0x02, 0x01, 0, 0xc0,       /* mov $KERNEL_GS_BASE,%ecx */
+		0x66, 0x31, 0xd2,                      /* xor %edx,%edx      */
+		0x66, 0xb8, 0x78, 0x56, 0x34, 0x12,    /* mov $0x12345678,%eax */
+		0x0f, 0x30,                            /* wrmsr              */
+		EXIT_33
+	};
+	struct { struct kvm_msrs h; struct kvm_msr_entry e; } m = {
+		.h.nmsrs = 1, .e.index = 0xc0000102 };
+
+	(void)state;
+	run(code, sizeof(code));
+	assert_int_equal(vm.exit_code, 33);
+	assert_true(entries > 0);
+	assert_int_equal(mote_kvm_provider.ioctl(real_vcpu, KVM_GET_MSRS, &m),
+			 1);
+	assert_int_equal(m.e.data, 0x12345678);
+}
+
+#define TEST(fn)      cmocka_unit_test_setup_teardown(fn, fresh, done)
+#define TEST_SLOW(fn) cmocka_unit_test_setup_teardown(fn, fresh_slow, done)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_kvm_cannot_do_is_done_and_kvm_goes_on),
+		TEST(its_device_accesses_are_answered_once),
+		TEST(registers_of_the_fpu_go_there_and_back),
+		TEST(what_nobody_can_do_here_stops_the_vm),
+		TEST_SLOW(a_slow_kvm_is_left_for_the_plugin),
+		TEST_SLOW(in_a_slow_kvm_msrs_stay_kvms),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * KVM's helper: what the kernel's KVM cannot execute, the plugin does.
+ *
+ * KVM answers some instructions with KVM_EXIT_INTERNAL_ERROR: those it must
+ * emulate and has no code for.  The helper has a *twin* of the VM in the plugin,
+ * over the same memory and without devices: the vCPU's state moves there, the
+ * instruction executes, the state moves back, and KVM goes on.
+ *
+ * A KVM that emulates kernel code fails often, and runs it slowly.  There the
+ * twin goes on, up to HELPER_SLICE instructions, to the next return to user
+ * code, device or MSR; and a timer takes the vCPU out of KVM every now and then
+ * to look whether it is in its kernel: user code runs in KVM, the kernel
+ * mostly here.  A VM of one CPU that has run for a second has its KVM measured.
+ *
+ * The plugin is loaded when the machine is built, while executable memory may
+ * still be mapped; the twin is made with the first failure and is interpreted.
+ */
+#ifndef MOTE_HELPER_H
+#define MOTE_HELPER_H
+
+#include "vmm/base/strbuf.h"
+#include "vmm/kvm/kvm.h"
+
+struct vm;
+struct vcpu;
+struct helper;
+
+enum { HELPER_SLICE = 50000, HELPER_RECENT = 8 };
+
+/* A step of building a machine: vm->helper, for KVM and unless told not to.
+ * The plugin must be loaded while executable memory may still be mapped;
+ * nothing of it runs unless needed. [loop] */
+int  helper_load(struct vm *vm, struct err *e);
+/* `plugin` makes the twin. [loop] */
+struct helper *helper_create(struct vm *vm, const struct kvm_provider *plugin);
+void helper_destroy(struct helper *h);         /* NULL is fine. [loop] */
+
+/* The vCPU's last KVM_RUN failed to emulate.  True: it may go on, and KVM_RUN
+ * must be entered before anybody looks at its registers. [vcpu] */
+bool helper_execute(struct helper *h, struct vcpu *v);
+/* Around each KVM_RUN.  helper_before arms the timer; helper_after, when KVM_RUN
+ * was interrupted, is true as helper_execute is. [vcpu] */
+void helper_before(struct helper *h, struct vcpu *v);
+bool helper_after(struct helper *h, struct vcpu *v);
+/* KVM_EXIT_DEBUG: was it a breakpoint of the helper's own?  Then as above. */
+bool helper_trapped(struct helper *h, struct vcpu *v);
+/* The vCPU's thread ends. [vcpu] */
+void helper_leave(struct helper *h, struct vcpu *v);
+/* For info kvm: how many, and which were the last. [any] */
+void helper_report(struct helper *h, struct strbuf *out);
+
+#endif
