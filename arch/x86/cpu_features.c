@@ -91,18 +91,19 @@ const struct cpu_feature *cpu_feature_find(const char *name)
 	"fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat " \
 	"pse36 clflush mmx fxsr sse sse2 ht hypervisor x2apic tsc-deadline " \
 	"syscall nx lm sse3 cx16 lahf-lm"
-#define V2_FEATURES BASE_FEATURES " ssse3 sse4.1 sse4.2 popcnt"
-#define V3_FEATURES V2_FEATURES \
-	" xsave avx avx2 bmi1 bmi2 f16c fma abm movbe xsaveopt xgetbv1"
+#define V2_LEVEL "cx16 lahf-lm popcnt sse3 sse4.1 sse4.2 ssse3"
+#define V3_LEVEL V2_LEVEL " avx avx2 bmi1 bmi2 f16c fma abm movbe xsave"
+#define V2_FEATURES BASE_FEATURES " " V2_LEVEL
+#define V3_FEATURES BASE_FEATURES " " V3_LEVEL " xsaveopt xgetbv1"
 
 const struct cpu_model cpu_models[] = {
-	{ "max", "everything this provider can do (default)", NULL, NULL },
-	{ "host", "everything the host CPU can do", NULL, NULL },
+	{ "max", "everything this provider can do (default)", NULL, NULL, NULL },
+	{ "host", "everything the host CPU can do", NULL, NULL, NULL },
 	{ "qemu64", "x86-64 as it began, with SSE3 and CX16", BASE_FEATURES,
-	  "QEMU Virtual CPU version 2.5+" },
+	  "QEMU Virtual CPU version 2.5+", NULL },
 	{ "x86-64-v2", "to SSE4.2 and POPCNT", V2_FEATURES,
-	  "mote virtual CPU (x86-64-v2)" },
+	  "mote virtual CPU (x86-64-v2)", V2_LEVEL },
 	{ "x86-64-v3", "to AVX2, BMI and FMA", V3_FEATURES,
-	  "mote virtual CPU (x86-64-v3)" },
-	{ NULL, NULL, NULL, NULL }
+	  "mote virtual CPU (x86-64-v3)", V3_LEVEL },
+	{ NULL, NULL, NULL, NULL, NULL }
 };

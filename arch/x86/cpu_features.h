@@ -22,6 +22,8 @@ struct cpu_model {
 	const char *name, *summary;
 	const char *features;          /* NULL: all the provider has */
 	const char *brand;             /* leaves 0x80000002..4, NULL: as is */
+	const char *level;             /* NULL, or what it must have to
+					  deserve its name             */
 };
 extern const struct cpu_model cpu_models[];            /* ends with name NULL */
 

@@ -217,10 +217,28 @@ static void set_brand(struct cpuid_list *l, const char *brand)
 	}
 }
 
-static void apply_named_model(struct cpuid_list *l, const struct cpu_model *m)
+static void add_missing(struct strbuf *missing, const char *name)
+{
+	if (missing)
+		strbuf_addf(missing, "%s%s", missing->len ? ", " : "", name);
+}
+
+/* A level of the psABI without all that it names is not that level. */
+static void report_level(struct cpuid_list *l, const struct cpu_model *m,
+			 struct strbuf *missing)
+{
+	for (const struct cpu_feature *f = cpu_features; f->name; f++)
+		if (m->level && in_list(m->level, f->name) && !has(l, f->name))
+			add_missing(missing, f->name);
+}
+
+static void apply_named_model(struct cpuid_list *l, const struct cpu_model *m,
+			      struct strbuf *missing)
 {
 	struct kvm_cpuid_entry2 *e0 = cpuid_find(l, 0, 0);
 	struct kvm_cpuid_entry2 *e1 = cpuid_find(l, LEAF_FEATURES, 0);
+
+	report_level(l, m, missing);
 
 	keep_only(l, m->features);
 	if (e1)                        /* AMD 15/107/1, Intel 6/13/3 */
@@ -257,9 +275,23 @@ static int apply_flag(struct cpuid_list *l, struct cpuid_list *all, char *flag,
 	word = feature_word(l, f);
 	if (have && word && (*have & BIT(f->bit)))
 		*word |= BIT(f->bit);
-	else if (missing)
-		strbuf_addf(missing, "%s%s", missing->len ? ", " : "", flag);
+	else
+		add_missing(missing, flag);
 	return 0;
+}
+
+/* Without AVX there are no YMM halves to save either. */
+static void drop_avx_state(struct cpuid_list *l)
+{
+	struct kvm_cpuid_entry2 *e = cpuid_find(l, LEAF_XSAVE, 0);
+	struct kvm_cpuid_entry2 *avx = cpuid_find(l, LEAF_XSAVE, 2);
+
+	if (!e || !avx || avx == e)
+		return;
+	e->eax &= ~BIT(2);
+	if (!(e->eax & ~3u) && !e->edx)
+		e->ebx = e->ecx = 576; /* x87, SSE and the header */
+	avx->eax = avx->ebx = avx->ecx = avx->edx = 0;
 }
 
 static void finish(struct cpuid_list *l)
@@ -272,6 +304,8 @@ static void finish(struct cpuid_list *l)
 	if (e1)
 		e1->ecx &= ~BIT(27);           /* OSXSAVE follows CR4 */
 	clear_orphans(l);
+	if (!has(l, "avx"))
+		drop_avx_state(l);
 	if (!has(l, "xsave"))
 		drop_function(l, LEAF_XSAVE);
 	if (!has(l, "svm"))
@@ -296,7 +330,7 @@ int cpuid_apply_model(struct cpuid_list *l, const char *cpu,
 	if (!m->name)
 		rc = unknown_model(word ? word : "", e);
 	else if (m->features)
-		apply_named_model(l, m);
+		apply_named_model(l, m, missing);
 	while (rc == 0 && (word = strtok_r(NULL, ",", &save)))
 		rc = apply_flag(l, all, word, missing, e);
 	finish(l);

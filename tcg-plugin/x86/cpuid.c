@@ -92,7 +92,7 @@ static const struct bit {
 	{ 0x80000001, 0, ECX, 0, SOFT, 0 },    /* LAHF in 64-bit mode     */
 	{ 0x80000001, 0, ECX, 1, HOST, 0 },    /* CMP_LEGACY              */
 	{ 0x80000001, 0, ECX, 4, HOST, 0 },    /* CR8 in 32-bit mode      */
-	{ 0x80000001, 0, ECX, 5, ROWS, FEAT_LZCNT },
+	{ 0x80000001, 0, ECX, 5, HOST, 0 },    /* LZCNT, else BSR         */
 	{ 0x80000001, 0, ECX, 6, ROWS, FEAT_SSE4A },
 	{ 0x80000001, 0, ECX, 8, SOFT, 0 },    /* PREFETCHW               */
 	{ 0x80000001, 0, ECX, 22, HOST, 0 },   /* TOPOEXT                 */

@@ -189,6 +189,16 @@ static struct host_op host_op_of(const struct insn *i, unsigned imm_rule)
 	return op;
 }
 
+/* TZCNT and LZCNT are BSF and BSR for a guest without them. */
+static bool is_old_scan(const struct tr *t, const struct insn *i)
+{
+	const unsigned feat = i->byte == 0xbc ? FEAT_BMI1 : FEAT_LZCNT;
+
+	return i->row->map == M0F && i->row->pfx == PF3 &&
+	       (i->byte == 0xbc || i->byte == 0xbd) &&
+	       !(t->c->feats >> feat & 1);
+}
+
 /* A native fault in the instruction itself (divide, #XM) must find its site. */
 static bool may_fault(const struct insn *i)
 {
@@ -597,6 +607,8 @@ static bool tr_shaped(struct tr *t, const struct insn *i)
 	u32 first = t->j->nsite;
 
 	op.rex = is_byte_reg(i, false) || is_byte_reg(i, true);
+	if (is_old_scan(t, i))
+		op.pfx = 0;
 	if (uses_high8(i, s)) {
 		op.rex = false;
 		return plain_high8(t, i, s, &op);

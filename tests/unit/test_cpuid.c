@@ -131,6 +131,34 @@ static void a_plus_cannot_give_what_the_provider_lacks(void **s)
 	free(l);
 }
 
+static void without_avx_xsave_has_no_room_for_it(void **s)
+{
+	struct cpuid_list *l = provider();
+
+	leaf(l, 0xd, 2, true, 256, 576, 0, 0);
+	assert_int_equal(cpuid_apply_model(l, "max,-avx", NULL, NULL), 0);
+	assert_int_equal(cpuid_find(l, 0xd, 0)->eax, 3);
+	assert_int_equal(cpuid_find(l, 0xd, 0)->ecx, 576);
+	assert_int_equal(cpuid_find(l, 0xd, 2)->eax, 0);
+	assert_false(cpuid_find(l, 7, 0)->ebx & BIT(5));
+	free(l);
+}
+
+static void a_level_that_is_not_whole_says_what_it_lacks(void **s)
+{
+	struct cpuid_list *l = provider();
+	struct strbuf missing = STRBUF_INIT;
+
+	cpuid_find(l, 7, 0)->ebx &= ~(BIT(5) | BIT(8));
+	assert_int_equal(cpuid_apply_model(l, "x86-64-v3", &missing, NULL), 0);
+	assert_non_null(strstr(missing.buf, "avx2"));
+	assert_non_null(strstr(missing.buf, "bmi2"));
+	assert_null(strstr(missing.buf, "bmi1"));
+	assert_null(strstr(missing.buf, "vme"));
+	strbuf_fini(&missing);
+	free(l);
+}
+
 static void unknown_names_are_answered_with_near_ones(void **s)
 {
 	struct cpuid_list *l = provider();
@@ -232,6 +260,8 @@ int main(void)
 		cmocka_unit_test(flags_may_be_written_with_on_and_off),
 		cmocka_unit_test(named_models_are_what_they_say),
 		cmocka_unit_test(a_plus_cannot_give_what_the_provider_lacks),
+		cmocka_unit_test(without_avx_xsave_has_no_room_for_it),
+		cmocka_unit_test(a_level_that_is_not_whole_says_what_it_lacks),
 		cmocka_unit_test(unknown_names_are_answered_with_near_ones),
 		cmocka_unit_test(apic_ids_pack_threads_cores_and_sockets),
 		cmocka_unit_test(topology_leaves_agree),

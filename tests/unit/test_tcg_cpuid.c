@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Unit test: tcg-plugin/x86/cpuid.c. */
+#include <cpuid.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -96,6 +97,31 @@ static void cmpxchg16b_is_offered_where_the_host_has_it(void **state)
 	assert_int_equal(x86_has(c, 1, 0, ECX, 13), ecx >> 13 & 1);
 }
 
+static bool host_has(u32 leaf, unsigned reg, unsigned bit)
+{
+	u32 r[4];
+
+	__cpuid_count(leaf, 0, r[0], r[1], r[2], r[3]);
+	return r[reg] >> bit & 1;
+}
+
+/* The psABI's levels: a guest gets what its host has of them. */
+static void nothing_of_x86_64_v3_is_lost(void **state)
+{
+	static const struct { u32 leaf; u8 reg, bit; } v3[] = {
+		{ 1, ECX, 0 }, { 1, ECX, 9 }, { 1, ECX, 12 }, { 1, ECX, 13 },
+		{ 1, ECX, 19 }, { 1, ECX, 20 }, { 1, ECX, 22 }, { 1, ECX, 23 },
+		{ 1, ECX, 26 }, { 1, ECX, 28 }, { 1, ECX, 29 }, { 7, EBX, 3 },
+		{ 7, EBX, 5 }, { 7, EBX, 8 }, { 0x80000001, ECX, 0 },
+		{ 0x80000001, ECX, 5 },
+	};
+
+	(void)state;
+	for (unsigned n = 0; n < ARRAY_LEN(v3); n++)
+		assert_int_equal(x86_has(c, v3[n].leaf, 0, v3[n].reg, v3[n].bit),
+				 host_has(v3[n].leaf, v3[n].reg, v3[n].bit));
+}
+
 static void a_feature_with_instructions_has_rows(void **state)
 {
 	u32 out[4];
@@ -170,6 +196,7 @@ int main(void)
 		T(what_is_not_emulated_is_masked),
 		T(cmpxchg16b_is_offered_where_the_host_has_it),
 		T(five_levels_and_pcids_are_offered_whatever_the_host_has),
+		T(nothing_of_x86_64_v3_is_lost),
 		T(a_feature_with_instructions_has_rows),
 		T(osxsave_and_ospke_follow_cr4),
 		T(the_xsave_area_grows_with_xcr0),
