@@ -73,6 +73,10 @@ $(DEPS): tests/setup.sh
 	@mkdir -p $(@D)
 	$(Q)sh tests/setup.sh && touch $@
 deps: $(DEPS) ## install the Debian packages the build and tests need
+# Read as a makefile (it is empty): make then starts over with what there is now.
+ifeq ($(filter clean help,$(MAKECMDGOALS)),)
+include $(DEPS)
+endif
 
 # Filters are compiled from policy.def when mote is built, not when it starts.
 $(O)/seccomp/gen/gen: seccomp/gen/gen.c seccomp/policy.def | $(DEPS)
@@ -110,7 +114,7 @@ $(O)/mote-slirp: $(SLIRP_OBJS) $(BASE_OBJS)
 	$(Q)$(CC) -pie $(LINK) -o $@ $^ $(MOTE_LDFLAGS) $(SLIRP_LIBS)
 else
 $(O)/mote-slirp: | $(DEPS)
-	@echo "  SKIP    $@: no libslirp-dev (make again once it is there)"
+	@echo "  SKIP    $@: no libslirp-dev (network helpers are left out)"
 endif
 
 # --- tests -----------------------------------------------------------------
