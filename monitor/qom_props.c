@@ -248,6 +248,7 @@ static int set_iothread(struct iothread *t, const char *prop, json_t *v,
 		return err_set(e, -ERANGE, "%s value must be in range [0, "
 			       "9223372036854775807]", prop);
 	*field = (u64)json_integer_value(v);
+	iothread_set_poll(t);
 	return 0;
 }
 

@@ -70,9 +70,6 @@ ConditionKernelCommandLine=mote.check
 [Service]
 Type=simple
 ExecStart=/usr/local/sbin/mote-check
-StandardOutput=tty
-StandardError=tty
-TTYPath=/dev/ttyS0
 
 [Install]
 WantedBy=multi-user.target

@@ -205,6 +205,50 @@ static void posts_can_be_taken_back(void **state)
 	loop_post(l, count_up, &dropped);      /* freed by loop_destroy */
 }
 
+/* Answers on the other pipe, so that each turn waits a little. */
+static void *echo(void *opaque)
+{
+	int *fds = opaque;
+	char c;
+
+	while (read(fds[0], &c, 1) == 1 && c != 'q')
+		if (write(fds[3], &c, 1) != 1)
+			break;
+	return NULL;
+}
+
+static void ask_again(void *opaque, u32 events)
+{
+	int *fds = opaque;
+	char c;
+
+	(void)events;
+	assert_int_equal(read(fds[2], &c, 1), 1);
+	c = ++count == 1000 ? 'q' : 'a';
+	assert_int_equal(write(fds[1], &c, 1), 1);
+	if (c == 'q')
+		loop_stop(l);
+}
+
+static void looking_again_before_sleep_misses_nothing(void **state)
+{
+	pthread_t t;
+	int fds[4];
+
+	loop_set_poll(l, 50000, 0, 0);
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(pipe(fds + 2), 0);
+	assert_int_equal(loop_watch(l, fds[2], EPOLLIN, ask_again, fds), 0);
+	assert_int_equal(pthread_create(&t, NULL, echo, fds), 0);
+	assert_int_equal(write(fds[1], "a", 1), 1);
+	loop_run(l);
+	pthread_join(t, NULL);
+	assert_int_equal(count, 1000);
+	loop_unwatch(l, fds[2]);
+	for (unsigned i = 0; i < 4; i++)
+		close(fds[i]);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -217,6 +261,7 @@ int main(void)
 		TEST(a_regular_file_is_always_ready),
 		TEST(other_threads_post_and_wait),
 		TEST(posts_can_be_taken_back),
+		TEST(looking_again_before_sleep_misses_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

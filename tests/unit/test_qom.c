@@ -200,10 +200,9 @@ static void qmp_sees_the_same_tree(void **state)
 			"{\"error\": {\"class\": \"DeviceNotFound\", \"desc\":"
 			" \"Device '/nosuch' not found\"}}\r\n");
 	assert_string_equal(answer_to(&q, "{'execute':'device_add',"
-			"'arguments':{'driver':'x','a':{}}}"),
+			"'arguments':{'driver':'x','a':{'b':null}}}"),
 			"{\"error\": {\"class\": \"GenericError\", \"desc\": "
-			"\"not supported yet: parameter 'a' that is not a "
-			"plain value\"}}\r\n");
+			"\"Parameter 'a.b' is null\"}}\r\n");
 	assert_string_equal(answer_to(&q, "{'execute':'device_add',"
 			"'arguments':{'driver':'x,y'}}"),
 			"{\"error\": {\"class\": \"GenericError\", \"desc\": "

@@ -11,7 +11,9 @@ virtio-files: $(VIRTIO_DIR)/virtio.gz
 
 CHECK_DEPS  += virtio-files
 CHECK_TESTS += tests/virtio/virtio.t tests/virtio/microvm.t tests/virtio/hotplug.t \
-               tests/virtio/full.t tests/virtio/refused.t
+               tests/virtio/full.t tests/virtio/refused.t tests/virtio/tap.t
+SLOW_DEPS   += virtio-files
+SLOW_TESTS  += tests/virtio/disk-slow.t
 
 # The virtqueue fuzzer: libFuzzer with clang; its corpus in `make check`.
 VIRTQ_FUZZ := $(O)/tests/fuzz/fuzz_virtq

@@ -71,6 +71,18 @@ static void unlink_free(struct iothread *t)
 	free(t);
 }
 
+static void set_poll(void *opaque)
+{
+	struct iothread *t = opaque;
+
+	loop_set_poll(t->loop, t->poll_max_ns, t->poll_grow, t->poll_shrink);
+}
+
+void iothread_set_poll(struct iothread *t)
+{
+	loop_call(t->loop, set_poll, t);
+}
+
 static int take_opts(struct iothread *t, struct opts *o, struct err *e)
 {
 	int rc = opts_take_u64(o, "poll-max-ns", &t->poll_max_ns, e);
@@ -102,6 +114,8 @@ int iothread_add(struct list *all, struct opts *o, struct err *e)
 	if (rc == 0) {
 		t->loop = loop_create(t->id, e);
 		rc = t->loop ? start(t, e) : -ENOMEM;
+		if (rc == 0)
+			iothread_set_poll(t);
 	}
 	if (rc < 0) {
 		unlink_free(t);

@@ -20,13 +20,15 @@ struct iothread {
 	pthread_t thread;
 	pid_t tid;
 	unsigned users;                /* devices on it                    */
-	u64 poll_max_ns, poll_grow, poll_shrink;       /* as asked; info   */
+	u64 poll_max_ns, poll_grow, poll_shrink;       /* loop_set_poll's  */
 };
 
 struct opts;
 /* Takes id and its own options of `o`. */
 int  iothread_add(struct list *all, struct opts *o, struct err *e);
 int  iothread_del(struct list *all, const char *id, struct err *e);
+/* The three numbers above were changed. */
+void iothread_set_poll(struct iothread *t);
 struct iothread *iothread_find(struct list *all, const char *id);
 void iothreads_destroy(struct list *all);
 

@@ -27,6 +27,8 @@
 #include "vmm/base/lock.h"
 #include "vmm/core/timer_priv.h"
 
+enum { POLL_FIRST_NS = 4000, POLL_MOST_NS = 1000000 };
+
 struct watch {
 	loop_fd_fn *fn;
 	void *opaque;
@@ -52,6 +54,10 @@ struct loop {
 	struct lock lock;              /* guards calls, tail  */
 	struct call *calls, **tail;
 	struct timers timers;
+	struct {
+		s64 now, max;          /* ns to look again before a sleep */
+		u64 grow, shrink;
+	} poll;
 };
 
 struct loop *loop_create(const char *name, struct err *e)
@@ -379,9 +385,40 @@ void loop_call(struct loop *l, loop_call_fn *fn, void *opaque)
 
 /* --- running --- */
 
-static int wait_events(struct loop *l, struct epoll_event *ev, int max)
+void loop_set_poll(struct loop *l, u64 max_ns, u64 grow, u64 shrink)
 {
-	s64 ns = always_ready(l) ? 0 : timers_sleep(&l->timers);
+	assert(!l->running || loop_is_current(l));
+	l->poll.max = MIN(max_ns, (u64)POLL_MOST_NS);
+	l->poll.now = 0;
+	l->poll.grow = grow ? grow : 2;
+	l->poll.shrink = shrink;
+}
+
+/* Events that come soon, without a sleep; none: 0. */
+static int poll_events(struct loop *l, struct epoll_event *ev, int max, s64 ns)
+{
+	const s64 end = clock_host_ns() + MIN(l->poll.now, ns);
+	const struct timespec zero = { 0 };
+	int n;
+
+	do
+		n = epoll_pwait2(l->epfd, ev, max, &zero, NULL);
+	while (n == 0 && clock_host_ns() < end);
+	return n;
+}
+
+/* It slept so long: would looking again have been better? */
+static void learn(struct loop *l, s64 slept)
+{
+	if (slept > l->poll.max)
+		l->poll.now = l->poll.shrink ? l->poll.now / l->poll.shrink : 0;
+	else if (slept > l->poll.now)
+		l->poll.now = MIN(l->poll.max, l->poll.now ? l->poll.now *
+				  (s64)MIN(l->poll.grow, 1024u) : POLL_FIRST_NS);
+}
+
+static int sleep_events(struct loop *l, struct epoll_event *ev, int max, s64 ns)
+{
 	struct timespec ts = {
 		.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000,
 	};
@@ -393,9 +430,26 @@ static int wait_events(struct loop *l, struct epoll_event *ev, int max)
 
 		n = epoll_wait(l->epfd, ev, max, (int)MIN(ms, INT32_MAX));
 	}
-	timers_awake(&l->timers);
 	assert(n >= 0 || errno == EINTR);
 	return MAX(n, 0);
+}
+
+static int wait_events(struct loop *l, struct epoll_event *ev, int max)
+{
+	const s64 ns = always_ready(l) ? 0 : timers_sleep(&l->timers);
+	s64 began;
+	int n = 0;
+
+	if (l->poll.now)
+		n = poll_events(l, ev, max, ns < 0 ? INT64_MAX : ns);
+	if (n <= 0) {
+		began = l->poll.max ? clock_host_ns() : 0;
+		n = sleep_events(l, ev, max, ns);
+		if (l->poll.max)
+			learn(l, clock_host_ns() - began);
+	}
+	timers_awake(&l->timers);
+	return n;
 }
 
 static void loop_turn(struct loop *l)

@@ -32,6 +32,14 @@ bool loop_is_current(const struct loop *l);
 bool loop_is_running(const struct loop *l);
 const char *loop_name(const struct loop *l);
 
+/*
+ * Look again for up to `max_ns` before going to sleep, where that paid lately:
+ * the time grows `grow`-fold (0: twofold) when a sleep turns out to have been
+ * shorter than the most, and shrinks `shrink`-fold (0: to nothing) when it was
+ * longer.  For a loop that is not running yet.
+ */
+void loop_set_poll(struct loop *l, u64 max_ns, u64 grow, u64 shrink);
+
 /* --- descriptors: EPOLLIN/EPOLLOUT/EPOLLHUP..., level triggered --- */
 typedef void loop_fd_fn(void *opaque, u32 events);
 int  loop_watch(struct loop *l, int fd, u32 events, loop_fd_fn *fn,

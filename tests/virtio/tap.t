@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""TAP, over PCI and over MMIO: TCP both ways through a tap with offloads on,
+byte for byte; the balloon in and out, and the host's memory follows; entropy.
+
+Runs in a network namespace of its own.
+"""
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from guest import Guest, plan, result
+
+MB = 32
+
+
+def enter_namespace():
+    if os.environ.get("MOTE_NETNS"):
+        return
+    if subprocess.run(["unshare", "-n", "true"],
+                      capture_output=True).returncode:
+        print("1..0 # SKIP cannot make a network namespace (needs root)")
+        sys.exit()
+    os.environ["MOTE_NETNS"] = "1"
+    os.execvp("unshare", ["unshare", "-n", sys.executable] + sys.argv)
+
+
+def tap():
+    for c in ("ip link set lo up", "ip tuntap add dev t0 mode tap vnet_hdr",
+              "ip addr add 10.9.0.1/24 dev t0", "ip link set t0 up"):
+        p = subprocess.run(c.split(), capture_output=True, text=True)
+        if p.returncode:
+            print("1..0 # SKIP no tap here: " + p.stderr.strip())
+            sys.exit()
+
+
+class Server:
+    """One connection: what came is hashed, `data` goes out."""
+
+    def __init__(self, data=b""):
+        self.s = socket.create_server(("10.9.0.1", 0))
+        self.port = self.s.getsockname()[1]
+        self.got = hashlib.sha256()
+        self.data = data
+        self.t = threading.Thread(target=self.run, daemon=True)
+        self.t.start()
+
+    def run(self):
+        c, _ = self.s.accept()
+        if self.data:
+            c.sendall(self.data)
+            c.shutdown(socket.SHUT_WR)
+        while True:
+            chunk = c.recv(1 << 18)
+            if not chunk:
+                break
+            self.got.update(chunk)
+        c.close()
+
+
+def counts(way):
+    """Bytes and packets of the tap, as the host sees it."""
+    with open("/proc/net/dev") as f:
+        w = next(x for x in f if x.strip().startswith("t0:")).split(":")[1]
+    w = [int(x) for x in w.split()]
+    return (w[0], w[1]) if way == "rx" else (w[8], w[9])
+
+
+def mean_frame(way, before):
+    now = counts(way)
+    return (now[0] - before[0]) / max(1, now[1] - before[1])
+
+
+def test_tcp(g, how):
+    g.sh("ip addr add 10.9.0.2/24 dev eth0; ip link set eth0 up")
+    bits = g.sh("cat /sys/class/net/eth0/device/features")
+    on = [i for i, c in enumerate(bits.strip()) if c == "1"]
+    result({0, 1, 7, 11, 15} <= set(on),
+           how + ": checksums, TSO and merged buffers are agreed on", on)
+    out = Server()
+    before = counts("rx")
+    told = g.sh(f"dd if=/dev/urandom of=/tmp/r bs=1M count={MB} 2>/dev/null; "
+                f"nc 10.9.0.1 {out.port} </tmp/r; sha256sum </tmp/r", 300)
+    out.t.join(60)
+    result(out.got.hexdigest() in told, how + ": TCP out, every byte", told)
+    size = mean_frame("rx", before)
+    result(size > 3000, how + ": in frames larger than the wire's", size)
+    back = Server(os.urandom(MB << 20))
+    before = counts("tx")
+    told = g.sh(f"nc 10.9.0.1 {back.port} </dev/null | sha256sum", 300)
+    result(hashlib.sha256(back.data).hexdigest() in told,
+           how + ": TCP in, every byte", told)
+    size = mean_frame("tx", before)
+    result(size > 3000, how + ": in merged frames", size)
+
+
+def resident(g):
+    with open(f"/proc/{g.p.pid}/smaps_rollup") as f:
+        return next(int(line.split()[1]) for line in f
+                    if line.startswith("Pss_Shmem")) >> 10
+
+
+def until(limit, claim):
+    end = time.time() + limit
+    while not claim() and time.time() < end:
+        time.sleep(0.3)
+    return claim()
+
+
+def test_balloon(g, how):
+    g.sh("dd if=/dev/zero of=/tmp/fill bs=1M count=200 2>/dev/null; "
+         "rm /tmp/fill", 300)
+    full = resident(g)
+    g.hmp("balloon 192")
+    ok = until(120, lambda: "actual=192 " in g.hmp("info balloon"))
+    small = resident(g)
+    result(ok and small <= 200 and small < full - 100,
+           how + ": the balloon in, and the host has its memory",
+           (full, small, g.hmp("info balloon")))
+    g.hmp("balloon 384")
+    ok = until(120, lambda: "actual=384 " in g.hmp("info balloon"))
+    g.sh("dd if=/dev/zero of=/tmp/fill bs=1M count=200 2>/dev/null", 300)
+    result(ok and resident(g) > small + 100,
+           how + ": the balloon out, and the guest uses it",
+           (small, resident(g), g.hmp("info balloon")))
+
+
+def test_transport(how, tmp):
+    g = Guest("-netdev", "tap,id=n0,ifname=t0,script=no,downscript=no",
+              "-device", f"virtio-net-{how},netdev=n0",
+              "-device", f"virtio-balloon-{how},id=b0,"
+              "free-page-reporting=off",
+              "-device", f"virtio-rng-{how}", tmp=tmp, memory="384")
+    if not result(g.wait("guest: ready"), how + ": the guest comes up",
+                  g.log + g.stderr()):
+        g.end()
+        return
+    try:
+        test_tcp(g, how)
+        out = g.sh("dd if=/dev/hwrng bs=64 count=16 2>/dev/null | wc -c")
+        result("1024" in out, how + ": entropy", out)
+        g.sh("rm -f /tmp/r")
+        test_balloon(g, how)
+    finally:
+        result(g.end() == 0, how + ": it powers off")
+
+
+enter_namespace()
+tap()
+with tempfile.TemporaryDirectory(prefix="mote-tap-") as tmp:
+    for how in ("pci", "device"):
+        test_transport(how, tmp)
+plan()
