@@ -231,12 +231,12 @@ static struct block *block_at(struct tcg_vcpu *v, const u8 **host, bool *cross)
 	return b;
 }
 
-struct block *tcg_block_here(struct tcg_vcpu *v)
+struct block *tcg_block_here(struct tcg_vcpu *v, bool *cross)
 {
-	bool cross = false;
 	const u8 *host;
 
-	return block_at(v, &host, &cross);
+	*cross = false;
+	return block_at(v, &host, cross);
 }
 
 /* Charged whole, for a fault to refund (after_leave); what did not run for

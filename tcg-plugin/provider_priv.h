@@ -186,8 +186,8 @@ void tcg_run_one(struct tcg_vcpu *v);              /* one instruction      */
 /* The running block was left at c->rip: the rest of it did not run (icount.h). */
 void tcg_refund(struct tcg_vcpu *v);
 /* The block at rip, decoding it if need be; NULL: rip's first instruction
- * belongs to no block, or something had to be done first. */
-struct block *tcg_block_here(struct tcg_vcpu *v);
+ * belongs to no block (*cross), or something had to be done first. */
+struct block *tcg_block_here(struct tcg_vcpu *v, bool *cross);
 /* The instruction at rip, which no block holds: its bytes lie in two pages. */
 void tcg_run_lone(struct tcg_vcpu *v);
 void tcg_jump_flush(struct tcg_vcpu *v);

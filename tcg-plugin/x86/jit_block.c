@@ -24,6 +24,13 @@ static u32 hash_of(const struct block *b)
 	return (u32)(h >> 40) & (JIT_HASH - 1);
 }
 
+/* Pieces for instructions in two pages have one twin, and no aliases to die
+ * with: these go by address. */
+static u32 hash_at(const struct jit *j, const struct block *b, u64 rip)
+{
+	return hash_of(b == &j->two_pages ? (const void *)(uintptr_t)rip : b);
+}
+
 struct jit_block *jit_block_next(struct jit *j, const struct jit_block *prev,
 				 const struct block *b)
 {
@@ -38,11 +45,16 @@ struct jit_block *jit_block_next(struct jit *j, const struct jit_block *prev,
 struct jit_block *jit_block_find(struct jit *j, const struct block *b, u64 rip,
 				 u16 state)
 {
-	struct jit_block *jb = jit_block_next(j, NULL, b);
+	u32 k = j->hash[hash_at(j, b, rip)];
 
-	while (jb && (jb->rip != rip || jb->state != state))
-		jb = jit_block_next(j, jb, b);
-	return jb;
+	for (; k != JIT_NONE; k = j->block[k].hash_next) {
+		struct jit_block *jb = &j->block[k];
+
+		if (jb->guest == b && jb->rip == rip && jb->state == state &&
+		    !jb->dead)
+			return jb;
+	}
+	return NULL;
 }
 
 /* --- translating ------------------------------------------------------------- */
@@ -167,8 +179,9 @@ static void fall_through(struct tr *t)
 {
 	u32 site;
 
-	if (t->guest->count == TCG_BLOCK_INSNS ||
-	    t->rip % PAGE_SIZE <= PAGE_SIZE - 15) {
+	if (t->guest != &t->j->two_pages &&
+	    (t->guest->count == TCG_BLOCK_INSNS ||
+	     t->rip % PAGE_SIZE <= PAGE_SIZE - 15)) {
 		tr_goto(t, t->rip);
 		return;
 	}
@@ -260,6 +273,7 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
 	t.c = c;
 	t.j = j;
 	t.guest = b;
+	t.i = NULL;
 	t.rip = c->rip;
 	t.page = c->rip & ~(u64)(PAGE_SIZE - 1);
 	t.mode = c->tlb_mode;
@@ -270,7 +284,7 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
 	t.ncold = t.ngroup = 0;
 	t.group.on = false;
 	jb = &j->block[t.block];
-	h = hash_of(b);
+	h = hash_at(j, b, c->rip);
 	*jb = (struct jit_block){ .guest = b, .rip = c->rip,
 		.code = j->buf.used, .state = t.state, .links_in = JIT_NONE,
 		.hash_next = j->hash[h] };

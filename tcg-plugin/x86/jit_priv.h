@@ -125,6 +125,9 @@ struct jit {
 	u64 cross_pages[1024];         /* by tlb_slot: some link goes there */
 	/* thunks: code offsets */
 	u32 enter, leave, slow, interp, lone, fault, fpu;
+	struct block two_pages;        /* holds no instruction: the twin of
+					  all pieces that run one from two
+					  pages, whatever it is            */
 	u64 code_gen, flush_gen;       /* the block cache's, last looked at */
 	u16 env[TLB_MODES];            /* jit_state() & ST_ENV for which each
 					  mode's jump cache holds         */

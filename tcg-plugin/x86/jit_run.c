@@ -78,6 +78,7 @@ int jit_create(struct x86_cpu *c)
 		jit_destroy(c);
 		return rc;
 	}
+	atomic_store(&j->two_pages.valid, 1);
 	c->jr.self = c;
 	c->jr.fpu_away = 1;
 	c->jr.page_mask = ~(u64)(PAGE_SIZE - 1);
@@ -572,7 +573,7 @@ static void run(struct x86_cpu *c, struct block *b)
 	struct jit *j = c->jit;
 	struct jit_block *jb = block_for(c, b);
 	u64 flushes = j->st.flushes;
-	bool past = false;
+	bool past = false, cross;
 	u32 r = JIT_JUMP;
 
 	while (jb) {
@@ -584,10 +585,10 @@ static void run(struct x86_cpu *c, struct block *b)
 			return;
 		check_env(c);
 		flushes = j->st.flushes;
-		b = tcg_block_here(to_tcg_vcpu(c));
-		if (!b)
+		b = tcg_block_here(to_tcg_vcpu(c), &cross);
+		if (!b && !cross)
 			return;
-		jb = block_for(c, b);
+		jb = block_for(c, b ? b : &j->two_pages);
 	}
 }
 

@@ -227,6 +227,26 @@ static void calls_of_the_kernel_keep_flags_and_segments(void **state)
 	box_close(&b);
 }
 
+/* Placed so that the loop's first instruction, which is jumped to, lies in two
+ * pages; the last round changes its immediate. */
+CODE(two_page_code,
+     "mov $6, %ecx; xor %eax, %eax; jmp 6f\n"
+     ".org two_page_code + 0xffe\n"
+     "6: add $0x11111111, %eax; cmp $2, %ecx; jne 7f\n"
+     "movb $0x22, 0x2002\n"                   /* the top byte           */
+     "7: dec %ecx; jnz 6b; hlt");
+
+static void code_in_two_pages_runs_as_it_reads_now(void **state)
+{
+	struct kvm_regs r;
+	struct box b;
+
+	(void)state;
+	r = RUN(b, two_page_code);
+	assert_int_equal(r.rax, (u32)(5u * 0x11111111u + 0x22111111u));
+	box_close(&b);
+}
+
 CODE(bits_code,
      "mov $0x44000, %ebx; mov $65, %eax; btsq %rax, (%rbx)\n"
      "mov $-1, %rcx; btsq %rcx, (%rbx); mov $-33, %ecx; lock btsl %ecx, (%rbx)\n"
@@ -411,6 +431,7 @@ int main(void)
 		cmocka_unit_test(registers_kept_in_memory_behave_as_the_others),
 		cmocka_unit_test(a_page_and_nothing_are_counts_too),
 		cmocka_unit_test(calls_of_the_kernel_keep_flags_and_segments),
+		cmocka_unit_test(code_in_two_pages_runs_as_it_reads_now),
 		cmocka_unit_test(bit_strings_reach_beyond_their_address),
 		cmocka_unit_test(accesses_off_one_base_may_lie_in_two_pages),
 		cmocka_unit_test(
