@@ -91,12 +91,23 @@ static void bcd_counts_in_decimal(void **s)
 		assert_in_range(v >> i & 15, 0, 9);
 }
 
+/* The vector, once it came; the host may be busy. */
+static int take_soon(void)
+{
+	int vec = -1;
+
+	for (int i = 0; vec < 0 && i < 5000; i++) {
+		usleep(1000);
+		vec = fake_take(vm.cpu[0]);
+	}
+	return vec;
+}
+
 static void terminal_count_raises_irq0_once(void **s)
 {
 	io_rte(vm.ic, 0, 0x30, 0);
 	set_count(0, 0x00, 1193);              /* one millisecond */
-	usleep(5000);
-	assert_int_equal(fake_take(vm.cpu[0]), 0x30);
+	assert_int_equal(take_soon(), 0x30);
 	usleep(5000);
 	assert_int_equal(fake_take(vm.cpu[0]), -1);
 }
@@ -105,10 +116,8 @@ static void rate_generator_keeps_raising_irq0(void **s)
 {
 	io_rte(vm.ic, 0, 0x30, 0);
 	set_count(0, 0x04, 1193);
-	for (int i = 0; i < 3; i++) {
-		usleep(3000);
-		assert_int_equal(fake_take(vm.cpu[0]), 0x30);
-	}
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(take_soon(), 0x30);
 	pio_wr(vm.ic, 0x43, 0x34);             /* no count yet: quiet */
 	fake_take(vm.cpu[0]);
 	usleep(4000);
