@@ -2,34 +2,90 @@
 /*
  * Keyboard and mouse.
  */
-#include "monitor/mon.h"
+#include "monitor/input.h"
+#include "vmm/dev/i8042.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-/* QEMU's names, as sendkey and QMP's qcode know them. */
-static const char *const key_names[] = {
-	"unmapped", "shift", "shift_r", "alt", "alt_r", "ctrl", "ctrl_r",
-	"menu", "esc", "1", "2", "3", "4", "5", "6", "7", "8", "9", "0",
-	"minus", "equal", "backspace", "tab", "q", "w", "e", "r", "t", "y",
-	"u", "i", "o", "p", "bracket_left", "bracket_right", "ret", "a", "s",
-	"d", "f", "g", "h", "j", "k", "l", "semicolon", "apostrophe",
-	"grave_accent", "backslash", "z", "x", "c", "v", "b", "n", "m",
-	"comma", "dot", "slash", "asterisk", "spc", "caps_lock", "f1", "f2",
-	"f3", "f4", "f5", "f6", "f7", "f8", "f9", "f10", "f11", "f12",
-	"num_lock", "scroll_lock", "kp_divide", "kp_multiply", "kp_subtract",
-	"kp_add", "kp_enter", "kp_decimal", "sysrq", "kp_0", "kp_1", "kp_2",
-	"kp_3", "kp_4", "kp_5", "kp_6", "kp_7", "kp_8", "kp_9", "less",
-	"print", "home", "pgup", "pgdn", "end", "left", "up", "down", "right",
-	"insert", "delete", "stop", "again", "props", "undo", "front", "copy",
-	"open", "paste", "find", "cut", "lf", "help", "meta_l", "meta_r",
-	"compose", "pause", "ro", "hiragana", "henkan", "yen", "muhenkan",
-	"katakanahiragana", "kp_comma", "kp_equals", "power", "sleep", "wake",
-	"audionext", "audioprev", "audiostop", "audioplay", "audiomute",
-	"volumeup", "volumedown", "mediaselect", "mail", "calculator",
-	"computer", "ac_home", "ac_back", "ac_forward", "ac_refresh",
-	"ac_bookmarks", "lang1", "lang2",
-	NULL
-};
+/* One name or 0xNUMBER; -1: neither. */
+static int key_of(const char *p, size_t len)
+{
+	char text[16], *end;
+	unsigned long n;
+
+	if (len == 1 && *p == '<')
+		return input_key_code("less", 4);
+	if (strncmp(p, "0x", 2))
+		return input_key_code(p, len);
+	if (len >= sizeof(text))
+		return -1;
+	memcpy(text, p, len);
+	text[len] = '\0';
+	n = strtoul(text, &end, 16);
+	return end == text + len && len > 2 ? (int)(n & 0xff) : -1;
+}
+
+static void cmd_sendkey(struct mon *m, const struct mon_arg *a)
+{
+	const char *p = a[0].str;
+	u8 codes[INPUT_KEYS_MAX];
+	unsigned n = 0;
+
+	for (;; p++) {
+		const size_t len = strcspn(p, "-");
+		const int code = key_of(p, len);
+
+		if (code < 0) {
+			mon_printf(m, "invalid parameter: %.*s\n", (int)len,
+				   p);
+			return;
+		}
+		if (n < INPUT_KEYS_MAX)
+			codes[n++] = (u8)code;
+		p += len;
+		if (!*p)
+			break;
+	}
+	input_keys(m->mons, codes, n, a[1].given && (s32)a[1].num > 0 ?
+		   a[1].num : INPUT_HOLD_MS);
+}
+
+static int number(const struct mon_arg *a)
+{
+	const long n = a->given ? strtol(a->str, NULL, 0) : 0;
+
+	return (int)MAX(-4096l, MIN(4096l, n));
+}
+
+static void cmd_mouse_move(struct mon *m, const struct mon_arg *a)
+{
+	input_move(m->mons, number(&a[0]), number(&a[1]), number(&a[2]));
+}
+
+/* The monitor's bits are left, middle, right. */
+static void cmd_mouse_button(struct mon *m, const struct mon_arg *a)
+{
+	input_buttons(m->mons, (a[0].num & 1 ? I8042_LEFT : 0) |
+			       (a[0].num & 2 ? I8042_MIDDLE : 0) |
+			       (a[0].num & 4 ? I8042_RIGHT : 0));
+}
+
+static void cmd_mouse_set(struct mon *m, const struct mon_arg *a)
+{
+	if (!input_has_mouse(mon_vm(m)) || a[0].num != INPUT_MOUSE_INDEX)
+		mon_printf(m, "Mouse at index '%d' not found\n",
+			   (int)a[0].num);
+}
+
+void mon_info_mice(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	if (input_has_mouse(mon_vm(m)))
+		mon_printf(m, "* Mouse #%d: %s\n", INPUT_MOUSE_INDEX,
+			   input_mouse_name);
+	else
+		mon_puts(m, "No mouse devices connected\n");
+}
 
 /* The name being typed begins behind the last '-'. */
 static void complete_keys(struct mon *m, unsigned n, const char *typed)
@@ -37,7 +93,7 @@ static void complete_keys(struct mon *m, unsigned n, const char *typed)
 	const char *dash = strrchr(typed, '-');
 
 	if (n == 0)
-		mon_offer_list(m, key_names, dash ? dash + 1 : typed);
+		input_offer_keys(m, dash ? dash + 1 : typed);
 }
 
 const struct mon_cmd mon_input_cmds[] = {
@@ -46,13 +102,13 @@ const struct mon_cmd mon_input_cmds[] = {
 		.args    = "keys:string hold-time:int?",
 		.params  = "keys [hold_ms]",
 		.help    = "press keys",
-		.doc     = "Names or codes joined by `-`; held for 100 ms "
-			   "unless said.",
+		.doc     = "Names, or codes of scan code set 1 as 0xNN, joined "
+			   "by `-`; held for 100 ms unless said. They go to "
+			   "the PS/2 keyboard.",
 		.example = "sendkey ctrl-alt-delete",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
+		.run     = cmd_sendkey,
 		.complete = complete_keys,
-		.needs   = "keyboards and mice",
 	}, {
 		.name    = "mouse_move",
 		.args    = "dx_str:string dy_str:string dz_str:string?",
@@ -61,28 +117,25 @@ const struct mon_cmd mon_input_cmds[] = {
 		.doc     = "DZ turns the wheel.",
 		.example = "mouse_move 10 -5",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "keyboards and mice",
+		.run     = cmd_mouse_move,
 	}, {
 		.name    = "mouse_button",
 		.args    = "button_state:int",
 		.params  = "state",
 		.help    = "set the mouse buttons",
-		.doc     = "1 left, 2 right, 4 middle, added.",
+		.doc     = "1 left, 2 middle, 4 right, added.",
 		.example = "mouse_button 1",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "keyboards and mice",
+		.run     = cmd_mouse_button,
 	}, {
 		.name    = "mouse_set",
 		.args    = "index:int",
 		.params  = "index",
 		.help    = "choose the mouse that gets events",
 		.doc     = "Index from info mice.",
-		.example = "mouse_set 1",
+		.example = "mouse_set 2",
 		.when    = MON_MAIN,
-		.run     = mon_not_yet,
-		.needs   = "keyboards and mice",
+		.run     = cmd_mouse_set,
 	},
 	{ 0 }
 };

@@ -2,6 +2,7 @@
 /*
  * info: networks, screens, sound, keys.
  */
+#include "monitor/input.h"
 #include "monitor/mon.h"
 #include "vmm/net/netdev.h"
 
@@ -97,11 +98,10 @@ const struct mon_cmd mon_info_net_cmds[] = {
 		.args    = "",
 		.params  = "",
 		.help    = "show mice",
-		.doc     = "Show mice.",
+		.doc     = "The PS/2 mouse, where the machine has one.",
 		.example = "info mice",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "keyboards and mice",
+		.when    = MON_MAIN,
+		.run     = mon_info_mice,
 	}, {
 		.name    = "capture",
 		.args    = "",

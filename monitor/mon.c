@@ -8,6 +8,7 @@
  *           on.
  */
 #include "monitor/dirty_rate.h"
+#include "monitor/input.h"
 #include "monitor/mon.h"
 #include "monitor/monitor.h"
 #include "vmm/base/path.h"
@@ -393,6 +394,7 @@ void monitors_fini(struct monitors *s)
 		close(mon_fd_take(s, list_entry(s->fds.next, struct mon_fd,
 						node)->name));
 	dirty_rate_free(s);
+	input_fini(s);
 	pthread_cond_destroy(&s->done);
 	lock_fini(&s->lock);
 }

@@ -224,6 +224,12 @@ struct mon_dump {
 	struct dump *running;          /* detached. [monitor thread]       */
 };
 
+struct mon_input {                     /* input.c [main loop] */
+	struct timer timer;            /* releases the keys */
+	u8 held[16], nheld;
+	u8 buttons;
+};
+
 struct mon_fd {                        /* kept by getfd */
 	struct list node;
 	char *name;
@@ -246,6 +252,7 @@ struct monitors {
 	_Atomic char fmt_kind;
 	_Atomic int fmt_size;
 	struct mon_dump dump;
+	struct mon_input input;
 	struct dirty_rate *rate;       /* [main loop] NULL: never measured */
 };
 

@@ -36,8 +36,9 @@ void mon_run_line(struct vm *vm, const char *line, unsigned *cpu,
  * of an object or NULL. [loop] */
 void monitors_event(struct vm *vm, const char *name, const char *data);
 
-/* docs/ref/monitor.md, and the counts `make monitor-status` prints. */
-void mon_table_document(struct strbuf *out);
+/* docs/ref/monitor.md, and the counts `make monitor-status` prints.
+ * `conformance` is tests/monitor/conformance.tsv: a line per command. */
+void mon_table_document(struct strbuf *out, const char *conformance);
 void mon_table_status(struct strbuf *out);
 
 #endif

@@ -331,8 +331,6 @@ const struct qmp_cmd qmp_query_cmds[] = {
 	      run_empty_list, "Plugged memory: none."),
 	QUERY("query-acpi-ospm-status", "[AcpiTableOptions]", MON_ANYTIME,
 	      run_empty_list, "What the guest's ACPI reported: nothing."),
-	QUERY("query-mice", "[MouseInfo]", MON_ANYTIME, run_empty_list,
-	      "Pointing devices: none."),
 	QUERY("query-tpm", "[TPMInfo]", MON_ANYTIME, run_empty_list,
 	      "TPM devices: none."),
 	QUERY("query-tpm-models", "[str]", MON_ANYTIME, run_empty_list,

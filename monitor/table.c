@@ -8,6 +8,7 @@
 #include "monitor/mon.h"
 #include "monitor/monitor.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,9 +106,42 @@ static const char *state_of(const struct mon_cmd *c)
 	return c->needs ? "not yet" : "works";
 }
 
-static void document_row(struct strbuf *out, const char *prefix,
-			 const struct mon_cmd *c)
+/* The line of conformance.tsv about a command; "" when it has none. */
+static const char *conformance_of(const char *all, const char *name)
 {
+	const size_t n = strlen(name);
+
+	for (const char *p = all; *p; p += strcspn(p, "\n"), p += *p == '\n')
+		if (!strncmp(p, name, n) && p[n] == '\t')
+			return p + n + 1;
+	return "";
+}
+
+/* "SAME VALUES DIFFERS NOT-YET why", by tabs. */
+static void document_conformance(struct strbuf *out, const char *line)
+{
+	unsigned n[4];
+	int at = 0;
+
+	if (sscanf(line, "%u\t%u\t%u\t%u\t%n", &n[0], &n[1], &n[2], &n[3],
+		   &at) < 4)
+		return;
+	strbuf_addf(out, "\nOf QEMU 7.2's recorded answers: %u the same",
+		    n[0]);
+	if (n[1])
+		strbuf_addf(out, ", %u the same but for values", n[1]);
+	if (n[2])
+		strbuf_addf(out, ", %u different (%.*s)", n[2],
+			    (int)strcspn(line + at, "\n"), line + at);
+	if (n[3])
+		strbuf_addf(out, ", %u not supported yet", n[3]);
+	strbuf_addstr(out, ".\n");
+}
+
+static void document_row(struct strbuf *out, const char *prefix,
+			 const struct mon_cmd *c, const char *conformance)
+{
+	char name[64];
 	size_t first = strcspn(c->name, "|");
 
 	strbuf_addf(out, "### %s%.*s\n\n", prefix, (int)first, c->name);
@@ -121,6 +155,8 @@ static void document_row(struct strbuf *out, const char *prefix,
 			      "answered as an unknown command.\n");
 	else if (c->needs)
 		strbuf_addf(out, "\n**Not supported yet:** %s.\n", c->needs);
+	snprintf(name, sizeof(name), "%s%.*s", prefix, (int)first, c->name);
+	document_conformance(out, conformance_of(conformance, name));
 	strbuf_addf(out, "\n    (qemu) %s\n\n", c->example);
 }
 
@@ -140,7 +176,8 @@ static void document_index(struct strbuf *out, const char *prefix,
 }
 
 static void document(struct strbuf *out, const char *title, const char *prefix,
-		     const struct mon_cmd *const *groups)
+		     const struct mon_cmd *const *groups,
+		     const char *conformance)
 {
 	unsigned n;
 	const struct mon_cmd **rows = sorted(groups, &n, true);
@@ -148,20 +185,27 @@ static void document(struct strbuf *out, const char *title, const char *prefix,
 	strbuf_addf(out, "## %s\n\n", title);
 	document_index(out, prefix, rows, n);
 	for (unsigned i = 0; i < n; i++)
-		document_row(out, prefix, rows[i]);
+		document_row(out, prefix, rows[i], conformance);
 	free(rows);
 }
 
-void mon_table_document(struct strbuf *out)
+void mon_table_document(struct strbuf *out, const char *conformance)
 {
 	strbuf_addstr(out,
 		"# The monitor's commands\n\n"
 		"Generated from the tables in `monitor/cmd_*.c` by `make "
 		"docs-ref`; do not edit.\n\n");
 	mon_table_status(out);
+	strbuf_addstr(out,
+		"\nThe sessions of a real QEMU 7.2 that were recorded are "
+		"replayed against mote\n(`make monitor-conform`); each "
+		"command says how many answers were the same.\nLines that "
+		"are no commands are in `tests/monitor/conformance.tsv` "
+		"too.\n\n");
+	document_conformance(out, conformance_of(conformance, "total"));
 	strbuf_addc(out, '\n');
-	document(out, "Commands", "", mon_groups);
-	document(out, "Info", "info ", mon_info_groups);
+	document(out, "Commands", "", mon_groups, conformance);
+	document(out, "Info", "info ", mon_info_groups, conformance);
 }
 
 static void count(struct strbuf *out, const char *what,

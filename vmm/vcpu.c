@@ -236,6 +236,8 @@ static void vcpu_step(struct vcpu *v)
 	}
 	v->io_pending = rc == -EINTR && h && !v->kvm.run->immediate_exit &&
 			helper_after(h, v);
+	if (rc == -EINTR)
+		v->exits[KVM_EXIT_INTR]++;     /* kicked */
 	if (rc == -EINTR || rc == -EAGAIN)
 		return;
 	log_warn("vCPU %u: %s does not run: %s", v->index,

@@ -44,6 +44,14 @@ bench-guests: all boot-files $(BENCH)/guests.gz
 
 bench: bench-guests
 
+# --- the monitor while the guest is busy ---------------------------------------
+.PHONY: bench-monitor
+bench-monitor: all ## how long the monitor takes to answer
+	@mkdir -p $(O)/bench
+	$(Q)O=$(O) python3 tests/bench/monitor.py | tee $(O)/bench/monitor.txt
+
+bench: bench-monitor
+
 # --- virtio beside QEMU's ----------------------------------------------------------
 BENCH_SECONDS ?= 3
 $(BENCH)/ioload: tests/bench/ioload.c

@@ -2,6 +2,8 @@
 /* Unit test: the keyboard controller as a kernel's probe meets it. */
 #include "tests/unit/device_fake.h"
 
+#include "vmm/dev/i8042.h"
+
 extern const struct device_class i8042_class;
 
 static int up(void **s)
@@ -209,6 +211,52 @@ static void state_round_trips(void **s)
 	assert_int_equal(inb(0x60), 0xab);
 }
 
+static void keys_of_the_host_come_as_the_controller_says(void **s)
+{
+	(void)s;
+	outb(0x64, 0x60);              /* command byte: translation */
+	outb(0x60, 0x41);
+	i8042_key(fake.dev, 0x1e, true);
+	i8042_key(fake.dev, 0x1e, false);
+	i8042_key(fake.dev, 0xc8, true);       /* up, with E0 */
+	i8042_key(fake.dev, 0xc8, false);
+	EXPECT(false, 0x1e, 0x9e, 0xe0, 0x48, 0xe0, 0xc8);
+	outb(0x64, 0x60);
+	outb(0x60, 0x01);              /* none: set 2 */
+	i8042_key(fake.dev, 0x1e, true);
+	i8042_key(fake.dev, 0x1e, false);
+	i8042_key(fake.dev, 0xc8, false);
+	EXPECT(false, 0x1c, 0xf0, 0x1c, 0xe0, 0xf0, 0x75);
+	for (unsigned i = 0; i < 100; i++)     /* nobody reads: whole keys */
+		i8042_key(fake.dev, 0xc8, true);
+	for (unsigned n = 0; full(); n++)
+		assert_int_equal(inb(0x60), n % 2 ? 0x75 : 0xe0);
+}
+
+static void mouse_says(const u8 *bytes, int n)
+{
+	expect(bytes, n, true);
+}
+
+static void moves_of_the_host_are_packets(void **s)
+{
+	static const u8 ack[] = { 0xfa }, near[] = { 0x09 | 0x20, 5, 0xf6 },
+		far[] = { 0x08, 127, 0, 0x08, 73, 0 };
+
+	(void)s;
+	outb(0x64, 0x60);
+	outb(0x60, 0x02);              /* the mouse is on */
+	i8042_mouse(fake.dev, 1, 1, 0, 0);     /* not enabled: nothing */
+	assert_false(full());
+	outb(0x64, 0xd4);
+	outb(0x60, 0xf4);
+	mouse_says(ack, 1);
+	i8042_mouse(fake.dev, 5, 10, 0, I8042_LEFT);
+	mouse_says(near, 3);
+	i8042_mouse(fake.dev, 200, 0, 0, 0);
+	mouse_says(far, 6);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 
 int main(void)
@@ -225,6 +273,8 @@ int main(void)
 		T(a20_shows_in_both_places),
 		T(a_flood_of_commands_is_bounded),
 		T(state_round_trips),
+		T(keys_of_the_host_come_as_the_controller_says),
+		T(moves_of_the_host_are_packets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

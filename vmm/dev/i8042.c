@@ -16,7 +16,7 @@
  */
 #include <errno.h>
 
-#include "vmm/core/device.h"
+#include "vmm/dev/i8042.h"
 
 enum { STS_OBF = BIT(0), STS_SYS = BIT(2), STS_CMD = BIT(3),
        STS_UNLOCKED = BIT(4), STS_AUX = BIT(5) };
@@ -427,6 +427,90 @@ static void port92_write(struct device *d, u64 off, u64 val, unsigned size)
 	k->outport = (k->outport & ~OUT_A20) | (val & OUT_A20);
 	if (val & ~old & 1)
 		reset_vm(k);
+}
+
+/* --- what the host does -------------------------------------------------- */
+
+/* Scan code set 2 by set 1; set 1's break bit is set 2's F0 prefix. */
+static const u8 set2[128] = {
+	[0x01] = 0x76, 0x16, 0x1e, 0x26, 0x25, 0x2e, 0x36,
+	[0x08] = 0x3d, 0x3e, 0x46, 0x45, 0x4e, 0x55, 0x66, 0x0d,
+	[0x10] = 0x15, 0x1d, 0x24, 0x2d, 0x2c, 0x35, 0x3c, 0x43,
+	[0x18] = 0x44, 0x4d, 0x54, 0x5b, 0x5a, 0x14, 0x1c, 0x1b,
+	[0x20] = 0x23, 0x2b, 0x34, 0x33, 0x3b, 0x42, 0x4b, 0x4c,
+	[0x28] = 0x52, 0x0e, 0x12, 0x5d, 0x1a, 0x22, 0x21, 0x2a,
+	[0x30] = 0x32, 0x31, 0x3a, 0x41, 0x49, 0x4a, 0x59, 0x7c,
+	[0x38] = 0x11, 0x29, 0x58, 0x05, 0x06, 0x04, 0x0c, 0x03,
+	[0x40] = 0x0b, 0x83, 0x0a, 0x01, 0x09, 0x77, 0x7e, 0x6c,
+	[0x48] = 0x75, 0x7d, 0x7b, 0x6b, 0x73, 0x74, 0x79, 0x69,
+	[0x50] = 0x72, 0x7a, 0x70, 0x71, 0x7f, 0x00, 0x61, 0x78,
+	[0x58] = 0x07, [0x5b] = 0x1f, 0x27, 0x2f, 0x37, 0x3f,
+	[0x63] = 0x5e,
+};
+
+static bool has_room(const struct ps2_queue *q, unsigned n)
+{
+	return q->n + n <= QUEUE_LEN;
+}
+
+void i8042_key(struct device *d, u8 code, bool down)
+{
+	struct i8042 *k = to_i8042(d);
+	struct ps2_queue *q = &k->kbd.q;
+	const bool first = k->kbd.set == 1 || k->ctr & CTR_XLATE;
+	const u8 plain = code & 0x7f;
+
+	SCOPED_LOCK(&d->lock);
+	if (!k->kbd.enabled || !has_room(q, 3) || (!first && !set2[plain]))
+		return;
+	if (code & 0x80)
+		queue_put(q, 0xe0);
+	if (!first && !down)
+		queue_put(q, 0xf0);
+	queue_put(q, first ? plain | (down ? 0 : 0x80) : set2[plain]);
+	refill(k);
+}
+
+/* One packet's worth of a move; the rest stays. */
+static int bite(int *left)
+{
+	int n = MAX(-127, MIN(127, *left));
+
+	*left -= n;
+	return n;
+}
+
+static void put_packet(struct i8042 *k, int dx, int dy, int dz, u8 buttons)
+{
+	struct ps2_queue *q = &k->aux.q;
+
+	queue_put(q, 0x08 | (buttons & 7) | (dx < 0 ? 0x10 : 0) |
+		  (dy < 0 ? 0x20 : 0));
+	queue_put(q, (u8)dx);
+	queue_put(q, (u8)dy);
+	if (k->aux.set >= 3)
+		queue_put(q, (u8)dz);
+}
+
+void i8042_mouse(struct device *d, int dx, int dy, int dz, u8 buttons)
+{
+	struct i8042 *k = to_i8042(d);
+
+	SCOPED_LOCK(&d->lock);
+	if (!k->aux.enabled)
+		return;
+	dx = MAX(-4096, MIN(4096, dx));
+	dy = -MAX(-4096, MIN(4096, dy));       /* PS/2's y is up */
+	dz = MAX(-7, MIN(7, dz));
+	do {
+		const int x = bite(&dx), y = bite(&dy);
+
+		if (!has_room(&k->aux.q, 4))
+			break;
+		put_packet(k, x, y, dz, buttons);
+		dz = 0;
+	} while (dx || dy);
+	refill(k);
 }
 
 /* --- life ---------------------------------------------------------------- */

@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Commands that change a running machine, and the events they lead to."""
+import os
+import struct
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from vm import Qmp, Tap, Vm
+
+tap = Tap()
+
+
+class Client(Qmp):
+    def hmp(self, line):
+        v = self.ask({"execute": "human-monitor-command",
+                      "arguments": {"command-line": line}})
+        return v["return"].replace("\r", "")
+
+    def run(self, name, **args):
+        return self.ask({"execute": name, "arguments": args})
+
+    def heard(self, event, seconds=20):
+        """Its data once it came; None: it did not."""
+        end = time.time() + seconds
+        while True:
+            for e in self.events:
+                if e["event"] == event:
+                    self.events.remove(e)
+                    return e.get("data", {})
+            if time.time() > end:
+                return None
+            self.ask({"execute": "query-status"})
+            time.sleep(0.05)
+
+
+def says(c, line, want, name):
+    got = c.hmp(line)
+    tap.ok(got == want, name, "%s: %r, not %r" % (line, got, want))
+
+
+def preconfig():
+    vm = Vm(["--preconfig", "-S"])
+    c = Client(vm)
+    says(c, "info cpus", "Command 'info cpus' not available until machine "
+         "initialization has completed.\n", "before the machine CPUs are none")
+    tap.ok("error" in c.run("stop"), "QMP does not stop what is not built")
+    says(c, "object_add iothread,id=i0", "", "an object may be added before")
+    says(c, "help stop", "unknown command: 'stop'\n",
+         "help hides what cannot run yet")
+    tap.ok(c.run("x-exit-preconfig") == {"return": {}},
+           "x-exit-preconfig builds the machine")
+    tap.ok("CPU #0" in c.hmp("info cpus"), "then there are CPUs")
+    tap.ok("i0:" in c.hmp("info iothreads"), "and the object is there")
+    says(c, "info status", "VM status: paused (prelaunch)\n",
+         "-S holds after it too")
+    tap.ok("error" in c.run("x-exit-preconfig"), "there is one exit only")
+    tap.ok(vm.end() == 0, "it ends in peace")
+    vm = Vm(["--preconfig", "-device", "nosuch"])
+    c = Client(vm)
+    v = c.run("x-exit-preconfig")
+    tap.ok("error" in v, "a machine that cannot be built is an error", v)
+    tap.ok(vm.proc.wait(30) == 1, "and ends the process with 1")
+    vm.end()
+
+
+def suspend(c):
+    c.hmp("o/h 0x604 0x2400")          # PM1_CNT: SLP_EN, S3
+    says(c, "info status", "VM status: paused (suspended)\n",
+         "S3 suspends the machine")
+    tap.ok(c.heard("SUSPEND") == {}, "SUSPEND is sent")
+    says(c, "cont", "", "cont does not wake it")
+    says(c, "system_wakeup", "", "system_wakeup does")
+    tap.ok(c.heard("WAKEUP") == {}, "WAKEUP is sent")
+    says(c, "info status", "VM status: running\n", "it runs again")
+    says(c, "system_wakeup", "Error: Unable to wake up: guest is not in "
+         "suspended state\n", "once is enough")
+
+
+def clock(c):
+    for port, v in ((0x70, 0x0b), (0x71, 0x82), (0x70, 0), (0x71, 0x30),
+                    (0x70, 0x0b), (0x71, 0x02)):
+        c.hmp("o/b %d %d" % (port, v))
+    data = c.heard("RTC_CHANGE")
+    tap.ok(data and "offset" in data, "a clock that is set is heard of", data)
+
+
+def keys(c):
+    c.hmp("i /b 0x60")
+    c.run("send-key", keys=[{"type": "qcode", "data": "a"}])
+    time.sleep(0.3)
+    got = [c.hmp("i /b 0x60").split()[-1] for _ in range(2)]
+    tap.ok(got == ["0x1e", "0x9e"], "send-key presses and releases", got)
+
+
+def dump(vm, c):
+    path = vm.path("core")
+    tap.ok(c.run("dump-guest-memory", paging=True, detach=True,
+                 protocol="file:" + path) == {"return": {}},
+           "a dump may be detached")
+    data = c.heard("DUMP_COMPLETED", 60)
+    tap.ok(data and data["result"]["status"] == "completed",
+           "DUMP_COMPLETED is sent", data)
+    with open(path, "rb") as f:
+        head = f.read(20)
+    tap.ok(head[:4] == b"\x7fELF" and struct.unpack_from("<H", head, 16)[0]
+           == 4, "it is an ELF core")
+    tap.ok(c.run("query-status")["return"]["running"],
+           "the guest runs after it")
+
+
+def rate(c):
+    c.run("calc-dirty-rate", **{"calc-time": 1, "mode": "dirty-bitmap"})
+    end = time.time() + 60
+    v = {}
+    while time.time() < end and v.get("status") != "measured":
+        time.sleep(0.2)
+        v = c.run("query-dirty-rate")["return"]
+    tap.ok(v.get("dirty-rate") == 0, "a guest that writes nothing has rate 0",
+           v)
+
+
+preconfig()
+vm = Vm(["-smp", "2"])
+c = Client(vm)
+suspend(c)
+clock(c)
+keys(c)
+dump(vm, c)
+rate(c)
+tap.ok(vm.end() == 0, "the VM ends in peace")
+tap.done()
