@@ -9,46 +9,18 @@
 set -u
 
 O=${O:-build}
-dir=${BOOT_DIR:-$O/boot}
+. "$(dirname "$0")/tap.sh"
 accel=${BOOT_ACCEL:-tcg}
-limit=${BOOT_LIMIT:-240}
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
 groups=${*:-cpus dmesg reboot again button suspend panic pvh}
-n=0
 
 wanted() { case " $groups " in *" $1 "*) ;; *) return 1 ;; esac; }
 
-ok() { n=$((n + 1)); echo "ok $n - $*"; }
-skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
-not_ok() {
-	n=$((n + 1))
-	echo "not ok $n - $1"
-	[ -f "$tmp/out" ] && tail -n 15 "$tmp/out" | tr -d '\r' | sed 's/^/# /'
-	[ -f "$tmp/err" ] && tail -n 5 "$tmp/err" | sed 's/^/# stderr: /'
-}
-
-# check NAME CONDITION...: ok when the command succeeds.
-check() {
-	name=$1
-	shift
-	if "$@"; then ok "$name"; else not_ok "$name"; fi
-}
-
-# guest MODE OPTIONS...: one boot; $tmp/out has the console, $rc the exit.
+# guest MODE OPTIONS...: one boot.
 guest() {
 	mode=$1
 	shift
-	rm -f "$tmp/out" "$tmp/err"
-	timeout "$limit" "$O/mote" -accel "$accel" -m 512 -nodefaults \
-		-display none -monitor none -serial "file:$tmp/out" \
-		-kernel "${kernel:-$dir/vmlinuz}" -initrd "$dir/initramfs.gz" \
-		-append "console=ttyS0 quiet panic=-1 cryptomgr.notests mote.test=$mode" \
-		"$@" </dev/null 2>"$tmp/err"
-	rc=$?
+	boot "$dir/initramfs.gz" "$mode" -accel "$accel" -m 512 -monitor none "$@"
 }
-
-says() { grep -aq "$1" "$tmp/out"; }
 
 test_cpus() {
 	for cpus in 1 2 4; do

@@ -7,40 +7,17 @@
 set -u
 
 O=${O:-build}
-dir=${BOOT_DIR:-$O/boot}
-limit=${BOOT_LIMIT:-240}
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-n=0
+. "$(dirname "$0")/../boot/tap.sh"
 
-ok() { n=$((n + 1)); echo "ok $n - $*"; }
-not_ok() {
-	n=$((n + 1))
-	echo "not ok $n - $1"
-	[ -f "$tmp/out" ] && tail -n 15 "$tmp/out" | tr -d '\r' | sed 's/^/# /'
-	[ -f "$tmp/err" ] && tail -n 5 "$tmp/err" | sed 's/^/# stderr: /'
-}
-check() {
-	name=$1
-	shift
-	if "$@"; then ok "$name"; else not_ok "$name"; fi
-}
-
-# guest MODE OPTIONS...: one boot; $tmp/out has the console.
+# guest MODE OPTIONS...: one boot.
 guest() {
 	mode=$1
 	shift
-	rm -f "$tmp/out" "$tmp/err"
-	timeout "$limit" "$O/mote" -accel "${BOOT_ACCEL:-tcg}" -m 256 \
-		-nodefaults -display none -monitor none \
-		-serial "file:$tmp/out" -kernel "$dir/vmlinuz" \
-		-initrd "$dir/virtio.gz" \
-		-append "console=ttyS0 quiet panic=-1 cryptomgr.notests mote.test=$mode" \
-		"$@" </dev/null 2>"$tmp/err"
-	rc=$?
+	boot "$dir/virtio.gz" "$mode" -accel "${BOOT_ACCEL:-tcg}" -m 256 \
+		-monitor none "$@"
 }
-says() { grep -aq "guest: $1" "$tmp/out"; }
-fs_ok() { says "checksum same" && says "fsck clean"; }
+told() { says "guest: $1"; }
+fs_ok() { told "checksum same" && told "fsck clean"; }
 
 truncate -s 64M "$tmp/d.img"
 guest fs -drive "file=$tmp/d.img,format=raw,id=d0"
@@ -59,15 +36,15 @@ guest blkinfo -device virtio-rng-pci -drive \
 	"file=$tmp/d.img,format=raw,id=d0,if=none,readonly=on,discard=unmap" \
 	-device virtio-blk-pci,drive=d0,serial=S123,num-queues=1,physical_block_size=4096
 check "serial, size and topology reach the guest" eval \
-	"says 'size 131072' && says 'serial S123' && says 'ro 1' && says 'pbs 4096'"
+	"told 'size 131072' && told 'serial S123' && told 'ro 1' && told 'pbs 4096'"
 
 guest rng -device virtio-rng-device
-check "entropy" says "bytes 256"
+check "entropy" told "bytes 256"
 
 guest console -chardev "file,id=c0,path=$tmp/c0" \
 	-chardev "file,id=c1,path=$tmp/c1" \
 	-device virtio-serial-pci,chardev=c0,chardev1=c1,name1=org.test.port
-check "a console and a named port" eval "says 'port org.test.port' &&
+check "a console and a named port" eval "told 'port org.test.port' &&
 	grep -q 'from hvc0' '$tmp/c0' && grep -q 'from the port' '$tmp/c1'"
 
 # refused WORDS OPTIONS...: ends with one sentence holding WORDS.
