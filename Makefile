@@ -66,7 +66,7 @@ UNITS     := $(UNIT_SRCS:%.c=$(O)/%)
 
 .DEFAULT_GOAL := all
 .PHONY: all help clean install deps demo check check-slow lint bench headers units
-all: $(O)/mote $(O)/mote-tcg.so $(O)/mote-slirp ## build the VMM and its plugin (default)
+all: $(O)/mote $(O)/mote-tcg.so $(O)/mote-kvm-preload.so $(O)/mote-slirp ## build the VMM and its plugin (default)
 
 DEPS := $(O)/deps.ok
 $(DEPS): tests/setup.sh
@@ -105,6 +105,13 @@ $(O)/mote-tcg.so: $(TCG_OBJS) $(BASE_OBJS) $(O)/monitor/capstone_archs.o
 	@$(if $(Q),echo "  LD      $@")
 	$(Q)$(CC) -shared $(LINK) -Wl,--exclude-libs,ALL -o $@ $^ $(MOTE_LDFLAGS) $(TCG_LIBS)
 
+# /dev/kvm for other programs.  What it exports is the C library's names.
+PRELOAD_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard preload/*.c))
+$(PRELOAD_OBJS): MOTE_CFLAGS += -fvisibility=default
+$(O)/mote-kvm-preload.so: $(PRELOAD_OBJS)
+	@$(if $(Q),echo "  LD      $@")
+	$(Q)$(CC) -shared -Wl,-z,now,-z,relro -o $@ $^ $(MOTE_LDFLAGS) -ldl
+
 # The helper of user-mode networks; no libslirp, no helper.
 SLIRP_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard slirp/*.c))
 SLIRP_LIBS := -Wl,-Bstatic -lseccomp -lcap-ng -Wl,-Bdynamic -lslirp
@@ -140,6 +147,7 @@ headers: | $(DEPS) ## every header compiles alone
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -D -m 755 $(O)/mote $(DESTDIR)$(bindir)/mote
 	install -D -m 755 $(O)/mote-tcg.so $(DESTDIR)$(libdir)/mote/mote-tcg.so
+	install -D -m 755 $(O)/mote-kvm-preload.so $(DESTDIR)$(libdir)/mote/mote-kvm-preload.so
 	[ ! -f $(O)/mote-slirp ] || \
 	    install -D -m 755 $(O)/mote-slirp $(DESTDIR)$(libdir)/mote/mote-slirp
 
@@ -150,4 +158,4 @@ help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  variables: BUILD=release|debug|asan|tsan  O=DIR  PREFIX=  DESTDIR=  V=1"
 
--include $(OBJS:.o=.d) $(TCG_OBJS:.o=.d) $(SLIRP_OBJS:.o=.d) $(UNITS:%=%.d) $(O)/vmm/main.d
+-include $(OBJS:.o=.d) $(TCG_OBJS:.o=.d) $(SLIRP_OBJS:.o=.d) $(PRELOAD_OBJS:.o=.d) $(UNITS:%=%.d) $(O)/vmm/main.d

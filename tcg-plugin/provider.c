@@ -179,10 +179,40 @@ static int control_process(const char *name, u64 value)
 	return 0;
 }
 
+/* `to` has become a copy of `fd` (dup), whatever of ours it was before. */
+static int control_copy(int fd, int to)
+{
+	void *object = NULL;
+	enum fd_kind kind = fdtable_get(fd, &object);
+	int rc = -EBADF;
+
+	switch (kind) {
+	case FD_NONE:
+		fdtable_remove(to);
+		return -EBADF;
+	case FD_VM:
+		tcg_vm_take(object);
+		break;
+	case FD_VCPU:
+		tcg_vm_take(((struct tcg_vcpu *)object)->vm);
+		break;
+	case FD_SYSTEM:
+		break;
+	}
+	rc = fdtable_add(to, kind, object);
+	if (rc < 0)
+		fdtable_release(kind, object);
+	fdtable_put(fd);
+	return rc;
+}
+
 static int provider_control(int fd, const char *name, u64 value)
 {
 	void *object = NULL;
 	int rc = control_process(name, value);
+
+	if (!strcmp(name, "copy"))
+		return control_copy(fd, (int)value);
 
 	if (rc != -ENOENT)
 		return rc;

@@ -437,6 +437,9 @@ static long vcpu_request(struct tcg_vcpu *v, unsigned long req, void *arg)
 		return set_tsc_khz(v, (unsigned long)(uintptr_t)arg);
 	case KVM_KVMCLOCK_CTRL:
 		return tcg_clock_paused(&v->cpu);
+	case KVM_SET_VAPIC_ADDR:       /* 0 is off: we report no TPR use  */
+		return v->cpu.lapic && !((struct kvm_vapic_addr *)arg)->vapic_addr
+		       ? 0 : -EINVAL;
 	case KVM_HAS_DEVICE_ATTR:
 	case KVM_GET_DEVICE_ATTR:
 	case KVM_SET_DEVICE_ATTR:

@@ -682,6 +682,30 @@ static void the_tsc_offset_is_an_attribute(void **state)
 	box_close(&b);
 }
 
+static void a_copied_descriptor_is_as_good_as_the_first(void **state)
+{
+	BOX(b, false, 0xf4);
+	int copy = dup(b.cpu), first = b.cpu;
+
+	(void)state;
+	assert_int_equal(mote_kvm_provider.control(b.cpu, "copy", (u64)copy),
+			 0);
+	assert_int_equal(mote_kvm_provider.close(first), 0);
+	b.cpu = copy;
+	assert_int_equal(box_run(&b), 0);
+	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
+	/* and what is copied over it takes it away */
+	assert_int_equal(mote_kvm_provider.control(1, "copy", (u64)copy),
+			 -EBADF);
+	assert_int_equal(box_io(copy, KVM_RUN, NULL), -EBADF);
+	close(copy);
+	b.cpu = -1;
+	munmap(b.run, b.run_size);
+	mote_kvm_provider.close(b.vm);
+	mote_kvm_provider.close(b.sys);
+	munmap(b.mem, BOX_MEM);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -723,6 +747,7 @@ int main(void)
 		cmocka_unit_test(slices_are_counted_and_end_at_what_is_anothers),
 		cmocka_unit_test(other_vms_know_nothing_of_slices),
 		cmocka_unit_test(the_tsc_offset_is_an_attribute),
+		cmocka_unit_test(a_copied_descriptor_is_as_good_as_the_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

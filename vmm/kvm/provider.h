@@ -48,7 +48,7 @@ struct kvm_provider {
 	 * irqchip and vCPUs), "icount-wall" ns since 1970 at guest time 0, "log" mask,
 	 * "thread-rules" (struct thread_rules *, before `open`), "perfmap" 1
 	 * and "jitdump" 1 (once, before the sandbox), "slices" and "slice"
-	 * (see below); 0, -ENOENT, -errno.
+	 * (see below), "copy": descriptor `value` is now a copy of fd; 0, -ENOENT, -errno.
 	 * fd -1: for VMs yet to come. NULL ok. [any] */
 	int  (*control)(int fd, const char *name, u64 value);
 };
