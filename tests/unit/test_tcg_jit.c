@@ -12,6 +12,9 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include "tcg-plugin/fdtable.h"
+#include "tcg-plugin/provider_priv.h"
+#include "tcg-plugin/x86/jit_priv.h"
 #include "tests/unit/tcg_box.h"
 
 enum { PML4 = 0x10000, PDPT = 0x11000, PD = 0x12000, PT = 0x13000,
@@ -247,6 +250,39 @@ static void code_in_two_pages_runs_as_it_reads_now(void **state)
 	box_close(&b);
 }
 
+CODE(many_code,
+     "mov $7, %ecx; xor %eax, %eax; xor %edx, %edx\n"
+     "1: .rept 200; inc %eax; test %eax, %eax; jz 2f; lea 3(%rdx), %edx\n"
+     ".endr; dec %ecx; jnz 1b; 2: hlt");
+
+/* Room for some twenty blocks at a time. */
+static void a_full_code_buffer_starts_again(void **state)
+{
+	struct kvm_regs r;
+	struct jit *j;
+	void *cpu;
+	struct box b;
+
+	(void)state;
+	start(&b, many_code, many_code_end, 0x1000);
+	assert_int_equal(fdtable_get(b.cpu, &cpu), FD_VCPU);
+	j = ((struct tcg_vcpu *)cpu)->cpu.jit;
+	fdtable_put(b.cpu);
+	if (j)
+		j->buf.size = j->buf.used + 20000;
+	assert_int_equal(box_run(&b), 0);
+	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
+	r = box_regs(&b);
+	assert_int_equal(r.rax, 1400);
+	assert_int_equal(r.rdx, 4200);
+	if (j) {
+		assert_true(j->st.flushes > 7);
+		assert_true(j->buf.used <= j->buf.size);
+		j->buf.size = JIT_CODE_SIZE;   /* what is unmapped        */
+	}
+	box_close(&b);
+}
+
 CODE(bits_code,
      "mov $0x44000, %ebx; mov $65, %eax; btsq %rax, (%rbx)\n"
      "mov $-1, %rcx; btsq %rcx, (%rbx); mov $-33, %ecx; lock btsl %ecx, (%rbx)\n"
@@ -432,6 +468,7 @@ int main(void)
 		cmocka_unit_test(a_page_and_nothing_are_counts_too),
 		cmocka_unit_test(calls_of_the_kernel_keep_flags_and_segments),
 		cmocka_unit_test(code_in_two_pages_runs_as_it_reads_now),
+		cmocka_unit_test(a_full_code_buffer_starts_again),
 		cmocka_unit_test(bit_strings_reach_beyond_their_address),
 		cmocka_unit_test(accesses_off_one_base_may_lie_in_two_pages),
 		cmocka_unit_test(
