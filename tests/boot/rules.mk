@@ -40,6 +40,7 @@ $(DISK_DIR)/debian.img: $(DISK_PARTS:%=tests/boot/%) tests/virtio/initramfs.sh \
 demo-disk: all $(DISK_DIR)/debian.img ## boot Debian from a disk, with systemd and a network
 	@sh tests/boot/demo-disk.sh $(O)/mote $(BOOT_DIR) $(DISK_DIR)
 
+SLOW_DEPS  += boot-files $(BOOT_DIR)/netguest
 SLOW_TESTS += tests/boot/demo-disk.t
 
 # A small kernel with everything built in, for boot-time figures and for what

@@ -12,7 +12,11 @@
 #include "tests/unit/device_fake.h"
 #include "virtio/virtio.h"
 
-enum { G_RAM = 4 << 20, G_RING = 64, G_QUEUE = 0x4000, G_DATA = 1 << 20 };
+#ifndef G_RING
+#define G_RING 64                      /* places of each ring              */
+#endif
+
+enum { G_RAM = 4 << 20, G_QUEUE = 0x4000, G_DATA = 1 << 20 };
 
 struct g_queue {
 	u16 desc, avail, used;         /* next free, next to publish, seen */

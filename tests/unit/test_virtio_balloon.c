@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Unit test: virtio/virtio_balloon.c: pages given back and only those named,
+ * reporting, statistics, hostile lists, state.
+ */
+#include "tests/unit/virtio_guest.h"
+
+#include "virtio/virtio_balloon.h"
+
+enum { INFLATE = 0, DEFLATE = 1, STATS = 2, REPORT = 3, PAGE_AT = 2 << 20 };
+
+static const char *const no_props[] = { NULL };
+
+static void balloon_up(void)
+{
+	struct err e = { 0 };
+
+	g_memory();
+	assert_int_equal(g_realize("virtio-balloon-device", no_props, &e), 0);
+	g_start(to_virtio(fake.dev)->offered & 0x3f);
+	g_turns(2);
+}
+
+static void page_is(u32 at, u8 byte)
+{
+	for (u32 i = 0; i < 4096; i++)
+		assert_int_equal(g.ram[at + i], byte);
+}
+
+static void three_pages(void)
+{
+	memset(g.ram + PAGE_AT, 0x55, 3 * 4096);
+}
+
+static void only_named_pages_are_given_back(void **s)
+{
+	const u32 pfn[] = { (PAGE_AT >> 12) + 1, 0xffffffff, 0x12345 };
+
+	(void)s;
+	balloon_up();
+	three_pages();
+	g_out(INFLATE, pfn, sizeof(pfn));
+	g_kick(INFLATE);
+	assert_int_equal(g_take(INFLATE), 0);
+	page_is(PAGE_AT, 0x55);
+	page_is(PAGE_AT + 4096, 0);
+	page_is(PAGE_AT + 8192, 0x55);
+	assert_false(g_broken());
+	fake_machine_down();
+}
+
+static void deflating_gives_nothing_back(void **s)
+{
+	const u32 pfn = PAGE_AT >> 12;
+
+	(void)s;
+	balloon_up();
+	three_pages();
+	g_out(DEFLATE, &pfn, sizeof(pfn));
+	g_kick(DEFLATE);
+	assert_int_equal(g_take(DEFLATE), 0);
+	page_is(PAGE_AT, 0x55);
+	fake_machine_down();
+}
+
+/* Half a page at either end stays. */
+static void reported_pages_are_given_back_whole_ones_only(void **s)
+{
+	struct g_desc d = { .addr = PAGE_AT + 2048, .len = 2 * 4096 };
+
+	(void)s;
+	balloon_up();
+	three_pages();
+	g_chain(REPORT, &d, 0, 1);
+	g_kick(REPORT);
+	assert_int_equal(g_done(REPORT), 1);
+	page_is(PAGE_AT, 0x55);
+	page_is(PAGE_AT + 4096, 0);
+	page_is(PAGE_AT + 8192, 0x55);
+	fake_machine_down();
+}
+
+static void statistics_are_kept_and_the_buffer_goes_back_when_asked(void **s)
+{
+	struct { u16 tag; u64 val; } __attribute__((packed)) st[] = {
+		{ 4, 1000 }, { 99, 7 }, { 5, 2000 },
+	};
+	struct balloon_stats got;
+	u64 pages;
+
+	(void)s;
+	balloon_up();
+	g_out(STATS, st, sizeof(st));
+	g_kick(STATS);
+	assert_int_equal(g_done(STATS), 0);
+	assert_true(balloon_get(fake.dev, &pages, &got));
+	assert_int_equal(got.val[4], 1000);
+	assert_int_equal(got.val[5], 2000);
+	assert_true(got.val[0] == UINT64_MAX);
+	assert_int_equal(g_done(STATS), 1);
+	fake_machine_down();
+}
+
+static void a_buffer_that_is_held_is_taken_again_after_a_load(void **s)
+{
+	struct { u16 tag; u64 val; } __attribute__((packed)) st = { 4, 1000 };
+	struct strbuf b = STRBUF_INIT;
+	struct balloon_stats got;
+	u64 pages;
+
+	(void)s;
+	balloon_up();
+	g_out(STATS, &st, sizeof(st));
+	g_kick(STATS);
+	device_quiesce(fake.dev);
+	assert_int_equal(device_save(fake.dev, &b, NULL), 0);
+	device_reset(fake.dev);
+	assert_int_equal(device_load(fake.dev, 1, b.buf, b.len, NULL), 0);
+	device_resume(fake.dev);
+	g_turns(3);
+	assert_true(balloon_get(fake.dev, &pages, &got));
+	assert_int_equal(got.val[4], 1000);
+	assert_int_equal(g_done(STATS), 1);
+	strbuf_fini(&b);
+	fake_machine_down();
+}
+
+static void the_target_is_what_the_driver_reads(void **s)
+{
+	(void)s;
+	balloon_up();
+	assert_true(balloon_set(fake.dev, 77));
+	assert_int_equal(virtio_config_access_read(g.v, 0, 4), 77);
+	virtio_config_access_write(g.v, 4, 12, 4);
+	assert_int_equal(virtio_config_get(g.v, 4, 4), 12);
+	virtio_config_access_write(g.v, 0, 12, 4);     /* not the guest's  */
+	assert_int_equal(virtio_config_get(g.v, 0, 4), 77);
+	fake_machine_down();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_named_pages_are_given_back),
+		cmocka_unit_test(deflating_gives_nothing_back),
+		cmocka_unit_test(reported_pages_are_given_back_whole_ones_only),
+		cmocka_unit_test(statistics_are_kept_and_the_buffer_goes_back_when_asked),
+		cmocka_unit_test(a_buffer_that_is_held_is_taken_again_after_a_load),
+		cmocka_unit_test(the_target_is_what_the_driver_reads),
+	};
+
+	return cmocka_run_group_tests_name("virtio_balloon", tests, NULL, NULL);
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Unit test: virtio/virtio_console.c over a socket: bytes both ways, a full
+ * chardev that holds the queue, also across a saved state, ports, hostile
+ * control messages.
+ */
+#include "tests/unit/virtio_guest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "vmm/core/chardev.h"
+
+enum { BULK = 2 << 20, CTRL_RX = 2, CTRL_TX = 3 };
+
+static struct chardev_set *set;
+static char path[64];
+static int peer;
+
+static struct chardev *find(void *o, const char *id)
+{
+	(void)o;
+	return chardev_find(set, id);
+}
+
+static void dial(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	peer = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	strcpy(a.sun_path, path);
+	assert_int_equal(connect(peer, (void *)&a, sizeof(a)), 0);
+	g_turns(3);
+}
+
+static void console_up(const char *const *props)
+{
+	struct err e = { 0 };
+	char spec[128];
+
+	g_memory();
+	set = chardev_set_create(fake.env.loop);
+	fake.env.find_chardev = find;
+	snprintf(path, sizeof(path), "/tmp/mote-console-%d", getpid());
+	snprintf(spec, sizeof(spec), "socket,id=c0,path=%s,server=on,wait=off",
+		 path);
+	assert_non_null(chardev_open(set, "c0", spec, &e));
+	assert_int_equal(g_realize("virtio-serial-device", props, &e), 0);
+	dial();
+}
+
+static void console_down(void)
+{
+	struct device *d = fake.dev;
+
+	fake.dev = NULL;
+	device_destroy(d);
+	close(peer);
+	chardev_set_destroy(set);
+	fake_machine_down();
+	unlink(path);
+}
+
+static const char *const one_port[] = { "chardev", "c0", NULL };
+static const char *const named_port[] = { "chardev1", "c0", "name1", "org.x",
+					  NULL };
+
+static void bytes_go_both_ways(void **s)
+{
+	char buf[16] = "";
+	u64 at;
+
+	(void)s;
+	console_up(one_port);
+	g_start(0);
+	at = g_in(0, 64);
+	g_kick(0);
+	assert_int_equal(send(peer, "hello", 5, 0), 5);
+	g_turns(4);
+	assert_int_equal(g_take(0), 5);
+	assert_memory_equal(g.ram + at, "hello", 5);
+	g_out(1, "world", 5);
+	g_kick(1);
+	assert_int_equal(recv(peer, buf, sizeof(buf), 0), 5);
+	assert_memory_equal(buf, "world", 5);
+	assert_int_equal(g_take(1), 0);
+	console_down();
+}
+
+/* Everything there is to read; how much, and that it is in order. */
+static u32 drain(u32 seen)
+{
+	static u8 buf[65536];
+	ssize_t n;
+
+	for (unsigned idle = 0; idle < 20; idle++) {
+		while ((n = recv(peer, buf, sizeof(buf), 0)) > 0) {
+			for (ssize_t i = 0; i < n; i++, seen++)
+				if (buf[i] != (u8)(seen >> 8 ^ seen))
+					fail_msg("byte %u is wrong", seen);
+			idle = 0;
+		}
+		g_turns(1);
+	}
+	return seen;
+}
+
+static void bulk_out(void)
+{
+	struct g_desc d = { .addr = g_alloc(BULK), .len = BULK };
+
+	for (u32 i = 0; i < BULK; i++)
+		g.ram[d.addr + i] = i >> 8 ^ i;
+	g_chain(1, &d, 1, 0);
+	g_kick(1);
+}
+
+static void a_full_chardev_holds_the_queue_and_loses_nothing(void **s)
+{
+	(void)s;
+	console_up(one_port);
+	g_start(0);
+	bulk_out();
+	assert_int_equal(g_done(1), 0);
+	assert_int_equal(drain(0), BULK);
+	assert_int_equal(g_done(1), 1);
+	console_down();
+}
+
+static void what_is_held_goes_on_where_it_was_after_a_load(void **s)
+{
+	struct strbuf b = STRBUF_INIT;
+	struct err e = { 0 };
+
+	(void)s;
+	console_up(one_port);
+	g_start(0);
+	bulk_out();
+	device_quiesce(fake.dev);
+	assert_int_equal(device_save(fake.dev, &b, &e), 0);
+	device_reset(fake.dev);
+	assert_int_equal(device_load(fake.dev, 1, b.buf, b.len, &e), 0);
+	assert_int_equal(virtio_q(g.v, 1)->inuse, 1);
+	device_resume(fake.dev);
+	assert_int_equal(drain(0), BULK);
+	assert_int_equal(g_done(1), 1);
+	strbuf_fini(&b);
+	console_down();
+}
+
+static void control(u32 id, u16 event, u16 value)
+{
+	const struct { u32 id; u16 event, value; } m = { id, event, value };
+
+	g_out(CTRL_TX, &m, sizeof(m));
+	g_kick(CTRL_TX);
+}
+
+static void a_named_port_is_announced_and_opened(void **s)
+{
+	u64 at[6];
+	bool named = false;
+
+	(void)s;
+	console_up(named_port);
+	g_start(BIT64(1));
+	for (unsigned i = 0; i < 6; i++)
+		at[i] = g_in(CTRL_RX, 64);
+	g_kick(CTRL_RX);
+	control(0, 0, 1);              /* DEVICE_READY                     */
+	assert_int_equal(g_done(CTRL_RX), 2);  /* PORT_ADD of 0 and 1      */
+	control(1, 3, 1);              /* PORT_READY                       */
+	control(1, 6, 1);              /* PORT_OPEN                        */
+	for (unsigned i = 0; i < 6; i++)
+		named |= !memcmp(g.ram + at[i] + 8, "org.x", 5);
+	assert_true(named);
+	console_down();
+}
+
+static void hostile_control_messages_do_no_harm(void **s)
+{
+	(void)s;
+	console_up(named_port);
+	g_start(BIT64(1));
+	control(~0u, 3, 1);
+	control(8, 6, 1);
+	control(1, 0xffff, 0xffff);
+	g_out(CTRL_TX, "short", 5);
+	for (unsigned i = 0; i < 40; i++)
+		control(0, 0, 1);      /* more than wait for room          */
+	assert_false(g_broken());
+	console_down();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bytes_go_both_ways),
+		cmocka_unit_test(a_full_chardev_holds_the_queue_and_loses_nothing),
+		cmocka_unit_test(what_is_held_goes_on_where_it_was_after_a_load),
+		cmocka_unit_test(a_named_port_is_announced_and_opened),
+		cmocka_unit_test(hostile_control_messages_do_no_harm),
+	};
+
+	return cmocka_run_group_tests_name("virtio_console", tests, NULL, NULL);
+}
