@@ -26,7 +26,7 @@ demo: all boot-files ## boot Debian's kernel to a shell on this terminal
 
 CHECK_DEPS  += boot-files
 CHECK_TESTS += tests/boot/boot.sh tests/boot/icount.t
-SLOW_TESTS  += tests/boot/boot_i386.t tests/boot/boot_kvm.t
+SLOW_TESTS  += tests/boot/boot_i386.t tests/boot/crypto.t tests/boot/boot_kvm.t
 
 # make demo-disk: Debian on a disk, made by mmdebstrap (as root, once).
 DISK_DIR ?= $(O)/disk

@@ -162,17 +162,18 @@ static void tune_xrstor(struct enc *e, const struct insn *i)
 	u64 at = ea_of(e, i), zero[8] = { 0 };
 	struct fx_state fx = e->k->in.fx;
 	u8 *p = mem_at(e, at, 1024);
+	unsigned parts = host_has_avx() ? 8 : 4;
 
-	e->k->in.r[RAX] = below(e->s, 4);      /* AVX: not everywhere */
+	e->k->in.r[RAX] = below(e->s, parts);
 	e->k->in.r[RDX] = 0;
 	if (!p || chance(e->s, 10))
 		return;
 	fx.mxcsr &= 0xffff;
 	fx.fop &= 0x7ff;
 	memcpy(p, &fx, sizeof(fx));
-	zero[0] = below(e->s, 4);
+	zero[0] = below(e->s, parts);
 	if (chance(e->s, 15) || is(i->row, "xrstors"))
-		zero[1] = 1ull << 63 | 3;
+		zero[1] = 1ull << 63 | (parts - 1);
 	memcpy(p + 512, zero, 64);
 }
 
@@ -237,7 +238,7 @@ static void tune_image(struct enc *e, const struct insn *i)
 	if (!strncmp(r->name, "xrstor", 6) || is(r, "fxrstor"))
 		tune_xrstor(e, i);
 	if (!strncmp(r->name, "xsave", 5)) {
-		reg[RAX] = below(e->s, 4);
+		reg[RAX] = below(e->s, host_has_avx() ? 8 : 4);
 		reg[RDX] = 0;
 		poke(e, ea_of(e, i) + 512, 0, 8);
 		/* XSTATE_BV: what counts as in use is the CPU's choice */
