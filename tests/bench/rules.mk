@@ -92,9 +92,10 @@ bench: bench-blkpath
 # --- a microVM's boot and memory beside QEMU's --------------------------------------
 BOOT_ROUNDS ?= 5
 .PHONY: bench-boot
-bench-boot: all boot-files virtio-files ## exec to shell on a microVM, memory beyond the guest's
+bench-boot: all boot-files virtio-files $(BENCH)/startup_guest.elf ## exec to shell on a microVM, memory beyond the guest's
 	@mkdir -p $(O)/bench
 	$(Q)python3 tests/bench/microvm.py $(O)/mote $(BOOT_DIR) \
-	    $(VIRTIO_DIR)/virtio.gz $(O)/bench/microvm.txt $(BOOT_ROUNDS)
+	    $(VIRTIO_DIR)/virtio.gz $(BENCH)/startup_guest.elf \
+	    $(O)/bench/microvm.txt $(BOOT_ROUNDS)
 
 bench: bench-boot
