@@ -89,6 +89,8 @@ def run_once(argv, loads):
         elif len(words) == 3 and words[0] == "END" and words[1] in began:
             w, c = began[words[1]]
             out[words[1]] = (wall - w, cpu - c, words[2])
+            print(f"{os.path.basename(vm.proc.args[0])}: {words[1]} "
+                  f"{wall - w:.2f} s, cpu {cpu - c:.2f} s", file=sys.stderr)
         elif words == ["DONE"]:
             break
     vm.end()
