@@ -45,11 +45,24 @@ def threads(pid):
                    (line.split(":", 1) for line in f if ":" in line)}
 
 
+def until(fn):
+    end = time.time() + PATIENCE
+    while not fn() and time.time() < end:
+        time.sleep(0.05)
+    return fn()
+
+
+def wrong_threads(pid, uid, gid):
+    return [t["Name"][0] for t in threads(pid)
+            if set(t["Uid"]) != {str(uid)} or set(t["Gid"]) != {str(gid)}
+            or "0" in t["Groups"] or int(t["CapEff"][0], 16)
+            or int(t["CapPrm"][0], 16) or t["Seccomp"] != ["2"]]
+
+
 def check_threads(pid, uid, gid, what):
-    wrong = [t["Name"][0] for t in threads(pid)
-             if set(t["Uid"]) != {str(uid)} or set(t["Gid"]) != {str(gid)}
-             or "0" in t["Groups"] or int(t["CapEff"][0], 16)
-             or int(t["CapPrm"][0], 16) or t["Seccomp"] != ["2"]]
+    # One just made may not have come to its first line yet.
+    until(lambda: not wrong_threads(pid, uid, gid))
+    wrong = wrong_threads(pid, uid, gid)
     tap.check(not wrong and len(list(threads(pid))) >= 4,
               f"{what}: every thread is user {uid} without capabilities",
               wrong)
@@ -61,13 +74,6 @@ def refused(options, words, name, **how):
                          **how)
     tap.check(got.returncode == 1 and words in got.stderr and
               got.stderr.count("\n") == 1, name, got.stderr)
-
-
-def until(fn):
-    end = time.time() + PATIENCE
-    while not fn() and time.time() < end:
-        time.sleep(0.05)
-    return fn()
 
 
 # --- -runas, -chroot ---
