@@ -66,7 +66,8 @@ static struct {
 	struct ring ring[QUEUES];
 	struct request out[QUEUES][RING_MAX];
 	struct block block[BLOCKS];
-	_Atomic unsigned stops;
+	_Atomic unsigned stops;        /* the VM should stop: so often     */
+	unsigned stops_seen;
 
 	struct netdev_set *nets;
 	struct device *net;
@@ -434,10 +435,19 @@ static void pause_both(void)
 	s.pauses++;
 }
 
+static void go_on_if_stopped(void)
+{
+	if (s.stops == s.stops_seen)
+		return;
+	s.stops_seen = s.stops;
+	s.full++;
+	pause_both();
+}
+
 /* Every request comes back, also those that waited for `cont`. */
 static void finish_all(void)
 {
-	unsigned stops = s.stops, out, rounds = 0;
+	unsigned out, rounds = 0;
 
 	do {
 		out = 0;
@@ -445,9 +455,7 @@ static void finish_all(void)
 			reap(q);
 			out += ring_out(&s.ring[q]);
 		}
-		if (s.stops != stops)
-			pause_both();
-		stops = s.stops;
+		go_on_if_stopped();
 		usleep(100);
 	} while (out && rounds++ < 100000);
 	if (out)
@@ -494,7 +502,6 @@ static void request(void *opaque, unsigned what, int code)
 static void run(void)
 {
 	u64 next_event = EVENT, next_turn = 0;
-	unsigned stops = 0;
 
 	while (s.done < s.target) {
 		for (unsigned q = 0; q < QUEUES; q++) {
@@ -507,11 +514,7 @@ static void run(void)
 				ring_kick(&s.ring[q], false, old);
 		}
 		sched_yield();
-		if (s.stops != stops) {
-			stops = s.stops;
-			s.full++;
-			pause_both();
-		}
+		go_on_if_stopped();
 		if (s.done >= next_turn) {
 			net_round();
 			fake_turn();
