@@ -9,6 +9,7 @@
 #include "tests/unit/device_fake.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -43,6 +44,7 @@ static struct {
 	struct chardev_set *chardevs;
 	char tmp[64];
 	int peer;                      /* of the network                   */
+	int service;                   /* of vsock: listens; 0: not yet    */
 	int peers[PEERS];              /* of the console, of vsock         */
 } rig;
 
@@ -226,9 +228,26 @@ static inline void serial_outside(struct input *in)
 	peers_outside(in, names);
 }
 
+/* A service of the host's: the guest may connect to port 6. */
+static inline void vsock_service(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	if (rig.service > 0)
+		return;
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/v_6", rig.tmp);
+	rig.service = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+			     0);
+	if (bind(rig.service, (void *)&a, sizeof(a)) < 0 ||
+	    listen(rig.service, 16) < 0)
+		abort();
+}
+
 static inline void vsock_props(struct device *d, u8 choice)
 {
 	char path[80];
+
+	vsock_service();
 
 	snprintf(path, sizeof(path), "%s/v", rig.tmp);
 	set_prop(d, "guest-cid", "7");
@@ -238,8 +257,25 @@ static inline void vsock_props(struct device *d, u8 choice)
 static inline void vsock_outside(struct input *in)
 {
 	static const char *const names[] = { "v", "v", "v", "v" };
+	const int fd = accept(rig.service, NULL, NULL);
 
+	if (fd >= 0 && rig.peers[0] < 0) {
+		rig.peers[0] = fd;
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+	} else if (fd >= 0) {
+		close(fd);
+	}
 	peers_outside(in, names);
+}
+
+/* Whoever is still in the queue of the service goes too. */
+static inline void vsock_down(void)
+{
+	int fd;
+
+	while ((fd = accept(rig.service, NULL, NULL)) >= 0)
+		close(fd);
+	hang_up();
 }
 
 /* --- the rest -------------------------------------------------------------- */
@@ -279,7 +315,7 @@ static const struct target targets[] = {
 	{ "virtio-serial", "virtio-serial-pci", "virtio-serial-device",
 	  serial_props, serial_outside, hang_up },
 	{ "virtio-vsock", "virtio-vsock-pci", "virtio-vsock-device",
-	  vsock_props, vsock_outside, hang_up },
+	  vsock_props, vsock_outside, vsock_down },
 	{ "virtio-balloon", "virtio-balloon-pci", "virtio-balloon-device",
 	  balloon_props, balloon_outside, NULL },
 	{ "virtio-rng", "virtio-rng-pci", "virtio-rng-device",
@@ -305,7 +341,8 @@ static inline struct chardev *rig_chardev(void *o, const char *id)
 static inline void rig_clean(void)
 {
 	char path[96];
-	static const char *const files[] = { "disk", "c0", "c1", "v" };
+	static const char *const files[] = { "disk", "c0", "c1", "v",
+					     "v_6" };
 
 	for (unsigned i = 0; i < ARRAY_LEN(files); i++) {
 		snprintf(path, sizeof(path), "%s/%s", rig.tmp, files[i]);
