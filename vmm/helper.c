@@ -70,9 +70,9 @@ struct helper {
  */
 static void measure(struct helper *h)
 {
-	s64 rate = kvm_calibrate_beside(&h->vm->kvm);
+	s64 rate = h->ntwins > 1 ? 0 : kvm_calibrate_beside(&h->vm->kvm);
 
-	if (rate <= 0 || rate >= KVM_NATIVE_RATE || h->ntwins > 1)
+	if (rate <= 0 || rate >= KVM_NATIVE_RATE)
 		return;
 	if (!atomic_exchange(&h->slow, true))
 		log_if(LOG_UNIMP, "KVM here emulates kernel code, at %.1f "

@@ -235,7 +235,11 @@ static void trap_page_faults(struct vcpu *v, struct x86_twin *t)
 {
 	u32 g[GATE_LEN / 4];
 
-	if (v->vm->debug_exit || !(t->s.efer & EFER_LMA) ||
+	if (v->vm->debug_exit) {       /* the breakpoints are gdb's now */
+		t->trap = 0;
+		return;
+	}
+	if (!(t->s.efer & EFER_LMA) ||
 	    t->s.idt.limit < (VEC_PF + 1) * GATE_LEN - 1 ||
 	    read_linear(v, &t->s, t->s.idt.base + VEC_PF * GATE_LEN, g,
 			sizeof(g)) < 0)
@@ -248,7 +252,7 @@ static bool trapped(struct vcpu *v, const void *state)
 {
 	const struct x86_twin *t = state;
 
-	return t->trap && v->kvm.run->kvm_valid_regs &&
+	return t->trap && !v->vm->debug_exit && v->kvm.run->kvm_valid_regs &&
 	       v->kvm.run->debug.arch.pc == t->trap;
 }
 
