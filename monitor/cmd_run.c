@@ -7,6 +7,7 @@
 #include "monitor/both.h"
 #include "monitor/dump.h"
 #include "monitor/mon.h"
+#include "monitor/profile.h"
 #include "vmm/base/log.h"
 #include "vmm/gdb/gdb.h"
 #include "vmm/dev/mc146818rtc.h"
@@ -271,9 +272,10 @@ static void cmd_sync_profile(struct mon *m, const struct mon_arg *a)
 		mon_printf(m, "sync-profile is %s\n",
 			   lock_profiling ? "on" : "off");
 	else if (!strcmp(op, "reset"))
-		lock_profile_reset();
+		sync_profile_switch(mon_vm(m), LOCK_PROFILE_RESET);
 	else if (!strcmp(op, "on") || !strcmp(op, "off"))
-		lock_profile_set(!strcmp(op, "on"));
+		sync_profile_switch(mon_vm(m), strcmp(op, "on") ?
+				    LOCK_PROFILE_OFF : LOCK_PROFILE_ON);
 	else
 		mon_printf(m, "Error: invalid parameter '%s', expecting 'on', "
 			   "'off', or 'reset'\n", op);

@@ -144,6 +144,7 @@ const struct qmp_type qmp_types[] = {
 	       "start-time:int calc-time:int calc-time-unit:TimeUnit "
 	       "sample-pages:int mode:DirtyRateMeasureMode"),
 	STRUCT("BalloonInfo", "actual:int"),
+	STRUCT("VirtioInfo", "path:str name:str"),
 	STRUCT("KeyValue", "type:str data:any"),
 	STRUCT("InputEvent", "type:str data:any"),
 	ENUM("RxState", "normal none all"),

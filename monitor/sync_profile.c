@@ -2,7 +2,7 @@
 /*
  * sync-profile: who waited for which lock, as a table.
  *
- * Talks to: base/lock.h.
+ * Talks to: base/lock.h; the provider for locks of its own.
  */
 #include "monitor/profile.h"
 
@@ -37,26 +37,76 @@ static int by_mean(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : by_total(a, b);
 }
 
-/* Rows; of one place into one row when merging. */
-static unsigned collect(struct row *rows, bool merge)
+void sync_profile_switch(struct vm *vm, int how)
+{
+	const struct kvm_provider *p = vm->provider;
+
+	if (how == LOCK_PROFILE_RESET)
+		lock_profile_reset();
+	else
+		lock_profile_set(how == LOCK_PROFILE_ON);
+	if (p && p->control)
+		p->control(-1, "lock-profile", (u64)how);
+}
+
+struct table {
+	struct row rows[2 * SITES_MAX];
+	unsigned n;
+	bool merge;                    /* locks of one place into one row */
+	char *text;                    /* the provider's, cut into names  */
+};
+
+static void add(struct table *t, const struct lock_site *s)
+{
+	unsigned k = 0;
+
+	while (k < t->n && (strcmp(t->rows[k].s.site, s->site) ||
+			    (!t->merge && t->rows[k].s.lock != s->lock)))
+		k++;
+	if (k == ARRAY_LEN(t->rows))
+		return;
+	if (k == t->n)
+		t->rows[t->n++] = (struct row){ .s = { s->site, s->lock, 0,
+						       0 } };
+	t->rows[k].s.count += s->count;
+	t->rows[k].s.ns += s->ns;
+	t->rows[k].locks++;
+}
+
+/* The plugin's locks: "FILE:LINE LOCK COUNT NS" a line. */
+static void add_providers(struct table *t, struct vm *vm)
+{
+	const struct kvm_provider *p = vm->provider;
+	const int n = p && p->report ?
+		      p->report(vm->kvm.fd, KVM_REPORT_LOCKS, NULL, 0) : -1;
+	char *save = NULL;
+
+	t->text = n > 0 ? calloc(1, (size_t)n + 1) : NULL;
+	if (!t->text)
+		return;
+	p->report(vm->kvm.fd, KVM_REPORT_LOCKS, t->text, (size_t)n + 1);
+	for (char *line = strtok_r(t->text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		const size_t k = strcspn(line, " ");
+		unsigned long long count, ns;
+		void *lock;
+
+		if (sscanf(line + k, "%p %llu %llu", &lock, &count, &ns) != 3)
+			continue;
+		line[k] = '\0';
+		add(t, &(struct lock_site){ line, lock, count, ns });
+	}
+}
+
+static void collect(struct table *t, struct vm *vm)
 {
 	struct lock_site *all = calloc(SITES_MAX, sizeof(*all));
-	unsigned n = all ? lock_profile_get(all, SITES_MAX) : 0, count = 0;
+	const unsigned n = all ? lock_profile_get(all, SITES_MAX) : 0;
 
-	for (unsigned i = 0; i < n; i++) {
-		unsigned k = 0;
-
-		while (k < count && (!merge || rows[k].s.site != all[i].site))
-			k++;
-		if (k == count)
-			rows[count++] = (struct row){ .s = { all[i].site,
-						      all[i].lock, 0, 0 } };
-		rows[k].s.count += all[i].count;
-		rows[k].s.ns += all[i].ns;
-		rows[k].locks++;
-	}
+	for (unsigned i = 0; i < n; i++)
+		add(t, &all[i]);
 	free(all);
-	return count;
+	add_providers(t, vm);
 }
 
 static void dashes(struct mon *m, unsigned n)
@@ -81,13 +131,19 @@ static void show(struct mon *m, const struct row *r, int width)
 
 void sync_profile_print(struct mon *m, bool mean, bool apart, unsigned max)
 {
-	struct row *rows = calloc(SITES_MAX, sizeof(*rows));
-	unsigned n = rows ? collect(rows, !apart) : 0;
+	struct table *t = calloc(1, sizeof(*t));
+	struct row *rows;
 	int width = 9;
+	unsigned n;
 
-	if (n)
-		qsort(rows, n, sizeof(*rows), mean ? by_mean : by_total);
-	n = MIN(n, max);
+	if (!t)
+		return;
+	t->merge = !apart;
+	collect(t, mon_vm(m));
+	rows = t->rows;
+	if (t->n)
+		qsort(rows, t->n, sizeof(*rows), mean ? by_mean : by_total);
+	n = MIN(t->n, max);
 	for (unsigned i = 0; i < n; i++)
 		width = MAX(width, (int)strlen(rows[i].s.site));
 	mon_printf(m, "%-9s  %14s  %-*s  %13s  %12s  %12s\n", "Type", "Object",
@@ -97,5 +153,6 @@ void sync_profile_print(struct mon *m, bool mean, bool apart, unsigned max)
 	for (unsigned i = 0; i < n; i++)
 		show(m, &rows[i], width);
 	dashes(m, 70 + (unsigned)width);
-	free(rows);
+	free(t->text);
+	free(t);
 }

@@ -125,6 +125,27 @@ static bool each(struct mon *m,
 	return stop;
 }
 
+struct visit {
+	void (*fn)(const char *path, const char *name, void *opaque);
+	void *opaque;
+};
+
+static bool visit(struct virtio *v, const char *path, void *o)
+{
+	const struct visit *w = o;
+
+	w->fn(path, v->class->name, w->opaque);
+	return false;
+}
+
+void mon_each_virtio(struct mon *m, void (*fn)(const char *path,
+		     const char *name, void *opaque), void *opaque)
+{
+	struct visit w = { fn, opaque };
+
+	each(m, visit, &w);
+}
+
 static bool print_one(struct virtio *v, const char *path, void *o)
 {
 	mon_printf(o, "%s [%s]\n", path, v->class->name);

@@ -160,7 +160,8 @@ static int control_vcpu(struct tcg_vcpu *v, const char *name, u64 value)
 	return 0;
 }
 
-/* The process's, not a VM's: the plugin has its own copy of the log's state. */
+/* The process's, not a VM's: the plugin has its own copies of the log's and the
+ * lock profile's state. */
 static int control_process(const char *name, u64 value)
 {
 	if (!strcmp(name, "log"))
@@ -168,6 +169,10 @@ static int control_process(const char *name, u64 value)
 	else if (!strcmp(name, "log-fd"))
 		log_set_fd((s32)value < 0 || value == STDERR_FILENO ? -1 :
 			   fcntl((int)value, F_DUPFD_CLOEXEC, 3));
+	else if (!strcmp(name, "lock-profile") && value == LOCK_PROFILE_RESET)
+		lock_profile_reset();
+	else if (!strcmp(name, "lock-profile"))
+		lock_profile_set(value == LOCK_PROFILE_ON);
 	else if (!strcmp(name, "thread-rules"))
 		thread_rules_set((const void *)(uintptr_t)value);
 	else if (!strcmp(name, "perfmap"))

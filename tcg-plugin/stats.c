@@ -125,6 +125,22 @@ out:
 	free(n);
 }
 
+/* --- sync-profile ---------------------------------------------------------- */
+
+static void report_locks(struct strbuf *sb)
+{
+	enum { SITES = 1024 };
+	struct lock_site *all = calloc(SITES, sizeof(*all));
+	const unsigned n = all ? lock_profile_get(all, SITES) : 0;
+
+	for (unsigned i = 0; i < n; i++)
+		strbuf_addf(sb, "%s %p %llu %llu\n", all[i].site,
+			    (const void *)all[i].lock,
+			    (unsigned long long)all[i].count,
+			    (unsigned long long)all[i].ns);
+	free(all);
+}
+
 int tcg_report(struct tcg_vm *vm, int what, char *buf, size_t n)
 {
 	struct strbuf sb = STRBUF_INIT;
@@ -136,6 +152,7 @@ int tcg_report(struct tcg_vm *vm, int what, char *buf, size_t n)
 		report_vcpus_jit(vm, &sb);
 		break;
 	case KVM_REPORT_OPCOUNT: report_opcount(vm, &sb); break;
+	case KVM_REPORT_LOCKS:   report_locks(&sb); break;
 	default:                 report_stats(vm, &sb); break;
 	}
 	len = sb.len;

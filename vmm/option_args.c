@@ -14,6 +14,7 @@
 
 #include "vmm/arch.h"
 #include "vmm/base/lock.h"
+#include "vmm/base/trace.h"
 #include "vmm/base/log.h"
 #include "vmm/base/opts.h"
 #include "vmm/core/chardev.h"
@@ -117,6 +118,40 @@ int option_sync_profile(struct option_run *r, const char *arg, struct err *e)
 	(void)r, (void)arg, (void)e;
 	lock_profile_set(true);
 	return 0;
+}
+
+static int trace_opts(struct opts *o, struct err *e)
+{
+	const char *pattern = opts_take(o, "enable");
+	const char *file = opts_take(o, "file");
+	int rc = opts_check_taken(o, e);
+
+	if (!rc && pattern && !trace_set(pattern, true))
+		rc = err_set(e, -EINVAL, "there is no trace point '%s'",
+			     pattern);
+	if (!rc && file) {
+		trace_file_name(file);
+		rc = trace_file_on(e);
+	}
+	return rc;
+}
+
+int option_trace(struct option_run *r, const char *arg, struct err *e)
+{
+	struct opts o;
+	int rc;
+
+	if (asks_help(arg)) {
+		for (unsigned i = 0; i < TRACE_COUNT; i++)
+			strbuf_addf(r->out, "%s\n", trace_events[i].name);
+		return helped(r);
+	}
+	rc = opts_parse(&o, arg, "enable", e);
+	if (rc < 0)
+		return rc;
+	rc = trace_opts(&o, e);
+	opts_fini(&o);
+	return rc;
 }
 
 /* There is none to leave out. */

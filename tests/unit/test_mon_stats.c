@@ -136,6 +136,50 @@ static void the_lock_profile_is_a_table(void **state)
 	fake_fini(&f);
 }
 
+static u64 switched = 99;
+
+static int locks_control(int fd, const char *name, u64 value)
+{
+	(void)fd;
+	if (strcmp(name, "lock-profile"))
+		return -ENOENT;
+	switched = value;
+	return 0;
+}
+
+static int locks_report(int fd, enum kvm_report what, char *buf, size_t n)
+{
+	(void)fd;
+	return snprintf(buf, n, "%s", what == KVM_REPORT_LOCKS ?
+			"plugin.c:7 0x1000 4 8000\nno line\n"
+			"plugin.c:7 0x2000 1 2000\n" : "");
+}
+
+static void locks_of_the_plugin_are_in_it(void **state)
+{
+	const struct kvm_provider provider = {
+		.name = "tcg", .ioctl = stats_ioctl,
+		.control = locks_control, .report = locks_report,
+	};
+	struct fake f;
+
+	(void)state;
+	fake_init(&f);
+	f.vm.provider = &provider;
+	said(&f, "sync-profile on");
+	assert_int_equal(switched, LOCK_PROFILE_ON);
+	said(&f, "sync-profile off");
+	assert_int_equal(switched, LOCK_PROFILE_OFF);
+	said(&f, "sync-profile reset");
+	assert_int_equal(switched, LOCK_PROFILE_RESET);
+	assert_non_null(strstr(said(&f, "info sync-profile"),
+		"mutex      [           2]  plugin.c:7        0.00001"
+		"             5          2.00\n"));
+	assert_non_null(strstr(said(&f, "info sync-profile -n"),
+			       "0x2000  plugin.c:7"));
+	fake_fini(&f);
+}
+
 static void trace_points_are_switched_by_name(void **state)
 {
 	struct fake f;
@@ -194,6 +238,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_lies_is_not_believed),
 		cmocka_unit_test(without_it_exits_are_counted),
 		cmocka_unit_test(the_lock_profile_is_a_table),
+		cmocka_unit_test(locks_of_the_plugin_are_in_it),
 		cmocka_unit_test(trace_points_are_switched_by_name),
 		cmocka_unit_test(a_boot_order_is_checked_and_kept),
 	};

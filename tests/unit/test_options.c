@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "vmm/base/trace.h"
 #include "vmm/base/strbuf.h"
 #include "vmm/config.h"
 
@@ -128,12 +129,26 @@ static void unknown_options_are_named(void **state)
 	assert_string_equal(e.msg, "-kernel: requires an argument");
 }
 
+static void trace_points_are_switched_by_option(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("-trace", "vm_st*", NULL), 0);
+	assert_true(trace_enabled[TRACE_vm_state]);
+	assert_false(trace_enabled[TRACE_vm_reset]);
+	assert_int_equal(parse("-trace", "enable=vm_reset", NULL), 0);
+	assert_true(trace_enabled[TRACE_vm_reset]);
+	assert_int_equal(parse("-trace", "nosuch", NULL), -EINVAL);
+	assert_non_null(strstr(e.msg, "there is no trace point 'nosuch'"));
+	assert_int_equal(parse("-trace", "vm_reset,bogus=1", NULL), -EINVAL);
+	trace_set("*", false);
+}
+
 static void what_is_not_there_yet_says_so(void **state)
 {
 	static char *const later[][2] = {
 		{ "-vnc", ":1" }, { "-smbios", "type=1" }, { "-bios", "x" },
 		{ "-boot", "c" }, { "-usb", NULL }, { "-net", "user" },
-		{ "-incoming", "defer" }, { "-trace", "x" }, { "-L", "/" },
+		{ "-incoming", "defer" }, { "-L", "/" },
 		{ "-dtb", "x" }, { "-hda", "x" },
 		{ "disk.img", NULL },
 		{ "-smp", "1,maxcpus=2" }, { "-m", "1G,slots=2,maxmem=2G" },
@@ -387,6 +402,7 @@ int main(void)
 	cmocka_unit_test(a_serial_device_replaces_the_default_port),
 	cmocka_unit_test(single_and_double_dash_are_the_same),
 	cmocka_unit_test(unknown_options_are_named),
+	cmocka_unit_test(trace_points_are_switched_by_option),
 	cmocka_unit_test(what_is_not_there_yet_says_so),
 	cmocka_unit_test(a_machine_has_the_parts_its_properties_leave_it),
 	cmocka_unit_test(without_acpi_legacy_chips_stay_unless_switched_off),

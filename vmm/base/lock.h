@@ -40,6 +40,7 @@ struct lock_site {
 	const struct lock *lock;       /* may be gone: an address only   */
 	u64 count, ns;
 };
+enum { LOCK_PROFILE_OFF, LOCK_PROFILE_ON, LOCK_PROFILE_RESET };
 void lock_profile_set(bool on);        /* [any] */
 void lock_profile_reset(void);         /* [any] */
 /* Up to `max` places, in no order; how many. [any] */

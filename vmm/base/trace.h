@@ -29,6 +29,11 @@
 	X(irq_msi,         "a device sends a message")                    \
 	X(device_realize,  "a device comes to be")                        \
 	X(device_destroy,  "a device goes")                               \
+	X(device_reset,    "a device is reset")                           \
+	X(device_event,    "a device has something to tell")              \
+	X(netdev_link,     "a network cable is plugged or unplugged")     \
+	X(blk_submit,      "a request goes to a block node")              \
+	X(blk_done,        "it is done")                                  \
 	X(virtio_break,    "a virtio device refuses its driver")          \
 	X(hmp_command,     "the human monitor runs a line")               \
 	X(qmp_command,     "QMP runs a command")                          \

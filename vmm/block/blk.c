@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/base/trace.h"
 #include "vmm/block/aio.h"
 #include "vmm/block/blk_throttle.h"
 
@@ -42,6 +43,8 @@ struct blk_set {
 
 void blk_done(struct blk_req *r, int rc)
 {
+	trace(blk_done, "%s op %d result %d",
+	      r->node->name ? r->node->name : "-", (int)r->op, rc);
 	r->node->inflight--;
 	if (!r->depth) {
 		r->done(r, rc);
@@ -96,6 +99,9 @@ void blk_submit(struct blk *b, struct blk_req *r)
 {
 	int rc = check(b, r);
 
+	trace(blk_submit, "%s op %d off 0x%llx len 0x%llx",
+	      b->name ? b->name : "-", (int)r->op,
+	      (unsigned long long)r->off, (unsigned long long)r->len);
 	r->node = b;
 	b->inflight++;
 	if (rc < 0) {

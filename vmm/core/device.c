@@ -335,6 +335,7 @@ int device_realize(struct device *d, struct err *e)
 
 void device_reset(struct device *d)
 {
+	trace(device_reset, "%s id %s", d->class->name, d->id ? d->id : "");
 	if (d->class->reset)
 		d->class->reset(d);
 }
@@ -392,6 +393,8 @@ static void free_props(struct device *d)
  * taken a PCI function out of config space, a guest may map its BARs again. */
 void device_event(struct device *d, enum device_event ev)
 {
+	trace(device_event, "%s event %d", d->class ? d->class->name : "",
+	      (int)ev);
 	if (!atomic_fetch_or(&d->events, BIT(ev)) && d->env->events_due)
 		d->env->events_due(d->env->opaque);
 }

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "vmm/base/trace.h"
+
 enum { ANNOUNCE_ROUNDS = 5, ANNOUNCE_FIRST_MS = 50, ANNOUNCE_STEP_MS = 100,
        ANNOUNCE_MAX_MS = 550 };
 
@@ -510,6 +512,7 @@ int netdev_set_link(struct netdev_set *s, const char *id, bool up,
 		nd = find_by_card(s, id);
 	if (!nd)
 		return no_netdev(id, e);
+	trace(netdev_link, "%s %s", id, up ? "up" : "down");
 	if (nd->link_down == up) {
 		nd->link_down = !up;
 		link_changed(nd);
