@@ -36,7 +36,7 @@ enum {                                 /* configuration: 5.2.4             */
 enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11,
        T_WRITE_ZEROES = 13 };
 enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
-enum { ID_LEN = 20, RANGE_SECTORS = 1 << 22, SPARE_IOVS = 8,
+enum { AUTO_QUEUES = 65535, ID_LEN = 20, RANGE_SECTORS = 1 << 22, SPARE_IOVS = 8,
        RANGE_F_UNMAP = 1 };
 
 struct header {
@@ -433,6 +433,14 @@ static bool block_size_ok(u32 n)
 	return n >= BLK_SECTOR && n <= 32768 && !(n & (n - 1));
 }
 
+/* A queue a CPU where each has an interrupt of its own. */
+static u16 auto_queues(const struct device *d)
+{
+	const unsigned most = VIRTIO_QUEUES_MAX - 1;
+
+	return d->class->pci ? MIN(MAX(d->env->cpus, 1u), most) : 1;
+}
+
 static int check_props(const struct virtio_blk *b, struct err *e)
 {
 	if (!b->disk)
@@ -485,8 +493,11 @@ static void set_errors(struct virtio_blk *b)
 static int blk_realize(struct virtio *v, struct err *e)
 {
 	struct virtio_blk *b = of_virtio(v);
-	int rc = check_props(b, e);
+	int rc;
 
+	if (b->num_queues == AUTO_QUEUES)
+		b->num_queues = auto_queues(&v->pci.dev);
+	rc = check_props(b, e);
 	if (rc < 0)
 		return rc;
 	v->nqueues = b->num_queues;
@@ -589,7 +600,8 @@ VIRTIO_DEVICE(virtio_blk, "virtio-blk", struct virtio_blk, blk_class,
 	BLK_PROP("drive", PROP_DRIVE, disk, NULL, "the -drive or -blockdev"),
 	BLK_PROP("iothread", PROP_IOTHREAD, iothread, NULL,
 		 "the I/O thread that runs it (default: the main loop)"),
-	BLK_PROP("num-queues", PROP_U16, num_queues, "1", "request queues"),
+	BLK_PROP("num-queues", PROP_U16, num_queues, "65535",
+		 "request queues (65535: with PCI one a CPU)"),
 	BLK_PROP("queue-size", PROP_U16, queue_size, "256",
 		 "requests a queue holds, a power of two"),
 	BLK_PROP("serial", PROP_STR, serial, NULL, "what the guest reads as id"),

@@ -99,6 +99,7 @@ static void fill_env(struct vm *vm)
 	vm->env = (struct device_env){
 		.pio = vm->pio, .mmio = vm->mmio, .gmem = vm->gmem,
 		.loop = vm->loop, .clock = &vm->clock,
+		.cpus = vm->config->cpus,
 		.gsi = env_gsi,
 		.msi = { .send = env_msi, .opaque = vm },
 		.ioeventfd = env_ioeventfd, .irqfd = env_irqfd,

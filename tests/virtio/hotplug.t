@@ -50,6 +50,8 @@ def test_acpi(tmp):
     why = plug_disk(g, "d1", path)
     result(not why and g.until("ls /dev/vda", "/dev/vda\n"),
            "device_add: a disk appears", why)
+    out = g.sh("ls /sys/block/vda/mq | wc -l")
+    result(out.strip() == "2", "with a queue a CPU", out)
     out = g.sh("/sbin/mke2fs -q -t ext4 -F /dev/vda && mount /dev/vda /mnt && "
                "dd if=/dev/urandom of=/mnt/f bs=1M count=4 2>/dev/null && "
                "umount /mnt && echo written")

@@ -104,6 +104,7 @@ struct device_env {
 	struct loop *loop;             /* main loop                        */
 	struct clock *clock;
 	struct pci_bus *pci;           /* root bus; NULL: none (yet)       */
+	unsigned cpus;                 /* of the machine                   */
 	struct irq_line (*gsi)(void *opaque, unsigned n); /* a GSI's wire   */
 	struct msi_sink msi;
 	/* A guest's write to `addr` in memory (len 0: of any length; match:
