@@ -22,6 +22,7 @@
 
 #include "monitor/monitor.h"
 #include "vmm/base/log.h"
+#include "vmm/base/trace.h"
 #include "vmm/base/path.h"
 #include "vmm/base/strbuf.h"
 #include "vmm/confine.h"
@@ -328,6 +329,7 @@ static void process_end(struct process *p)
 		gdb_destroy(p->vm);
 		machine_destroy(p->vm);
 	}
+	trace_file_off();              /* what it still holds */
 	chardev_restore_tty();
 	pidfile_remove(p);
 	if (p->signal_fd >= 0)

@@ -122,7 +122,20 @@ def rate(c):
            v)
 
 
+def traces():
+    import tempfile
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "trace")
+        vm = Vm(["-trace", "vm_state,file=" + path])
+        Client(vm).run("stop")
+        vm.end()
+        text = open(path).read()
+        tap.ok("running -> paused" in text,
+               "-trace writes a file, all of it at the end", text)
+
+
 preconfig()
+traces()
 vm = Vm(["-smp", "2"])
 c = Client(vm)
 suspend(c)
