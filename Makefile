@@ -65,7 +65,7 @@ UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 UNITS     := $(UNIT_SRCS:%.c=$(O)/%)
 
 .DEFAULT_GOAL := all
-.PHONY: all help clean install deps demo check check-slow lint bench headers units
+.PHONY: all help clean install deps demo check check-slow check-tsan lint bench headers units
 all: $(O)/mote $(O)/mote-tcg.so $(O)/mote-kvm-preload.so $(O)/mote-slirp ## build the VMM and its plugin (default)
 
 DEPS := $(O)/deps.ok
@@ -139,6 +139,13 @@ check: all units $(CHECK_DEPS) ## build and run every test, TAP summary
 	    --exec '' $(UNITS) $(CHECK_TESTS)
 check-slow: all units $(CHECK_DEPS) $(SLOW_DEPS) ## the long tests
 	$(Q)O=$(O) prove --merge --timer --exec '' $(SLOW_TESTS)
+
+# What vCPU, timer, irqfd and VMM threads share in the plugin.
+TSAN_TESTS := $(addprefix build-tsan/tests/unit/test_tcg_,blocks code_buf fdtable ioapic irqchip \
+              lapic lapic_timer mmu pic pit provider routing slots sync timers tlb tlb2 tlb_aside)
+check-tsan: ## the plugin's shared structures under ThreadSanitizer
+	$(Q)$(MAKE) BUILD=tsan O=build-tsan $(TSAN_TESTS)
+	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove --merge --timer --exec '' $(TSAN_TESTS)
 
 headers: | $(DEPS) ## every header compiles alone
 	$(Q)for h in $$(git ls-files '*.h'); do \

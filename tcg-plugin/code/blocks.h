@@ -15,6 +15,13 @@
  *  3. Memory is freed by code_flush only, when no vCPU is inside guest code.
  *  4. A page keeps a copy of what its blocks were made from; code_verify
  *     compares, for stores made behind our back (device DMA), once per epoch.
+ *
+ * What 4 does not catch: DMA into a page that stays mapped for execution, whose
+ * code the guest then runs with no exit to the VMM under paging, no
+ * invalidation of the page and no miss in between.  Systems unmap a page before
+ * they reuse it, and with paging off every KVM_RUN looks again (exec.c).  Exact
+ * it would be if the VMM told where it stored (gmem_mark_dirty is where all
+ * devices come by): code_page_tracked is one look into a hash, no lock.
  */
 #ifndef TCG_CODE_BLOCKS_H
 #define TCG_CODE_BLOCKS_H

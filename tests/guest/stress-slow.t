@@ -6,7 +6,7 @@ set -u
 
 O=${O:-build}
 here=$(dirname "$0")
-limit=${STRESS_LIMIT:-1800}
+limit=${STRESS_LIMIT:-3600}
 n=0
 
 # stress NAME CPUS ROUNDS OPTIONS...
@@ -31,6 +31,6 @@ stress() {
 tmp=$(mktemp)
 trap 'rm -f "$tmp"' EXIT
 echo 1..3
-stress "two vCPUs translated" 2 "${STRESS_ROUNDS:-200}"
-stress "four vCPUs translated" 4 "$((${STRESS_ROUNDS:-200} / 5))"
-stress "two vCPUs interpreted" 2 "$((${STRESS_ROUNDS:-200} / 5))" -singlestep
+stress "two vCPUs translated" 2 "${STRESS_ROUNDS:-100}"
+stress "four vCPUs translated" 4 "$((${STRESS_ROUNDS:-100} / 5))"
+stress "two vCPUs interpreted" 2 "$((${STRESS_ROUNDS:-100} / 5))" -singlestep

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Unit test: tcg-plugin/code/blocks.c, and self-modifying code through it. */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -135,6 +136,70 @@ static void forget_drops_a_range_of_memory(void **state)
 	code_cache_fini(&cc);
 }
 
+/* --- threads ---------------------------------------------------------------- */
+
+enum { STORES = 3000 };
+
+struct race {
+	struct code_cache cc;
+	_Atomic bool over;
+	_Atomic u64 found, lookers;
+};
+
+/* As a vCPU does it: no lock. */
+static void *look_for_blocks(void *opaque)
+{
+	struct race *r = opaque;
+
+	atomic_fetch_add(&r->lookers, 1);
+	while (!atomic_load(&r->over)) {
+		for (unsigned at = 0; at < 64; at += 4) {
+			struct block *b = code_find(&r->cc, ram + at, 64);
+
+			if (b && b->host == ram + at && b->bytes == 4)
+				atomic_fetch_add(&r->found, 1);
+			code_page_tracked(&r->cc, ram + at);
+			code_verify(&r->cc, ram + at);
+		}
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void blocks_come_and_go_under_lookers(void **state)
+{
+	static struct race r;
+	pthread_t t[2];
+
+	(void)state;
+	r.cc = fresh();
+	for (unsigned n = 0; n < 2; n++)
+		assert_int_equal(pthread_create(&t[n], NULL, look_for_blocks,
+						&r), 0);
+	while (atomic_load(&r.lookers) < 2)
+		sched_yield();
+	for (unsigned n = 0; n < STORES; n++) {
+		u8 *at = ram + n % 16 * 4;
+		u8 v = (u8)n;
+
+		if (!code_find(&r.cc, at, 64))
+			make(&r.cc, at, 64, 4);
+		code_note_writer(&r.cc, at, n % 8);
+		if (n % 64 == 0)
+			code_outside(&r.cc);
+		if (n % 3 == 0 && code_write(&r.cc, at, &v, 1))
+			assert_null(code_find(&r.cc, at, 64));
+	}
+	if (!code_find(&r.cc, ram, 64))
+		make(&r.cc, ram, 64, 4);
+	while (!atomic_load(&r.found))
+		sched_yield();
+	atomic_store(&r.over, true);
+	for (unsigned n = 0; n < 2; n++)
+		pthread_join(t[n], NULL);
+	code_cache_fini(&r.cc);
+}
+
 static void a_full_arena_asks_for_a_flush(void **state)
 {
 	struct code_cache cc = fresh();
@@ -236,6 +301,7 @@ int main(void)
 		cmocka_unit_test(verify_finds_stores_made_behind_our_back),
 		cmocka_unit_test(forget_drops_a_range_of_memory),
 		cmocka_unit_test(a_full_arena_asks_for_a_flush),
+		cmocka_unit_test(blocks_come_and_go_under_lookers),
 		cmocka_unit_test(
 			code_that_rewrites_the_next_instruction_sees_it),
 		cmocka_unit_test(a_loop_that_patches_its_own_body_counts_right),

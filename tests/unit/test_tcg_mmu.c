@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Unit test: tcg-plugin/x86/walk.c and the slow paths of mmu.c. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -302,6 +303,33 @@ static void accessed_and_dirty_are_set_when_the_access_succeeds(void **state)
 	map4k(P | W | U, P | W | U);
 	assert_int_equal(walk(LA, PF_W), 0x1000);
 	assert_int_equal(get(T4), DATA | P | W | U | A | D);
+}
+
+/* Another processor changes the same entry, atomically: neither its bits nor
+ * ours may get lost. */
+static void *toggle_bits(void *opaque)
+{
+	u64 *pte = opaque;
+
+	for (unsigned n = 0; n < 20001; n++) {
+		__atomic_fetch_xor(pte, 0x200, __ATOMIC_SEQ_CST);
+		__atomic_fetch_and(pte, ~(u64)(A | D), __ATOMIC_SEQ_CST);
+	}
+	return NULL;
+}
+
+static void entries_others_change_meanwhile_lose_no_bit(void **state)
+{
+	pthread_t t;
+
+	(void)state;
+	map4k(P | W | U, P | W | U);
+	assert_int_equal(pthread_create(&t, NULL, toggle_bits, ram + T4), 0);
+	for (unsigned n = 0; n < 20000; n++)
+		assert_int_equal(walk(LA, n & 1 ? PF_W : 0), 0x1000);
+	pthread_join(t, NULL);
+	assert_int_equal(walk(LA, PF_W), 0x1000);
+	assert_int_equal(get(T4), DATA | P | W | U | A | D | 0x200);
 }
 
 static void a_debugger_s_look_leaves_no_trace(void **state)
@@ -708,6 +736,7 @@ int main(void)
 		T(protection_keys),
 		T(reserved_bits_fault_at_every_level),
 		T(accessed_and_dirty_are_set_when_the_access_succeeds),
+		T(entries_others_change_meanwhile_lose_no_bit),
 		T(a_debugger_s_look_leaves_no_trace),
 		T(tables_outside_ram_do_not_hurt),
 		T(random_tables_are_walked_safely),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Unit test: tcg-plugin/memory/slots.c. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -89,6 +90,54 @@ static void logging_survives_other_changes_and_ends_with_its_flag(void **state)
 	mem_map_fini(&m);
 }
 
+struct marker {
+	struct mem_map *map;
+	unsigned first;
+};
+
+/* Every other page, one bit at a time, in the same words as the other. */
+static void *mark_pages(void *opaque)
+{
+	struct marker *m = opaque;
+
+	for (unsigned round = 0; round < 2000; round++)
+		for (unsigned p = m->first; p < 8; p += 2) {
+			const struct mem_slot *s = mem_find(mem_table(m->map),
+							    p * PAGE_SIZE);
+
+			assert_non_null(s);
+			mem_mark_dirty(s, p * PAGE_SIZE);
+		}
+	return NULL;
+}
+
+static void dirty_pages_of_many_vcpus_are_all_kept(void **state)
+{
+	struct mem_map m;
+	struct marker who[2];
+	const struct mem_slot *s;
+	pthread_t t[2];
+	u64 seen = 0;
+
+	(void)state;
+	assert_int_equal(mem_map_init(&m), 0);
+	assert_int_equal(set(&m, 0, 0, 8 * PAGE_SIZE, ram,
+			     KVM_MEM_LOG_DIRTY_PAGES), 0);
+	s = mem_find_id(mem_table(&m), 0);
+	for (unsigned n = 0; n < 2; n++) {
+		who[n] = (struct marker){ &m, n };
+		assert_int_equal(pthread_create(&t[n], NULL, mark_pages,
+						&who[n]), 0);
+	}
+	for (unsigned n = 0; n < 1000; n++)
+		seen |= atomic_exchange(&s->dirty[0], 0);
+	for (unsigned n = 0; n < 2; n++)
+		pthread_join(t[n], NULL);
+	seen |= atomic_load(&s->dirty[0]);
+	assert_int_equal(seen, 0xff);
+	mem_map_fini(&m);
+}
+
 static void copies_span_slots_and_stop_at_holes(void **state)
 {
 	u8 buf[16] = "0123456789abcdef", back[16];
@@ -117,6 +166,7 @@ int main(void)
 		cmocka_unit_test(
 			slots_are_found_by_address_whatever_their_order),
 		cmocka_unit_test(a_slot_moves_and_goes),
+		cmocka_unit_test(dirty_pages_of_many_vcpus_are_all_kept),
 		cmocka_unit_test(
 			logging_survives_other_changes_and_ends_with_its_flag),
 		cmocka_unit_test(copies_span_slots_and_stop_at_holes),
