@@ -90,7 +90,7 @@ def test_tcp(g, how):
     out.t.join(60)
     result(out.got.hexdigest() in told, how + ": TCP out, every byte", told)
     size = mean_frame("rx", before)
-    result(size > 3000, how + ": in frames larger than the wire's", size)
+    result(size > 1514, how + ": in frames larger than the wire's", size)
     back = Server(os.urandom(MB << 20))
     before = counts("tx")
     told = g.sh(f"nc 10.9.0.1 {back.port} </dev/null | sha256sum", 300)
