@@ -136,9 +136,9 @@ include $(wildcard tests/*/rules.mk)
 
 check: all units $(CHECK_DEPS) ## build and run every test, TAP summary
 	$(Q)O=$(O) CMOCKA_MESSAGE_OUTPUT=TAP prove --merge --timer $(PROVE_FLAGS) \
-	    --exec '' $(UNITS) $(CHECK_TESTS)
+	    --exec 'sh tests/run-tap.sh' $(UNITS) $(CHECK_TESTS)
 check-slow: all units $(CHECK_DEPS) $(SLOW_DEPS) ## the long tests
-	$(Q)O=$(O) prove --merge --timer --exec '' $(SLOW_TESTS)
+	$(Q)O=$(O) prove --merge --timer --exec 'sh tests/run-tap.sh' $(SLOW_TESTS)
 
 # What vCPU, timer, irqfd and VMM threads share in the plugin.
 TSAN_TESTS := $(addprefix build-tsan/tests/unit/test_tcg_,blocks code_buf fdtable ioapic irqchip \

@@ -5,7 +5,8 @@ set -eu
 
 packages="gcc make pkg-config perl cpio python3 gdb
 libseccomp-dev libcap-ng-dev zlib1g-dev libfdt-dev libcapstone-dev
-libjansson-dev libcmocka-dev liburing-dev libslirp-dev universal-ctags"
+libjansson-dev libcmocka-dev liburing-dev libslirp-dev universal-ctags
+acpica-tools"
 
 missing=
 for p in $packages; do
