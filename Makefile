@@ -145,7 +145,7 @@ TSAN_TESTS := $(addprefix build-tsan/tests/unit/test_tcg_,blocks code_buf fdtabl
               lapic lapic_timer mmu pic pit provider routing slots sync timers tlb tlb2 tlb_aside)
 check-tsan: ## the plugin's shared structures under ThreadSanitizer
 	$(Q)$(MAKE) BUILD=tsan O=build-tsan $(TSAN_TESTS)
-	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove --merge --timer --exec '' $(TSAN_TESTS)
+	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove --merge --timer --exec 'sh tests/run-tap.sh' $(TSAN_TESTS)
 
 headers: | $(DEPS) ## every header compiles alone
 	$(Q)for h in $$(git ls-files '*.h'); do \

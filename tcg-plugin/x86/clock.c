@@ -19,11 +19,6 @@
 
 #define NSEC 1000000000ull
 
-u64 x86_host_tsc(void)
-{
-	return __rdtsc();
-}
-
 u64 tcg_vm_tsc(struct tcg_vm *vm)
 {
 	return vm->icount.on ? (u64)icount_now(&vm->icount) : __rdtsc();

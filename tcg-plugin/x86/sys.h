@@ -32,7 +32,6 @@ int  x86_cpuid_supported(struct kvm_cpuid_entry2 *out, unsigned max);
 void x86_cpuid_update(struct x86_cpu *c);
 
 /* --- x86/clock.c --- */
-u64  x86_host_tsc(void);
 u64  x86_tsc(struct x86_cpu *c);       /* what RDTSC reads                */
 /* Measured once per process, over the time since the first look. */
 void x86_tsc_first_look(void);
