@@ -8,6 +8,8 @@
  */
 #include "tcg-plugin/x86/jit_priv.h"
 
+#include "tcg-plugin/x86/handlers.h"
+
 enum operand { O_NONE, O_EXT, O_GPR, O_XMM, O_MMX };
 enum imm_rule { IMM_NONE, IMM_8, IMM_Z };
 
@@ -636,6 +638,9 @@ bool tr_plain(struct tr *t, const struct insn *i)
 		return false;
 	if (r->feat != FEAT_NONE && !(t->c->feats >> r->feat & 1))
 		return false;
+	if (r->fn == op_cmpxchg8b && i->opsize == 8 &&
+	    !(t->c->feats >> FEAT_CX16 & 1))
+		return false;          /* CMPXCHG16B has a bit of its own */
 	if (r->attr & (A_SSE | A_MMX | A_FPU))
 		tr_need_fpu(t);
 	if (r->map == X87)

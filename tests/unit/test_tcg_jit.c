@@ -459,6 +459,38 @@ static void links_to_replaced_code_are_gone(void **state)
 	box_close(&b);
 }
 
+/* --- features ----------------------------------------------------------------------- */
+
+CODE(cx16_code, "mov $0x40000, %ebx; lock cmpxchg16b (%rbx); hlt");
+
+static u32 run_cx16(u32 ecx)
+{
+	struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 e[2];
+	} id = { .head.nent = 2, .e = {
+		{ .function = 0, .eax = 1 },
+		{ .function = 1, .ecx = ecx, .edx = 1 << 8 },
+	} };
+	struct box b;
+	u32 reason;
+
+	start(&b, cx16_code, cx16_code_end, 0x1000);
+	assert_int_equal(box_io(b.cpu, KVM_SET_CPUID2, &id), 0);
+	assert_int_equal(box_run(&b), 0);
+	reason = b.run->exit_reason;
+	box_close(&b);
+	return reason;
+}
+
+/* #UD, without a table of handlers. */
+static void cmpxchg16b_has_a_feature_bit_of_its_own(void **state)
+{
+	(void)state;
+	assert_int_equal(run_cx16(1 << 13), KVM_EXIT_HLT);
+	assert_int_equal(run_cx16(0), KVM_EXIT_SHUTDOWN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -480,6 +512,7 @@ int main(void)
 		cmocka_unit_test(a_block_may_change_itself),
 		cmocka_unit_test(an_instruction_may_lie_in_two_pages),
 		cmocka_unit_test(links_to_replaced_code_are_gone),
+		cmocka_unit_test(cmpxchg16b_has_a_feature_bit_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
