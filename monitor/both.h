@@ -39,6 +39,9 @@ void mon_do_announce(struct vm *vm, const char *names);  /* NULL: all */
 int  mon_do_set_link(struct vm *vm, const char *id, bool up, struct err *e);
 
 /* --- info_device.c --- */
+struct pci_bus;
+void mon_each_pci_bus(struct vm *vm, void (*fn)(struct pci_bus *b,
+		      void *opaque), void *opaque);
 /* The text of vmgenid's GUID; -ENODEV without such a device. [loop] */
 int  mon_generation_id(struct vm *vm, struct strbuf *out);
 
@@ -64,7 +67,9 @@ int  mon_chardev_add(struct vm *vm, const char *spec, struct chardev **c,
 		     struct err *e);
 int  mon_chardev_change(struct vm *vm, const char *id, const char *spec,
 			struct err *e);
-/* The descriptor that came with this client's last bytes. [monitor thread] */
+/* The descriptor that came with this client's last bytes: the caller's, or
+ * kept under a name. [monitor thread] */
+int  mon_fd_came(struct mon *m, struct err *e);
 int  mon_fd_keep(struct mon *m, const char *name, struct err *e);
 int  mon_fd_close(struct mon *m, const char *name, struct err *e); /* [any] */
 

@@ -232,13 +232,20 @@ static void keep(struct monitors *s, const char *name, int fd)
 	lock_drop(&s->lock);
 }
 
-int mon_fd_keep(struct mon *m, const char *name, struct err *e)
+int mon_fd_came(struct mon *m, struct err *e)
 {
 	int fd = m->fe.chr ? chardev_take_fd(&m->fe) : -1;
 
+	return fd >= 0 ? fd : err_set(e, -ENOENT, "No file descriptor "
+				      "supplied via SCM_RIGHTS");
+}
+
+int mon_fd_keep(struct mon *m, const char *name, struct err *e)
+{
+	int fd = mon_fd_came(m, e);
+
 	if (fd < 0)
-		return err_set(e, -ENOENT, "No file descriptor supplied via "
-			       "SCM_RIGHTS");
+		return fd;
 	if (isdigit((unsigned char)name[0])) {
 		close(fd);
 		return err_set(e, -EINVAL, "Parameter 'fdname' expects a name "

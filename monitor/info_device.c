@@ -12,17 +12,29 @@
 #include <errno.h>
 #include <string.h>
 
-static void info_pci(struct mon *m, const struct mon_arg *a UNUSED)
+void mon_each_pci_bus(struct vm *vm, void (*fn)(struct pci_bus *b,
+		      void *opaque), void *opaque)
 {
-	struct strbuf out = STRBUF_INIT;
 	struct list *p;
 
-	list_for_each(p, &mon_vm(m)->devices) {
+	list_for_each(p, &vm->devices) {
 		struct device *d = list_entry(p, struct device, node);
 
 		if (!strcmp(d->class->name, "pci-host"))
-			pci_bus_describe(pci_host_bus(d), &out);
+			fn(pci_host_bus(d), opaque);
 	}
+}
+
+static void describe_bus(struct pci_bus *b, void *out)
+{
+	pci_bus_describe(b, out);
+}
+
+static void info_pci(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	struct strbuf out = STRBUF_INIT;
+
+	mon_each_pci_bus(mon_vm(m), describe_bus, &out);
 	mon_write(m, out.buf, out.len);
 	strbuf_fini(&out);
 }

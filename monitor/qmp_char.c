@@ -4,10 +4,12 @@
  *
  * A back end's description becomes the option string chardev_open reads.
  *
- * Talks to: chardevs on the main loop; cmd_char.c for descriptors.
+ * Talks to: chardevs on the main loop; cmd_char.c and fdset.h for
+ *           descriptors.
  */
 #include "monitor/qmp.h"
 #include "monitor/both.h"
+#include "vmm/base/fdset.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -274,9 +276,54 @@ static void run_closefd(struct qmp_call *c)
 	qmp_check(c, mon_fd_close(c->m, qmp_str(c, "fdname"), &e), &e);
 }
 
+static void run_add_fd(struct qmp_call *c)
+{
+	const s64 id = qmp_int(c, "fdset-id", -1);
+	struct err e = { 0 };
+	s64 rc;
+	int fd;
+
+	if (id < 0 && qmp_arg(c, "fdset-id")) {
+		qmp_fail(c, QMP_GENERIC, "Parameter 'fdset-id' expects a "
+			 "non-negative value");
+		return;
+	}
+	fd = mon_fd_came(c->m, &e);
+	rc = fd < 0 ? fd : fdset_add(id, fd, qmp_str(c, "opaque"), &e);
+	qmp_check(c, rc < 0 ? -1 : 0, &e);
+	if (rc >= 0)
+		c->ret = json_pack("{s:I,s:i}", "fdset-id", (json_int_t)rc,
+				   "fd", fd);
+}
+
+static void run_remove_fd(struct qmp_call *c)
+{
+	struct err e = { 0 };
+
+	qmp_check(c, fdset_remove(qmp_int(c, "fdset-id", 0),
+				  qmp_int(c, "fd", -1), &e), &e);
+}
+
+static void add_to_set(s64 id, int fd, const char *opaque, void *list)
+{
+	json_t *set = json_array_get(list, json_array_size(list) - 1), *f;
+
+	if (json_integer_value(json_object_get(set, "fdset-id")) != id || !set) {
+		set = json_pack("{s:[],s:I}", "fds", "fdset-id",
+				(json_int_t)id);
+		json_array_append_new(list, set);
+	}
+	f = json_pack("{s:i}", "fd", fd);
+	if (opaque)
+		json_object_set_new(f, "opaque",
+				    qmp_text(opaque, strlen(opaque)));
+	json_array_append_new(json_object_get(set, "fds"), f);
+}
+
 static void run_query_fdsets(struct qmp_call *c)
 {
 	c->ret = json_array();
+	fdset_each(add_to_set, c->ret);
 }
 
 const struct qmp_cmd qmp_char_cmds[] = {
@@ -304,7 +351,13 @@ const struct qmp_cmd qmp_char_cmds[] = {
 	  MON_PRE, run_getfd, NULL },
 	{ "closefd", "fdname:str", "", "Close a kept descriptor.",
 	  MON_PRE, run_closefd, NULL },
-	{ "query-fdsets", "", "[FdsetInfo]", "Sets of descriptors: none.",
+	{ "add-fd", "fdset-id:int? opaque:str?", "AddfdInfo",
+	  "Put the descriptor sent with this command (SCM_RIGHTS) into a set, "
+	  "which the path /dev/fdset/ID opens.", MON_PRE, run_add_fd, NULL },
+	{ "remove-fd", "fdset-id:int fd:int?", "",
+	  "Close one descriptor of a set, or all.", MON_PRE, run_remove_fd,
+	  NULL },
+	{ "query-fdsets", "", "[FdsetInfo]", "Sets of descriptors.",
 	  MON_PRE, run_query_fdsets, NULL },
 	{ 0 }
 };

@@ -8,6 +8,7 @@
 #include "monitor/qmp.h"
 #include "monitor/qom.h"
 #include "vmm/block/iothread.h"
+#include "vmm/pci/pci.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -217,6 +218,59 @@ static void run_announce(struct qmp_call *c)
 	strbuf_fini(&list);
 }
 
+/* --- PCI --- */
+
+static json_t *pci_region(const struct pci_shown_bar *b, unsigned i)
+{
+	const json_int_t at = (json_int_t)b->at, size = (json_int_t)b->len;
+
+	if (b->kind == PCI_BAR_IO)
+		return json_pack("{s:i,s:I,s:I,s:s}", "bar", i, "size", size,
+				 "address", at, "type", "io");
+	return json_pack("{s:b,s:b,s:i,s:I,s:I,s:s}", "prefetch", b->prefetch,
+			 "mem_type_64", b->kind == PCI_BAR_MEM64, "bar", i,
+			 "size", size, "address", at, "type", "memory");
+}
+
+static void add_function(const struct pci_function *f, void *list)
+{
+	json_t *regions = json_array(), *class, *v;
+
+	for (unsigned i = 0; i < PCI_BARS; i++)
+		if (f->bars[i].kind != PCI_BAR_NONE)
+			json_array_append_new(regions,
+					      pci_region(&f->bars[i], i));
+	class = json_pack("{s:i}", "class", f->class);
+	if (f->class_name)
+		json_object_set_new(class, "desc", json_string(f->class_name));
+	v = json_pack("{s:i,s:i,s:o,s:i,s:o,s:{s:i,s:i,s:i,s:i},s:i,s:o}",
+		      "irq_pin", f->pin, "bus", 0,
+		      "qdev_id", qmp_text(f->id, strlen(f->id)),
+		      "slot", f->slot, "class_info", class, "id",
+		      "device", f->device, "vendor", f->vendor,
+		      "subsystem-vendor", f->subsys_vendor,
+		      "subsystem", f->subsys, "function", f->function,
+		      "regions", regions);
+	if (f->pin)
+		json_object_set_new(v, "irq", json_integer(f->irq));
+	json_array_append_new(list, v);
+}
+
+static void add_bus(struct pci_bus *b, void *buses)
+{
+	json_t *devices = json_array();
+
+	pci_bus_each(b, add_function, devices);
+	json_array_append_new(buses, json_pack("{s:i,s:o}", "bus", 0,
+					       "devices", devices));
+}
+
+static void run_query_pci(struct qmp_call *c)
+{
+	c->ret = json_array();
+	mon_each_pci_bus(mon_vm(c->m), add_bus, c->ret);
+}
+
 const struct qmp_cmd qmp_device_cmds[] = {
 	{ "device_add", "driver:str bus:str? id:str? *", "",
 	  "Add a device; its properties are members beside.", MON_MAIN,
@@ -245,6 +299,8 @@ const struct qmp_cmd qmp_device_cmds[] = {
 	  NULL },
 	{ "query-iothreads", "", "[IOThreadInfo]", "The I/O threads.",
 	  MON_MAIN | MON_PRE, run_query_iothreads, NULL },
+	{ "query-pci", "", "[PciInfo]", "The PCI functions.", MON_MAIN,
+	  run_query_pci, NULL },
 	{ "netdev_add", "type:str id:str *", "",
 	  "Add a network back end; its options are members beside.",
 	  MON_MAIN | MON_PRE, run_netdev_add, NULL },

@@ -69,6 +69,15 @@ const struct qmp_type qmp_types[] = {
 	       "default:str?"),
 	STRUCT("CommandLineOptionInfo", "option:str "
 	       "parameters:[CommandLineParameterInfo]"),
+	STRUCT("PciMemoryRegion", "bar:int type:str address:int size:int "
+	       "prefetch:bool? mem_type_64:bool?"),
+	STRUCT("PciDeviceClass", "desc:str? class:int"),
+	STRUCT("PciDeviceId", "device:int vendor:int subsystem:int? "
+	       "subsystem-vendor:int?"),
+	STRUCT("PciDeviceInfo", "bus:int slot:int function:int "
+	       "class_info:PciDeviceClass id:PciDeviceId irq:int? "
+	       "irq_pin:int qdev_id:str regions:[PciMemoryRegion]"),
+	STRUCT("PciInfo", "bus:int devices:[PciDeviceInfo]"),
 	STRUCT("SevInfo", "enabled:bool api-major:int api-minor:int "
 	       "build-id:int policy:int state:str handle:int"),
 	STRUCT("ReplayInfo", "mode:str icount:int"),

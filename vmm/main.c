@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "monitor/monitor.h"
+#include "vmm/base/fdset.h"
 #include "vmm/base/log.h"
 #include "vmm/base/trace.h"
 #include "vmm/base/path.h"
@@ -206,6 +207,20 @@ static int log_open(const struct vm_config *c, struct err *e)
 	return rc;
 }
 
+/* Before anything is opened. */
+static int add_fds(const struct vm_config *c, struct err *e)
+{
+	for (const struct config_item *i = c->add_fds; i; i = i->next) {
+		int rc = fdset_add_spec(i->text, e);
+
+		if (rc < 0) {
+			err_prefix(e, "-add-fd %s", i->text);
+			return rc;
+		}
+	}
+	return 0;
+}
+
 static int start_gdb(struct vm *vm, struct err *e)
 {
 	const char *device = vm->config->gdb;
@@ -294,6 +309,8 @@ static int process_start(struct process *p, struct err *e)
 		rc = sandbox_prepare(p, e);
 	if (!rc)
 		rc = signals_open(p, e);
+	if (!rc)
+		rc = add_fds(&p->config, e);
 	if (!rc)
 		rc = log_open(&p->config, e);
 	if (!rc)

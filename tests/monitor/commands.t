@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Commands that change a running machine, and the events they lead to."""
+import json
 import os
+import socket
 import struct
 import sys
 import time
@@ -122,6 +124,41 @@ def rate(c):
            v)
 
 
+def descriptors(vm, c):
+    """A file this test opened, which mote may only reach by number."""
+    path = vm.path("given")
+    fd = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
+    socket.send_fds(c.sock, [json.dumps(
+        {"execute": "add-fd", "arguments": {"fdset-id": 7, "opaque": "t"}})
+        .encode() + b"\n"], [fd])
+    v = c.answer()
+    os.close(fd)
+    tap.ok(v["return"]["fdset-id"] == 7, "add-fd takes a descriptor", v)
+    sets = c.run("query-fdsets")["return"]
+    tap.ok(sets == [{"fdset-id": 7, "fds": [{"fd": v["return"]["fd"],
+                                             "opaque": "t"}]}],
+           "query-fdsets shows it", sets)
+    v = c.run("pmemsave", val=0, size=8192, filename="/dev/fdset/7")
+    tap.ok(v == {"return": {}} and os.path.getsize(path) == 8192,
+           "/dev/fdset/7 is what it was", v)
+    tap.ok(c.run("remove-fd", **{"fdset-id": 7}) == {"return": {}} and
+           "error" in c.run("pmemsave", val=0, size=1,
+                            filename="/dev/fdset/7"),
+           "remove-fd takes it away")
+
+
+def pci(c):
+    functions = c.run("query-pci")["return"][0]["devices"]
+    found = [f for f in functions if f["qdev_id"] == "bal0"]
+    text = c.hmp("info pci")
+    tap.ok(len(found) == 1 and found[0]["id"]["vendor"] == 0x1af4 and
+           len(functions) == text.count("Bus  0"),
+           "query-pci tells what info pci does", functions)
+    at = found[0]["regions"][0]["address"]
+    tap.ok("at 0x%08x " % at in text or at == -1,
+           "and where the BARs are", text)
+
+
 def traces():
     import tempfile
     with tempfile.TemporaryDirectory() as d:
@@ -136,8 +173,10 @@ def traces():
 
 preconfig()
 traces()
-vm = Vm(["-smp", "2"])
+vm = Vm(["-smp", "2", "-device", "virtio-balloon-pci,id=bal0"])
 c = Client(vm)
+descriptors(vm, c)
+pci(c)
 suspend(c)
 clock(c)
 keys(c)

@@ -12,6 +12,8 @@
  *     and links through them): writing there could reach into this process.
  * After that, opening never waits for a FIFO's other end.
  *
+ * "/dev/fdset/N" is always open: descriptors somebody gave us (fdset.h).
+ *
  * A refusal is -EXDEV.  Thread: path_policy_set before threads open anything;
  * the rest any.
  */

@@ -192,6 +192,23 @@ int  pci_hotplug_ask(struct pci_dev *p, struct err *e);
 /* --- pci_text.c --- */
 /* A class's `describe`: the lines info qtree adds for a PCI device. [loop] */
 void pci_dev_describe(struct device *d, struct strbuf *out);
+/* A function as the monitors show it. */
+struct pci_function {
+	const char *id;                /* "" without one                   */
+	const char *class_name;        /* NULL: not known by name          */
+	u16 class, vendor, device, subsys_vendor, subsys;
+	u8 slot, function;
+	u8 irq, pin;                   /* line; 0 none, 1 = INTA#          */
+	struct pci_shown_bar {
+		enum pci_bar_kind kind;
+		bool prefetch;
+		u64 at, len;           /* PCI_BAR_NOWHERE: not mapped      */
+	} bars[PCI_BARS];
+};
+/* Every function, by address, under the host's lock. [loop] */
+void pci_bus_each(struct pci_bus *b,
+		  void (*fn)(const struct pci_function *f, void *opaque),
+		  void *opaque);
 /* What info pci prints. [loop] */
 void pci_bus_describe(struct pci_bus *b, struct strbuf *out);
 

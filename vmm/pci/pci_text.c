@@ -75,12 +75,52 @@ void pci_dev_describe(struct device *d, struct strbuf *out)
 			describe_bar(p, i, out);
 }
 
+/* --- functions ----------------------------------------------------------- */
+
+static struct pci_function show(const struct pci_dev *p)
+{
+	struct pci_function f = {
+		.id = p->dev.id ? p->dev.id : "",
+		.class = pci_get(p, PCI_CLASS_PROG + 1, 2),
+		.vendor = pci_get(p, PCI_VENDOR_ID, 2),
+		.device = pci_get(p, PCI_DEVICE_ID, 2),
+		.subsys_vendor = pci_get(p, PCI_SUBSYS_VENDOR, 2),
+		.subsys = pci_get(p, PCI_SUBSYS_ID, 2),
+		.slot = p->devfn >> 3, .function = p->devfn & 7,
+		.irq = pci_get(p, PCI_INT_LINE, 1),
+		.pin = pci_get(p, PCI_INT_PIN, 1),
+	};
+
+	f.class_name = class_name(f.class);
+	for (unsigned i = 0; i < PCI_BARS; i++)
+		f.bars[i] = (struct pci_shown_bar){
+			p->bars[i].kind, p->bars[i].prefetch,
+			pci_bar_addr(p, i), p->bars[i].len,
+		};
+	return f;
+}
+
+void pci_bus_each(struct pci_bus *b,
+		  void (*fn)(const struct pci_function *f, void *opaque),
+		  void *opaque)
+{
+	SCOPED_LOCK(&b->host->lock);
+	for (unsigned i = 0; i < ARRAY_LEN(b->devs); i++) {
+		struct pci_function f;
+
+		if (!b->devs[i])
+			continue;
+		f = show(b->devs[i]);
+		fn(&f, opaque);
+	}
+}
+
 /* --- info pci ------------------------------------------------------------ */
 
-static void list_bar(const struct pci_dev *p, unsigned i, struct strbuf *out)
+static void list_bar(const struct pci_shown_bar *b, unsigned i,
+		     struct strbuf *out)
 {
-	const struct pci_bar *b = &p->bars[i];
-	unsigned long long at = pci_bar_addr(p, i), last = at + b->len - 1;
+	unsigned long long at = b->at, last = at + b->len - 1;
 
 	if (b->kind == PCI_BAR_IO)
 		strbuf_addf(out, "      BAR%u: I/O at 0x%04llx [0x%04llx].\n",
@@ -92,36 +132,29 @@ static void list_bar(const struct pci_dev *p, unsigned i, struct strbuf *out)
 			    b->prefetch ? " prefetchable" : "", at, last);
 }
 
-static void list_function(const struct pci_dev *p, struct strbuf *out)
+static void list_function(const struct pci_function *f, void *opaque)
 {
-	u16 class = pci_get(p, PCI_CLASS_PROG + 1, 2);
-	const char *name = class_name(class);
-	u8 pin = pci_get(p, PCI_INT_PIN, 1);
+	struct strbuf *out = opaque;
 
-	strbuf_addf(out, "  Bus  0, device %3u, function %u:\n    ",
-		    p->devfn >> 3, p->devfn & 7);
-	if (name)
-		strbuf_addstr(out, name);
+	strbuf_addf(out, "  Bus  0, device %3u, function %u:\n    ", f->slot,
+		    f->function);
+	if (f->class_name)
+		strbuf_addstr(out, f->class_name);
 	else
-		strbuf_addf(out, "Class %04u", class);
-	strbuf_addf(out, ": PCI device %04x:%04x\n",
-		    pci_get(p, PCI_VENDOR_ID, 2), pci_get(p, PCI_DEVICE_ID, 2));
-	strbuf_addf(out, "      PCI subsystem %04x:%04x\n",
-		    pci_get(p, PCI_SUBSYS_VENDOR, 2),
-		    pci_get(p, PCI_SUBSYS_ID, 2));
-	if (pin)
-		strbuf_addf(out, "      IRQ %u, pin %c\n",
-			    pci_get(p, PCI_INT_LINE, 1), 'A' + pin - 1);
+		strbuf_addf(out, "Class %04u", f->class);
+	strbuf_addf(out, ": PCI device %04x:%04x\n"
+		    "      PCI subsystem %04x:%04x\n", f->vendor, f->device,
+		    f->subsys_vendor, f->subsys);
+	if (f->pin)
+		strbuf_addf(out, "      IRQ %u, pin %c\n", f->irq,
+			    'A' + f->pin - 1);
 	for (unsigned i = 0; i < PCI_BARS; i++)
-		if (p->bars[i].kind != PCI_BAR_NONE)
-			list_bar(p, i, out);
-	strbuf_addf(out, "      id \"%s\"\n", p->dev.id ? p->dev.id : "");
+		if (f->bars[i].kind != PCI_BAR_NONE)
+			list_bar(&f->bars[i], i, out);
+	strbuf_addf(out, "      id \"%s\"\n", f->id);
 }
 
 void pci_bus_describe(struct pci_bus *b, struct strbuf *out)
 {
-	SCOPED_LOCK(&b->host->lock);
-	for (unsigned i = 0; i < ARRAY_LEN(b->devs); i++)
-		if (b->devs[i])
-			list_function(b->devs[i], out);
+	pci_bus_each(b, list_function, out);
 }
