@@ -269,7 +269,8 @@ static void fe_event(void *opaque, enum chardev_event ev)
 	struct mon *m = opaque;
 
 	lock_take(&m->in_lock);
-	if (ev != CHARDEV_BREAK && ev != CHARDEV_WRITABLE)
+	if (ev != CHARDEV_BREAK && ev != CHARDEV_WRITABLE &&
+	    ev != CHARDEV_RESIZED)
 		mark(m, ev);
 	if (ev == CHARDEV_OPENED || ev == CHARDEV_CLOSED)
 		m->client = ev == CHARDEV_OPENED;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * virtio-console (virtio 1.2, 5.3): a console on port 0 and, with chardev1 to
- * chardev7 set, named ports with multiport control messages.
+ * chardev7 set, named ports with multiport control messages.  The console has
+ * the size of the terminal its chardev is.
  *
  * Room:     a chardev a port; queues 0 and 1 are port 0's, 2 and 3 control,
  *           then two a port.
@@ -18,7 +19,8 @@
 #include "vmm/core/chardev.h"
 
 enum { F_SIZE = 0, F_MULTIPORT = 1, F_EMERG_WRITE = 2 };
-enum { COLS = 0, ROWS = 2, MAX_NR_PORTS = 4, EMERG_WR = 8, CONFIG_LEN = 12 };
+enum { COLS = 0, ROWS = 2, WINDOW_LEN = 4, MAX_NR_PORTS = 4, EMERG_WR = 8,
+       CONFIG_LEN = 12 };
 enum { PORTS = 8, IOVS = 256, CTRL_RX = 2, CTRL_TX = 3, CONTROLS = 32 };
 
 enum {                                 /* control messages: 5.3.6.2        */
@@ -50,6 +52,7 @@ struct virtio_console {
 	struct port ports[PORTS];
 	struct control out[CONTROLS];  /* waiting for room: a ring         */
 	unsigned out_at, out_n;
+	bool window_told;              /* ... that the size is there to read */
 	struct iovec iov[IOVS];
 };
 
@@ -89,6 +92,7 @@ static void send_controls(struct virtio_console *c)
 	struct virtq_chain ch = { .iov = c->iov, .max = IOVS };
 	struct virtq *q = virtio_q(&c->v, CTRL_RX);
 	char buf[sizeof(struct control) + 64];
+	const u8 *size = c->v.config + COLS;
 
 	while (c->out_n && virtio_pop(&c->v, CTRL_RX, &ch) > 0) {
 		const struct control *m = &c->out[c->out_at];
@@ -99,6 +103,10 @@ static void send_controls(struct virtio_console *c)
 		if (m->event == PORT_NAME && name) {
 			n += MIN(strlen(name), (size_t)63);
 			memcpy(buf + sizeof(*m), name, n - sizeof(*m));
+		}
+		if (m->event == RESIZE) {      /* 5.3.6.2.1: cols, rows  */
+			memcpy(buf + n, size, WINDOW_LEN);
+			n += WINDOW_LEN;
 		}
 		virtq_push(q, &ch, virtq_write(&ch, 0, buf, n));
 		c->out_at = (c->out_at + 1) % CONTROLS;
@@ -117,12 +125,45 @@ static void control(struct virtio_console *c, u32 id, u16 event, u16 value)
 		send_controls(c);
 }
 
+/* The console's terminal, if it is one, may have another size now. */
+static void look_at_window(struct virtio_console *c)
+{
+	struct virtio *v = &c->v;
+	u16 cols = 0, rows = 0;
+
+	chardev_window(&c->ports[0].fe, &cols, &rows);
+	if (cols == virtio_config_get(v, COLS, 2) &&
+	    rows == virtio_config_get(v, ROWS, 2))
+		return;
+	virtio_config_put(v, COLS, cols, 2);
+	virtio_config_put(v, ROWS, rows, 2);
+	if (!virtio_has(v, F_SIZE))
+		return;
+	virtio_config_changed(v);
+	control(c, 0, RESIZE, 0);
+}
+
+/* Linux without multiport looks for the size only when it hears of a change;
+ * a driver that sends has a console to give it to. */
+static void tell_window(struct virtio_console *c)
+{
+	struct virtio *v = &c->v;
+
+	if (c->window_told)
+		return;
+	c->window_told = true;
+	if (virtio_has(v, F_SIZE) && virtio_config_get(v, COLS, WINDOW_LEN))
+		virtio_config_changed(v);
+}
+
 static void port_is_ready(struct port *p)
 {
 	struct virtio_console *c = p->c;
 
 	if (!p->index)
 		control(c, 0, CONSOLE_PORT, 1);
+	if (!p->index && virtio_has(&c->v, F_SIZE))
+		control(c, 0, RESIZE, 0);
 	if (p->name)
 		control(c, p->index, PORT_NAME, 1);
 	if (p->host_open)
@@ -198,6 +239,8 @@ static void send_out(struct port *p)
 				break;
 			p->tx_held = true;
 			p->tx_done = 0;
+			if (!p->index)
+				tell_window(p->c);
 		}
 		if (!write_out(p))
 			break;
@@ -257,6 +300,8 @@ static void chr_event(void *opaque, enum chardev_event ev)
 		p->host_open = ev == CHARDEV_OPENED;
 		control(p->c, p->index, PORT_OPEN, p->host_open);
 	}
+	if (!p->index && (ev == CHARDEV_OPENED || ev == CHARDEV_RESIZED))
+		look_at_window(p->c);
 	if (ev != CHARDEV_BREAK && virtio_running(v))
 		send_out(p);
 	virtio_unlock(v);
@@ -283,11 +328,18 @@ static void console_kick(struct virtio *v, unsigned q)
 		loop_post(v->loop, later_kick, &c->ports[port]);
 }
 
+/* State that was loaded came with another terminal's size. */
+static void console_start(struct virtio *v)
+{
+	look_at_window(of_virtio(v));
+}
+
 static void console_reset(struct virtio *v)
 {
 	struct virtio_console *c = of_virtio(v);
 
 	c->out_n = 0;
+	c->window_told = false;
 	for (unsigned i = 0; i < PORTS; i++) {
 		struct port *p = &c->ports[i];
 
@@ -374,7 +426,7 @@ static int console_realize(struct virtio *v, struct err *e)
 		return rc;
 	}
 	v->nqueues = last ? 2 + 2 * (last + 1) : 2;
-	v->offered = BIT64(F_EMERG_WRITE);
+	v->offered = BIT64(F_SIZE) | BIT64(F_EMERG_WRITE);
 	if (last)
 		v->offered |= BIT64(F_MULTIPORT);
 	virtio_config_put(v, MAX_NR_PORTS, last + 1, 4);
@@ -432,6 +484,7 @@ static const struct virtio_class console_class = {
 	.realize      = console_realize,      .unrealize = console_unrealize,
 	.reset        = console_reset,        .kick      = console_kick,
 	.config_write = console_config_write, .describe  = console_describe,
+	.start        = console_start,
 	.hold         = console_hold,         .take_back = console_take_back,
 };
 

@@ -27,6 +27,7 @@
 #include "vmm/base/path.h"
 #include "vmm/base/strbuf.h"
 #include "vmm/confine.h"
+#include "vmm/core/chardev.h"
 #include "vmm/gdb/gdb.h"
 #include "vmm/jail.h"
 #include "vmm/machine.h"
@@ -164,6 +165,7 @@ static void signals_set(sigset_t *set)
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGWINCH);
 }
 
 static void on_signal(void *opaque, u32 events)
@@ -174,6 +176,10 @@ static void on_signal(void *opaque, u32 events)
 	(void)events;
 	if (read(p->signal_fd, &si, sizeof(si)) != sizeof(si))
 		return;
+	if (si.ssi_signo == SIGWINCH) {
+		chardev_set_resized(p->vm->chardevs);
+		return;
+	}
 	log_info("ended by signal %u from process %u", si.ssi_signo,
 		 si.ssi_pid);
 	p->vm->cause = VM_CAUSE_HOST_SIGNAL;

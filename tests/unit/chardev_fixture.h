@@ -52,6 +52,7 @@ static void rec_event(void *fe, enum chardev_event ev)
 		[CHARDEV_OPENED] = 'O', [CHARDEV_CLOSED] = 'C',
 		[CHARDEV_BREAK] = 'B', [CHARDEV_MUX_IN] = 'i',
 		[CHARDEV_MUX_OUT] = 'o', [CHARDEV_WRITABLE] = 'W',
+		[CHARDEV_RESIZED] = 'R',
 	};
 	struct rec *r = fe;
 	size_t n = strlen(r->events);

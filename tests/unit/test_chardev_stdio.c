@@ -2,6 +2,7 @@
 /* Unit test: vmm/core/chardev_stdio.c with pipes and a terminal as 0 and 1. */
 #include "tests/unit/chardev_fixture.h"
 
+#include <sys/ioctl.h>
 #include <termios.h>
 
 static int saved[2];
@@ -101,12 +102,74 @@ static void the_terminal_is_raw_while_open_and_restored_after(void **state)
 	close(pty);
 }
 
+static int open_terminal(int *pty)
+{
+	*pty = posix_openpt(O_RDWR | O_NOCTTY);
+	if (*pty < 0 || grantpt(*pty) < 0 || unlockpt(*pty) < 0)
+		return -1;
+	return open(ptsname(*pty), O_RDWR | O_NOCTTY);
+}
+
+static void a_terminals_size_is_told_and_told_again_when_it_changes(void **state)
+{
+	struct winsize w = { .ws_col = 132, .ws_row = 43 };
+	u16 cols = 0, rows = 0;
+	int pty, tty = open_terminal(&pty);
+	struct chardev *c;
+	struct rec r;
+
+	if (tty < 0)
+		skip();                /* no pseudo-terminals here */
+	ioctl(pty, TIOCSWINSZ, &w);
+	replace(tty, tty);
+	c = chardev_open(set, "s", "mon:stdio", NULL);
+	put_back();
+	assert_non_null(c);
+	rec_attach(&r, c);
+	RUN_UNTIL(!strcmp(r.events, "O"));
+	assert_true(chardev_window(&r.fe, &cols, &rows));
+	assert_int_equal(cols, 132);
+	assert_int_equal(rows, 43);
+	w.ws_col = 80;
+	ioctl(pty, TIOCSWINSZ, &w);
+	chardev_set_resized(set);
+	RUN_UNTIL(!strcmp(r.events, "OR"));
+	assert_true(chardev_window(&r.fe, &cols, &rows));
+	assert_int_equal(cols, 80);
+	rec_fini(&r);
+	chardev_remove(set, "s", NULL);
+	close(tty);
+	close(pty);
+}
+
+static void a_pipe_has_no_size(void **state)
+{
+	struct chardev *c;
+	u16 cols, rows;
+	struct rec r;
+	int in[2];
+
+	assert_int_equal(pipe(in), 0);
+	replace(in[0], in[1]);
+	c = chardev_open(set, "s", "stdio", NULL);
+	put_back();
+	assert_non_null(c);
+	rec_attach(&r, c);
+	RUN_UNTIL(!strcmp(r.events, "O"));
+	assert_false(chardev_window(&r.fe, &cols, &rows));
+	rec_fini(&r);
+	close(in[0]);
+	close(in[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(pipes_carry_bytes_and_eof_is_not_the_end),
 		TEST(input_from_dev_null_is_an_early_eof),
 		TEST(the_terminal_is_raw_while_open_and_restored_after),
+		TEST(a_terminals_size_is_told_and_told_again_when_it_changes),
+		TEST(a_pipe_has_no_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,9 @@
 #include "tests/unit/virtio_guest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -194,6 +196,112 @@ static void hostile_control_messages_do_no_harm(void **s)
 	console_down();
 }
 
+/* --- the terminal's size --- */
+
+/* Descriptors 0 and 1 become a terminal of this size while stdio is opened. */
+static int terminal_up(u16 cols, u16 rows)
+{
+	struct winsize w = { .ws_col = cols, .ws_row = rows };
+	int pty = posix_openpt(O_RDWR | O_NOCTTY), tty;
+	const int was[2] = { dup(0), dup(1) };
+
+	if (pty < 0 || grantpt(pty) < 0 || unlockpt(pty) < 0)
+		skip();                /* no pseudo-terminals here         */
+	tty = open(ptsname(pty), O_RDWR | O_NOCTTY);
+	assert_true(tty >= 0);
+	ioctl(pty, TIOCSWINSZ, &w);
+	g_memory();
+	set = chardev_set_create(fake.env.loop);
+	fake.env.find_chardev = find;
+	fflush(stdout);
+	dup2(tty, 0);
+	dup2(tty, 1);
+	close(tty);
+	assert_non_null(chardev_open(set, "c0", "stdio", NULL));
+	for (int i = 0; i < 2; i++) {
+		dup2(was[i], i);
+		close(was[i]);
+	}
+	return pty;
+}
+
+static void resize(u16 cols, u16 rows)
+{
+	struct winsize w = { .ws_col = cols, .ws_row = rows };
+
+	ioctl(peer, TIOCSWINSZ, &w);
+	chardev_set_resized(set);
+	g_turns(3);
+}
+
+static void window_is(u16 cols, u16 rows)
+{
+	assert_int_equal(virtio_config_get(to_virtio(fake.dev), 0, 2), cols);
+	assert_int_equal(virtio_config_get(to_virtio(fake.dev), 2, 2), rows);
+}
+
+static void a_terminals_size_is_in_the_configuration(void **s)
+{
+	struct err e = { 0 };
+	u8 gen;
+
+	(void)s;
+	peer = terminal_up(100, 30);
+	assert_int_equal(g_realize("virtio-serial-device", one_port, &e), 0);
+	g_turns(3);
+	g_start(BIT64(0));
+	window_is(100, 30);
+	gen = g.v->config_gen;
+	g_out(1, "login:", 6);         /* Linux reads it when told so      */
+	g_kick(1);
+	assert_int_not_equal(g.v->config_gen, gen);
+	gen = g.v->config_gen;
+	g_out(1, "login:", 6);         /* once                             */
+	g_kick(1);
+	assert_int_equal(g.v->config_gen, gen);
+	resize(81, 25);
+	window_is(81, 25);
+	assert_int_not_equal(g.v->config_gen, gen);
+	gen = g.v->config_gen;
+	resize(81, 25);
+	assert_int_equal(g.v->config_gen, gen);        /* nothing is new   */
+	console_down();
+}
+
+static void with_several_ports_a_message_says_columns_then_rows(void **s)
+{
+	static const char *const ports[] = { "chardev", "c0", "chardev1", "n",
+					     NULL };
+	const u8 want[12] = { 0, 0, 0, 0, 5, 0, 0, 0, 120, 0, 50, 0 };
+	struct err e = { 0 };
+	u64 at;
+
+	(void)s;
+	peer = terminal_up(80, 24);
+	assert_non_null(chardev_open(set, "n", "null", &e));
+	assert_int_equal(g_realize("virtio-serial-device", ports, &e), 0);
+	g_turns(3);
+	g_start(BIT64(0) | BIT64(1));
+	at = g_in(CTRL_RX, 64);
+	g_kick(CTRL_RX);
+	resize(120, 50);
+	assert_int_equal(g_take(CTRL_RX), sizeof(want));
+	assert_memory_equal(g.ram + at, want, sizeof(want));
+	window_is(120, 50);
+	console_down();
+}
+
+static void a_socket_is_no_terminal(void **s)
+{
+	(void)s;
+	console_up(one_port);
+	g_start(BIT64(0));
+	chardev_set_resized(set);
+	g_turns(2);
+	window_is(0, 0);
+	console_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +310,9 @@ int main(void)
 		cmocka_unit_test(what_is_held_goes_on_where_it_was_after_a_load),
 		cmocka_unit_test(a_named_port_is_announced_and_opened),
 		cmocka_unit_test(hostile_control_messages_do_no_harm),
+		cmocka_unit_test(a_terminals_size_is_in_the_configuration),
+		cmocka_unit_test(with_several_ports_a_message_says_columns_then_rows),
+		cmocka_unit_test(a_socket_is_no_terminal),
 	};
 
 	return cmocka_run_group_tests_name("virtio_console", tests, NULL, NULL);

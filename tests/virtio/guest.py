@@ -5,11 +5,14 @@ shell on its console; QMP and the human monitor beside.  And TAP.
 O: the build folder.  BOOT_DIR, BOOT_ACCEL: as in virtio.t.
 """
 import json
+import fcntl
 import os
 import select
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import time
 
 O = os.environ.get("O", "build")
@@ -39,10 +42,40 @@ def plan():
     print(f"1..{count}")
 
 
+class Pipes:
+    """The guest's console where there is no terminal."""
+    def __init__(self):
+        self.popen = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+
+    def started(self, p):
+        self.into, self.out = p.stdin.fileno(), p.stdout.fileno()
+
+
+class Terminal:
+    """The guest's console on a terminal of a size, mote's own."""
+    def __init__(self, cols, rows):
+        self.into, self.tty = os.openpty()
+        self.out = self.into
+        self.size(cols, rows)
+        self.popen = {"stdin": self.tty, "stdout": self.tty,
+                      "start_new_session": True,
+                      "preexec_fn": lambda: fcntl.ioctl(
+                          0, termios.TIOCSCTTY, 0)}
+
+    def size(self, cols, rows):
+        """As when somebody drags a window's corner."""
+        fcntl.ioctl(self.into, termios.TIOCSWINSZ,
+                    struct.pack("HHHH", rows, cols, 0, 0))
+
+    def started(self, p):
+        os.close(self.tty)
+
+
 class Guest:
     def __init__(self, *options, tmp, append="", kernel=None, initrd=None,
-                 memory="256"):
+                 memory="256", serial="stdio", console=None):
         self.tmp = tmp
+        self.console = console or Pipes()
         self.text = ""
         self.log = ""
         self.events = []
@@ -52,13 +85,14 @@ class Guest:
         with open(self.err_path, "w") as err:
             self.p = subprocess.Popen(
                 [O + "/mote", "-accel", ACCEL, "-m", memory, "-nodefaults",
-                 "-display", "none", "-serial", "stdio", "-no-reboot",
+                 "-display", "none", "-serial", serial, "-no-reboot",
                  "-qmp", f"unix:{path},server=on,wait=off",
                  "-kernel", kernel or BOOT + "/vmlinuz",
                  "-initrd", initrd or BOOT + "/virtio.gz", "-append",
                  "console=ttyS0 quiet panic=-1 cryptomgr.notests "
                  "mote.test=shell " + append, *options],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err)
+                stderr=err, **self.console.popen)
+        self.console.started(self.p)
         self.s = socket.socket(socket.AF_UNIX)
         end = time.time() + 20
         while True:
@@ -79,10 +113,13 @@ class Guest:
     # --- the console ---
 
     def read(self, wait):
-        r, _, _ = select.select([self.p.stdout], [], [], wait)
+        r, _, _ = select.select([self.console.out], [], [], wait)
         if not r:
             return True
-        got = os.read(self.p.stdout.fileno(), 65536)
+        try:
+            got = os.read(self.console.out, 65536)
+        except OSError:                # the terminal's other end closed
+            return False
         text = got.decode(errors="replace").replace("\r", "")
         self.text += text
         self.log += text
@@ -98,8 +135,9 @@ class Guest:
     def start(self, command):
         """Send a line to the shell; its output gathers in self.text."""
         self.text = ""
-        self.p.stdin.write((command + "\n").encode())
-        self.p.stdin.flush()
+        line = (command + "\n").encode()
+        while line:
+            line = line[os.write(self.console.into, line):]
 
     def sh(self, command, limit=120):
         """Run a line in the guest's shell; what it printed."""

@@ -413,6 +413,38 @@ int chardev_change(struct chardev_set *s, const char *id, const char *spec,
 	return rc;
 }
 
+/* --- terminals --- */
+
+bool chardev_window(struct chardev_fe *fe, u16 *cols, u16 *rows)
+{
+	struct chardev *c = fe->chr;
+
+	if (c && c->kind->mux)
+		c = chardev_mux_base(c);
+	if (!c)
+		return false;
+	SCOPED_LOCK(&c->lock);
+	return c->kind->window && c->kind->window(c, cols, rows);
+}
+
+static void tell_resized(struct chardev *c)
+{
+	if (c->announced)
+		chardev_fe_event(c, CHARDEV_RESIZED);
+}
+
+void chardev_set_resized(struct chardev_set *s)
+{
+	struct list *p;
+
+	list_for_each(p, &s->chardevs) {
+		struct chardev *c = list_entry(p, struct chardev, node);
+
+		if (c->kind->window)
+			chardev_post(c, c->loop, tell_resized);
+	}
+}
+
 /* --- what a chardev is --- */
 
 const char *chardev_id(const struct chardev *c)

@@ -26,6 +26,7 @@ enum chardev_event {
 	CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK,
 	CHARDEV_MUX_IN, CHARDEV_MUX_OUT,       /* this front end gained/lost focus */
 	CHARDEV_WRITABLE,                      /* room again after a short write   */
+	CHARDEV_RESIZED,                       /* ask chardev_window again         */
 };
 
 /* What a front end gives; each called on the chardev's loop. */
@@ -93,6 +94,10 @@ void chardev_kick(struct chardev_fe *fe);
 void chardev_send_break(struct chardev *c);    /* [any] */
 void chardev_take_focus(struct chardev_fe *fe);        /* mux only [any] */
 bool chardev_is_mux(const struct chardev *c);
+/* The terminal's size in characters; false: it is none, or does not say. [any] */
+bool chardev_window(struct chardev_fe *fe, u16 *cols, u16 *rows);
+/* This process's terminal has a new size (SIGWINCH). [loop] */
+void chardev_set_resized(struct chardev_set *s);
 /* The last descriptor received by SCM_RIGHTS, or -1; caller owns. [its loop] */
 int  chardev_take_fd(struct chardev_fe *fe);
 

@@ -73,6 +73,8 @@ struct chardev_kind {
 	ssize_t (*recv)(struct chardev *c, void *p, size_t n);
 	/* The peer went: 0 bytes or an error was read. [loop] NULL ok     */
 	void (*hangup)(struct chardev *c);
+	/* As chardev_window. [any, lock held] NULL: never one             */
+	bool (*window)(struct chardev *c, u16 *cols, u16 *rows);
 	/* The filename= text.  NULL: the kind's name. [home]              */
 	void (*describe)(struct chardev *c, struct strbuf *out);
 };

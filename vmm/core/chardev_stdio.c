@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -109,6 +110,17 @@ static void stdio_start(struct chardev *c)
 	s->in = s->out = -1;
 }
 
+static bool stdio_window(struct chardev *c, u16 *cols, u16 *rows)
+{
+	struct winsize w;
+
+	if (c->in_fd < 0 || ioctl(c->in_fd, TIOCGWINSZ, &w) < 0)
+		return false;
+	*cols = w.ws_col;
+	*rows = w.ws_row;
+	return true;
+}
+
 const struct chardev_kind chardev_kind_stdio = {
 	.name    = "stdio",
 	.summary = "this terminal; signal=off gives Ctrl-C to the guest",
@@ -118,4 +130,5 @@ const struct chardev_kind chardev_kind_stdio = {
 	.close   = stdio_close,
 	.send    = chardev_fd_send,
 	.recv    = chardev_fd_recv,
+	.window  = stdio_window,
 };
