@@ -13,7 +13,10 @@ skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
 not_ok() {
 	n=$((n + 1))
 	echo "not ok $n - $1"
-	[ -f "$tmp/out" ] && tail -n 15 "$tmp/out" | tr -d '\r' | sed 's/^/# /'
+	for said in out gdb; do
+		[ -f "$tmp/$said" ] &&
+			tail -n 25 "$tmp/$said" | tr -d '\r' | sed 's/^/# /'
+	done
 	[ -f "$tmp/err" ] && tail -n 5 "$tmp/err" | sed 's/^/# stderr: /'
 }
 

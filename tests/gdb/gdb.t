@@ -10,25 +10,14 @@
 set -u
 
 O=${O:-build}
-boot=${BOOT_DIR:-$O/boot}
+. tests/boot/tap.sh
 guests=$O/tests/guest
 work=$O/tests/gdb
-tmp=$(mktemp -d)
 pid=
 trap '[ -n "$pid" ] && kill "$pid" 2>/dev/null; rm -rf "$tmp"' EXIT
-n=0
 
-ok() { n=$((n + 1)); echo "ok $n - $*"; }
-skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
-not_ok() {
-	n=$((n + 1))
-	echo "not ok $n - $1"
-	tail -n 25 "$tmp/gdb" | sed 's/^/# /'
-	tail -n 5 "$tmp/err" | sed 's/^/# stderr: /'
-}
-
-# says NAME PATTERN: ok when gdb printed it.
-says() {
+# gdb_says NAME PATTERN: ok when gdb printed it.
+gdb_says() {
 	if grep -Eq "$2" "$tmp/gdb"; then ok "$1"; else not_ok "$1"; fi
 }
 
@@ -131,20 +120,20 @@ monitor info status
 monitor x /1i \$pc
 detach
 END
-	says "$accel: single steps" '^stepped 1'
-	says "$accel: a hardware breakpoint is hit in long mode" \
+	gdb_says "$accel: single steps" '^stepped 1'
+	gdb_says "$accel: a hardware breakpoint is hit in long mode" \
 		'^main 1 cr0 1 lma 1'
-	says "$accel: a breakpoint is hit again and again" '^say 1'
+	gdb_says "$accel: a breakpoint is hit again and again" '^say 1'
 	[ "$accel" = kvm ] ||
-		says "$accel: a software breakpoint is hit in ring 3" \
+		gdb_says "$accel: a software breakpoint is hit in ring 3" \
 			'^touch 1 ring 3'
-	says "$accel: registers are written" '^r15 1122334455667788 xmm9 153'
-	says "$accel: a call is stepped over" '^returned 1'
-	says "$accel: memory is read by physical address" '^physical 12345678'
+	gdb_says "$accel: registers are written" '^r15 1122334455667788 xmm9 153'
+	gdb_says "$accel: a call is stepped over" '^returned 1'
+	gdb_says "$accel: memory is read by physical address" '^physical 12345678'
 	[ "$accel" = kvm ] ||
-		says "$accel: a watchpoint says old and new value" \
+		gdb_says "$accel: a watchpoint says old and new value" \
 			'^New value = 1'
-	says "$accel: monitor commands run" 'VM status: paused \(debug\)'
+	gdb_says "$accel: monitor commands run" 'VM status: paused \(debug\)'
 	i=0
 	while ! grep -aq '^done' "$tmp/out" && [ $i -lt 100 ]; do
 		sleep 0.1
@@ -171,9 +160,9 @@ mkdir -p "$work"
 mkdir "$tmp/root" && cp tests/gdb/init "$tmp/root/init" &&
 	chmod 755 "$tmp/root/init"
 (cd "$tmp/root" && echo init | cpio --quiet -o -H newc -R 0:0) |
-	gzip -1n | cat "$boot/initramfs.gz" - >"$tmp/initramfs.gz"
-kernel=$boot/vmlinux
-[ -f "$kernel" ] || kernel=$boot/vmlinuz
+	gzip -1n | cat "$dir/initramfs.gz" - >"$tmp/initramfs.gz"
+kernel=$dir/vmlinux
+[ -f "$kernel" ] || kernel=$dir/vmlinuz
 args="console=ttyS0 quiet nokaslr panic=-1 cryptomgr.notests"
 
 # The addresses, from the running kernel's own list; they change with it.
@@ -190,9 +179,9 @@ start_kernel=$(symbol start_kernel)
 jiffies=$(symbol jiffies_64)
 openat=$(symbol do_sys_openat2)
 # The third and the fifth instruction of busybox: its first page is there then.
-entry=$(readelf -h "$boot/busybox" | awk '/Entry point/ { print $4 }')
+entry=$(readelf -h "$dir/busybox" | awk '/Entry point/ { print $4 }')
 user=$(objdump -d --start-address="$entry" \
-	--stop-address=$((entry + 40)) "$boot/busybox" |
+	--stop-address=$((entry + 40)) "$dir/busybox" |
 	awk '/^ +[0-9a-f]+:/ { sub(":", "", $1); print "0x" $1 }' | sed -n '3p;5p')
 user3=$(echo "$user" | head -n 1)
 user5=$(echo "$user" | tail -n 1)
@@ -232,18 +221,18 @@ monitor info cpus
 delete
 detach
 END
-says "Linux: a hardware breakpoint at start_kernel" '^start_kernel 1'
+gdb_says "Linux: a hardware breakpoint at start_kernel" '^start_kernel 1'
 if [ "$(grep -c '^New value' "$tmp/gdb")" -eq 2 ]; then
 	ok "Linux: a watchpoint on jiffies_64, twice"
 else
 	not_ok "Linux: a watchpoint on jiffies_64, twice"
 fi
-says "Linux: a software breakpoint in the kernel" '^openat 1'
-says "Linux: a thread for each of two CPUs" ' 2 +Thread 2 \(CPU#1'
-says "Linux: step over a function, by its return address" '^returned 1'
-says "Linux: a hardware breakpoint in a user program" '^user 1 ring 3'
-says "Linux: a software breakpoint in a user program" '^user soft 1'
-says "Linux: a step in a user program" '^user step 1'
+gdb_says "Linux: a software breakpoint in the kernel" '^openat 1'
+gdb_says "Linux: a thread for each of two CPUs" ' 2 +Thread 2 \(CPU#1'
+gdb_says "Linux: step over a function, by its return address" '^returned 1'
+gdb_says "Linux: a hardware breakpoint in a user program" '^user 1 ring 3'
+gdb_says "Linux: a software breakpoint in a user program" '^user soft 1'
+gdb_says "Linux: a step in a user program" '^user step 1'
 rounds=$(grep -ac 'guest: round' "$tmp/out")
 i=0
 while [ "$(grep -ac 'guest: round' "$tmp/out")" -le "$((rounds + 2))" ] &&
@@ -263,8 +252,8 @@ printf "again %d\n", \$_thread
 monitor gdbserver none
 kill
 END
-says "Linux: another gdb attaches to the running guest" '^again 1'
-says "Linux: a session cannot close its own server" 'cannot close its own'
+gdb_says "Linux: another gdb attaches to the running guest" '^again 1'
+gdb_says "Linux: a session cannot close its own server" 'cannot close its own'
 wait "$pid"
 rc=$?
 pid=

@@ -7,36 +7,20 @@ sockets between two guests, and vsock both ways.
 O: the build folder.  NET_MB: megabytes each way.  NET_ONLY: run these alone.
 """
 import os
-import select
 import socket
 import struct
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 
-O = os.environ.get("O", "build")
-BOOT = os.environ.get("BOOT_DIR", O + "/boot")
-ACCEL = os.environ.get("BOOT_ACCEL", "tcg")
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../virtio"))
+import guest
+from guest import plan, result
+
 MB = int(os.environ.get("NET_MB", "4"))
 ONLY = os.environ.get("NET_ONLY", "").split()
-count = 0
-
-
-def result(ok, name, why=""):
-    global count
-    count += 1
-    print(f"{'ok' if ok else 'not ok'} {count} - {name}", flush=True)
-    if not ok and why:
-        for line in str(why).split("\n"):
-            print("# " + line)
-
-
-def skip(name, why):
-    global count
-    count += 1
-    print(f"ok {count} - {name} # SKIP {why}", flush=True)
 
 
 def fnv_fold(data):
@@ -46,68 +30,8 @@ def fnv_fold(data):
     return h
 
 
-class Guest:
-    """mote with the console on stdio and a monitor on a socket."""
-
-    def __init__(self, *options, append="", tmp):
-        self.tmp = tmp
-        self.mon_path = tempfile.mktemp(dir=tmp, suffix=".mon")
-        self.text = ""
-        self.p = subprocess.Popen(
-            [O + "/mote", "-accel", ACCEL, "-m", "256", "-nodefaults",
-             "-display", "none", "-serial", "stdio",
-             "-chardev", f"socket,id=m,path={self.mon_path},server=on,wait=off",
-             "-mon", "m", "-kernel", BOOT + "/vmlinuz",
-             "-initrd", BOOT + "/net.gz", "-append",
-             "console=ttyS0 quiet panic=-1 cryptomgr.notests " + append,
-             *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT)
-
-    def read(self, wait):
-        r, _, _ = select.select([self.p.stdout], [], [], wait)
-        if not r:
-            return True
-        got = os.read(self.p.stdout.fileno(), 65536)
-        self.text += got.decode(errors="replace").replace("\r", "")
-        return bool(got)
-
-    def wait(self, words, limit=120):
-        end = time.time() + limit
-        while words not in self.text and time.time() < end:
-            if not self.read(0.2):
-                break
-        return words in self.text
-
-    def run(self, command, words, limit=60):
-        self.text = ""
-        # Of a command's echo the words must not be part: quote them apart.
-        self.p.stdin.write((command + "\n").encode())
-        self.p.stdin.flush()
-        return self.wait(words, limit)
-
-    def monitor(self, command):
-        s = socket.socket(socket.AF_UNIX)
-        s.settimeout(10)
-        s.connect(self.mon_path)
-        out = b""
-        while b"(qemu) " not in out and b"(mote) " not in out:
-            out += s.recv(65536)
-        s.sendall(command.encode() + b"\n")
-        out = b""
-        while not out.endswith(b") "):
-            out += s.recv(65536)
-        s.close()
-        return out.decode(errors="replace")
-
-    def end(self):
-        try:
-            self.p.stdin.write(b"poweroff -f\n")
-            self.p.stdin.flush()
-            self.p.wait(20)
-        except (OSError, subprocess.TimeoutExpired):
-            self.p.kill()
-            self.p.wait()
-        return self.p.returncode
+def boot(*options, **how):
+    return guest.Guest(*options, initrd=guest.BOOT + "/net.gz", **how)
 
 
 def free_port():
@@ -180,11 +104,11 @@ def echo(sock, text):
 
 def test_user(tmp, pci=True):
     fwd, echo_port, late = free_port(), free_port(), free_port()
-    g = Guest("-netdev", f"user,id=n0,hostfwd=tcp:127.0.0.1:{fwd}-:9,"
-              f"hostfwd=tcp:127.0.0.1:{echo_port}-:7",
-              "-device", "virtio-net-pci,netdev=n0,id=card",
-              "-object", f"filter-dump,id=d,netdev=n0,file={tmp}/x.pcap",
-              tmp=tmp)
+    g = boot("-netdev", f"user,id=n0,hostfwd=tcp:127.0.0.1:{fwd}-:9,"
+             f"hostfwd=tcp:127.0.0.1:{echo_port}-:7",
+             "-device", "virtio-net-pci,netdev=n0,id=card",
+             "-object", f"filter-dump,id=d,netdev=n0,file={tmp}/x.pcap",
+             tmp=tmp)
     up = g.wait("guest: ready")
     result(up and "guest: address 10.0.2.15/24" in g.text,
            "DHCP gives the guest an address", g.text)
@@ -213,31 +137,31 @@ def test_user(tmp, pci=True):
     for _ in range(200):
         echo(s, b"x")
     print(f"# {200 / (time.time() - start):.0f} round trips a second")
-    info = g.monitor(f"hostfwd_add tcp:127.0.0.1:{late}-:7")
+    info = g.hmp(f"hostfwd_add tcp:127.0.0.1:{late}-:7")
     try:
         ok = echo(connect(late), b"hello") == b"hello"
     except OSError as e:
         ok, info = False, e
     result(ok, "hostfwd_add forwards at once", info)
-    info = g.monitor("info network")
+    info = g.hmp("info network")
     result("n0: index=0,type=user" in info and "card: index=0" in info and
            "macaddr=52:54:00:12:34:56" in info, "info network", info)
-    info = g.monitor("info usernet")
+    info = g.hmp("info usernet")
     result("HOST_FORWARD" in info and str(late) in info, "info usernet", info)
-    info = g.monitor(f"hostfwd_remove tcp:127.0.0.1:{late}")
-    left = [l for l in g.monitor("info usernet").split("\n")
+    info = g.hmp(f"hostfwd_remove tcp:127.0.0.1:{late}")
+    left = [l for l in g.hmp("info usernet").split("\n")
             if "HOST_FORWARD" in l and str(late) in l]
     result("removed" in info and not left, "hostfwd_remove", info)
-    g.monitor("set_link card off")
+    g.hmp("set_link card off")
     down = g.run("sleep 1; echo carrier $(cat /sys/class/net/eth0/carrier)",
                  "carrier 0", 20)
-    g.monitor("set_link n0 on")
+    g.hmp("set_link n0 on")
     again = g.run("sleep 1; echo carrier $(cat /sys/class/net/eth0/carrier)",
                   "carrier 1", 20)
     result(down and again, "set_link pulls and plugs the cable", g.text)
     same = echo(s, b"still here") == b"still here"
     result(same, "a connection outlives it")
-    g.monitor("announce_self")
+    g.hmp("announce_self")
     with open(tmp + "/x.pcap", "rb") as f:
         pcap = f.read()
     frames, at = 0, 24
@@ -252,13 +176,13 @@ def test_user(tmp, pci=True):
 def test_pair(tmp):
     """Two guests on a unix stream socket, addresses by hand."""
     path = tmp + "/wire"
-    a = Guest("-netdev", f"stream,id=n,server=on,addr.type=unix,"
-              f"addr.path={path}", "-device", "virtio-net-pci,netdev=n",
-              append="mote.ip=192.168.7.1/24", tmp=tmp)
-    b = Guest("-netdev", f"stream,id=n,addr.type=unix,addr.path={path},"
-              "reconnect=1", "-device",
-              "virtio-net-pci,netdev=n,mac=52:54:00:00:00:02",
-              append="mote.ip=192.168.7.2/24", tmp=tmp)
+    a = boot("-netdev", f"stream,id=n,server=on,addr.type=unix,"
+             f"addr.path={path}", "-device", "virtio-net-pci,netdev=n",
+             append="mote.ip=192.168.7.1/24", tmp=tmp)
+    b = boot("-netdev", f"stream,id=n,addr.type=unix,addr.path={path},"
+             "reconnect=1", "-device",
+             "virtio-net-pci,netdev=n,mac=52:54:00:00:00:02",
+             append="mote.ip=192.168.7.2/24", tmp=tmp)
     if not a.wait("guest: ready") or not b.wait("guest: ready"):
         result(False, "two guests on a stream socket", a.text + b.text)
         a.end()
@@ -290,8 +214,8 @@ def vsock_connect(path, port):
 
 def test_vsock(tmp):
     path = tmp + "/v.sock"
-    g = Guest("-device", f"virtio-vsock-pci,guest-cid=3,uds_path={path}",
-              tmp=tmp)
+    g = boot("-device", f"virtio-vsock-pci,guest-cid=3,uds_path={path}",
+             tmp=tmp)
     if not g.wait("guest: ready"):
         result(False, "vsock: the guest comes up", g.text)
         g.end()
@@ -343,7 +267,7 @@ def main():
         for t in TESTS:
             if not ONLY or t.__name__[5:] in ONLY:
                 t(tmp)
-    print(f"1..{count}")
+    plan()
 
 
 main()

@@ -139,6 +139,12 @@ class Guest:
         while line:
             line = line[os.write(self.console.into, line):]
 
+    def run(self, command, words, limit=60):
+        """Send a line; whether these words come.  The console echoes the
+        line: it must not have them."""
+        self.start(command)
+        return self.wait(words, limit)
+
     def sh(self, command, limit=120):
         """Run a line in the guest's shell; what it printed."""
         # The console echoes the line: its markers must not be in it.
