@@ -522,7 +522,7 @@ static void blk_unrealize(struct virtio *v)
 {
 	struct virtio_blk *b = of_virtio(v);
 
-	disk_detach(b->disk);
+	disk_detach(b->disk, v->pci.dev.realized);
 	if (b->iothread)
 		b->iothread->users--;
 	free(b->slots);

@@ -238,6 +238,30 @@ static void a_disk_has_one_device_at_most(void **s)
 	down();
 }
 
+static void a_drive_goes_with_its_device_but_stays_for_one_that_failed(void **s)
+{
+	struct err e = { 0 };
+	struct device *d;
+
+	(void)s;
+	up("null-co,node-name=n,size=1M");
+	assert_non_null(disk_add(disks, "if=none,id=k,file=null-co://", false,
+				 &e));
+	d = device_create(&virtio_blk_pci_class, "d2", &fake.env);
+	assert_int_equal(device_set_prop(d, "drive", "k", &e), 0);
+	assert_int_equal(device_set_prop(d, "addr", "1", &e), 0);
+	assert_true(device_realize(d, &e) < 0);        /* its slot is taken */
+	device_destroy(d);
+	assert_non_null(disk_known(disks, "k"));
+
+	d = device_create(&virtio_blk_pci_class, "d2", &fake.env);
+	assert_int_equal(device_set_prop(d, "drive", "k", &e), 0);
+	assert_int_equal(device_realize(d, &e), 0);
+	device_destroy(d);
+	assert_null(disk_known(disks, "k"));
+	down();
+}
+
 static void state_goes_round(void **s)
 {
 	(void)s;
@@ -296,6 +320,7 @@ int main(void)
 		cmocka_unit_test(a_reset_lets_stopped_requests_go),
 		cmocka_unit_test(a_resize_reaches_the_configuration),
 		cmocka_unit_test(a_disk_has_one_device_at_most),
+		cmocka_unit_test(a_drive_goes_with_its_device_but_stays_for_one_that_failed),
 		cmocka_unit_test(state_goes_round),
 		cmocka_unit_test(who_listens_hears_of_a_failed_request_once),
 	};

@@ -150,6 +150,7 @@ class Guest:
         # The console echoes the line: its markers must not be in it.
         self.start(f"echo 'be''gin'; {command}; echo 'do''ne' $?")
         if not self.wait("\ndone ", limit):
+            result(False, f"the guest's shell answers: {command}", self.text)
             return f"(no answer)\n{self.text}"
         return self.text.split("\nbegin\n", 1)[-1].split("done ")[0]
 

@@ -159,12 +159,12 @@ int disk_attach(struct disk *d, void *dev, struct loop *l, struct err *e)
 	return rc;
 }
 
-void disk_detach(struct disk *d)
+void disk_detach(struct disk *d, bool gone)
 {
 	blk_drain(d->root);
 	d->dev = NULL;
 	d->resized = NULL;
-	if (d->of_node)
+	if (d->of_node || gone)
 		disk_free(d);
 	else
 		blk_set_loop(d->root, d->set->main_loop, NULL);

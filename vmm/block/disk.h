@@ -73,7 +73,9 @@ int  disk_node_del(struct disk_set *s, const char *name, struct err *e);
 
 /* The device takes it, with its loop. -EBUSY. */
 int  disk_attach(struct disk *d, void *dev, struct loop *l, struct err *e);
-void disk_detach(struct disk *d);
+/* `gone`: the device lived and is no more; its -drive goes with it, as QEMU has
+ * it.  Else the disk is free for another device. */
+void disk_detach(struct disk *d, bool gone);
 
 int  disk_resize(struct disk *d, u64 len, struct err *e);
 /* Limits; all zero: none. */
