@@ -3,11 +3,14 @@
 #
 # usage: fetch.sh DIR      leaves DIR/vmlinuz, DIR/busybox, DIR/modules
 #
+# KERNEL: the package that names the kernel (default: linux-image-cloud-amd64).
+#
 # What is there already is not fetched again, so this works without a network
 # once it has worked.  Nothing is installed.
 set -eu
 
 dir=${1:?usage: fetch.sh DIR}
+kernel=${KERNEL:-linux-image-cloud-amd64}
 mkdir -p "$dir/debs"
 dir=$(cd "$dir" && pwd)
 
@@ -26,21 +29,21 @@ deb() {
 	echo "$dir/debs/$1"_*.deb
 }
 
-# linux-image-cloud-amd64 is empty and depends on one with a version.
+# $kernel is empty and depends on one with a version.
 kernel_package() {
 	for f in "$dir"/debs/linux-image-[0-9]*.deb; do
 		[ -f "$f" ] && { basename "$f" | sed 's/_.*//'; return; }
 	done
-	p=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
+	p=$(apt-cache depends "$kernel" 2>/dev/null |
 		sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
 	if [ -z "$p" ] && [ "$(id -u)" -eq 0 ]; then
 		apt-get update -qq >&2 || true
-		p=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
+		p=$(apt-cache depends "$kernel" 2>/dev/null |
 			sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' |
 			head -n 1)
 	fi
 	[ -n "$p" ] || {
-		say "apt knows no linux-image-cloud-amd64 (apt-get update?)"
+		say "apt knows no $kernel (apt-get update?)"
 		exit 1
 	}
 	echo "$p"
