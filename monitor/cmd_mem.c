@@ -143,11 +143,15 @@ static void cmd_i(struct mon *m, const struct mon_arg *a)
 	const unsigned size = port_size(&a[0].fmt);
 	struct bus *pio = mon_vm(m)->pio;
 	u64 port = a[1].num, v = 0;
+	u8 byte;
 
 	if (a[2].given)
 		bus_write(pio, port++ & PORT_MASK, a[2].num & 0xff, 1);
 	port &= PORT_MASK;
-	bus_read(pio, port, &v, size);
+	if (size == 1 && mon_x86_chip_in(mon_vm(m), port, &byte))
+		v = byte;
+	else
+		bus_read(pio, port, &v, size);
 	mon_printf(m, "port%c[0x%04x] = 0x%0*llx\n", " bw l"[size],
 		   (unsigned)port, a[0].fmt.size * 2, (long long)v);
 }
@@ -355,7 +359,8 @@ const struct mon_cmd mon_mem_cmds[] = {
 		.params  = "/fmt addr",
 		.help    = "show physical memory",
 		.doc     = "As x, without page tables. Device registers are "
-			   "read as the guest would, side effects included.",
+			   "read as the guest would, side effects included; "
+			   "the local APIC is the current CPU's.",
 		.example = "xp/8xw 0x100000",
 		.when    = MON_ANYTIME,
 		.run     = cmd_xp,
@@ -374,7 +379,8 @@ const struct mon_cmd mon_mem_cmds[] = {
 		.params  = "/fmt addr[.index]",
 		.help    = "read an I/O port",
 		.doc     = "With .INDEX, writes INDEX to the port and reads "
-			   "the next one.",
+			   "the next one. The timer (0x40-0x43) is inside the "
+			   "provider and does not answer.",
 		.example = "i/b 0x70.0x0b",
 		.when    = MON_MAIN,
 		.run     = cmd_i,
@@ -383,7 +389,9 @@ const struct mon_cmd mon_mem_cmds[] = {
 		.args    = "fmt:fmt addr:int val:int",
 		.params  = "/fmt addr value",
 		.help    = "write an I/O port",
-		.doc     = "As the guest's OUT would.",
+		.doc     = "As the guest's OUT would, but for the interrupt "
+			   "controllers and the timer: those are inside the "
+			   "provider.",
 		.example = "o/b 0x80 0x55",
 		.when    = MON_MAIN,
 		.run     = cmd_o,

@@ -64,26 +64,30 @@ static void info_kvm(struct mon *m, const struct mon_arg *a UNUSED)
 	strbuf_fini(&s);
 }
 
-static void report(struct mon *m, const char *what, enum kvm_report which)
+char *mon_provider_report(struct mon *m, enum kvm_report which)
 {
 	struct vm *vm = mon_vm(m);
 	const struct kvm_provider *p = vm->provider;
+	int n = p && p->report ? p->report(vm->kvm.fd, which, NULL, 0) : -1;
+	char *text = n >= 0 ? calloc(1, (size_t)n + 1) : NULL;
+
+	if (text)
+		p->report(vm->kvm.fd, which, text, (size_t)n + 1);
+	return text;
+}
+
+static void report(struct mon *m, const char *what, enum kvm_report which)
+{
 	char *text;
-	int n;
 
 	if (!runs_on(m, "tcg")) {
 		mon_printf(m, "Error: %s information is only available with "
 			   "accel=tcg\n", what);
 		return;
 	}
-	n = p->report ? p->report(vm->kvm.fd, which, NULL, 0) : -1;
-	text = n >= 0 ? calloc(1, (size_t)n + 1) : NULL;
-	if (text) {
-		p->report(vm->kvm.fd, which, text, (size_t)n + 1);
-		mon_puts(m, text);
-	} else {
-		mon_puts(m, "not supported yet: this report of the plugin\n");
-	}
+	text = mon_provider_report(m, which);
+	mon_puts(m, text ? text : "not supported yet: this report of the "
+		 "plugin\n");
 	free(text);
 }
 
@@ -169,8 +173,9 @@ const struct mon_cmd mon_info_cpu_cmds[] = {
 		.args    = "",
 		.params  = "",
 		.help    = "show interrupt counts",
-		.doc     = "Controllers inside KVM keep none: only their "
-			   "headings are printed.",
+		.doc     = "How often each input was raised; what was never "
+			   "is left out. Controllers inside KVM keep no "
+			   "counts: only their headings are printed.",
 		.example = "info irq",
 		.run     = mon_x86_info_irq,
 	}, {

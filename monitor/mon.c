@@ -11,6 +11,7 @@
 #include "monitor/input.h"
 #include "monitor/mon.h"
 #include "monitor/monitor.h"
+#include "monitor/x86.h"
 #include "vmm/base/path.h"
 #include "vmm/base/trace.h"
 #include "vmm/arch.h"
@@ -217,7 +218,7 @@ static size_t ram_run(struct vm *vm, gpa_t at, size_t n)
 	return b ? (size_t)MIN((u64)n, b->gpa + b->len - at) : 0;
 }
 
-/* Bytes from `at` until RAM begins again, at most n. */
+/* Bytes from `at` until RAM or one of the provider's chips begins, at most n. */
 static size_t gap_run(struct vm *vm, gpa_t at, size_t n)
 {
 	unsigned count;
@@ -227,13 +228,13 @@ static size_t gap_run(struct vm *vm, gpa_t at, size_t n)
 	for (unsigned i = 0; i < count; i++)
 		if (b[i]->gpa > at)
 			run = MIN(run, b[i]->gpa - at);
-	return run;
+	return MIN(run, mon_x86_until_chip(vm, at));
 }
 
 bool mon_read_phys(struct mon *m, gpa_t at, void *buf, size_t n)
 {
 	struct vm *vm = mon_vm(m);
-	bool answered = true;
+	bool answered = true, chip = false;
 	u8 *p = buf;
 
 	memset(buf, 0, n);
@@ -242,6 +243,8 @@ bool mon_read_phys(struct mon *m, gpa_t at, void *buf, size_t n)
 
 		if (k) {
 			answered &= !gmem_read(vm->gmem, at, p, k);
+		} else if ((k = mon_x86_chip_read(m, at, p, n, &chip))) {
+			answered &= chip;
 		} else {
 			struct bus_access a = { .vm = vm, .at = at, .buf = p };
 

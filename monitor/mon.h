@@ -149,6 +149,8 @@ pid_t mon_thread_id(struct vcpu *v);
 const void *mon_regs(struct mon *m);
 /* Registers of another CPU; caller frees. */
 void *mon_regs_of(struct mon *m, struct vcpu *v);
+/* What the provider says of itself, the caller's; NULL: nothing. */
+char *mon_provider_report(struct mon *m, enum kvm_report which);
 /* Run fn on the main loop and wait; false: the VM is going, fn did not run. */
 bool mon_on_main(struct mon *m, void (*fn)(void *opaque), void *opaque);
 

@@ -25,6 +25,17 @@ struct x86_chip {
 };
 extern const struct x86_chip mon_x86_chips[];  /* ends with name NULL */
 bool mon_x86_chip_at(struct vm *vm, gpa_t at); /* an MMIO one */
+/* What the guest's current CPU would read there, up to the end of the page; how
+ * many bytes: 0 when no chip is there.  `*answered`: by a register. */
+size_t mon_x86_chip_read(struct mon *m, gpa_t at, u8 *buf, size_t n,
+			 bool *answered);
+u64  mon_x86_until_chip(struct vm *vm, gpa_t at);      /* bytes to the next */
+bool mon_x86_chip_in(struct vm *vm, u16 port, u8 *val);        /* a PIC's  */
+
+enum { APIC_BASE_X2APIC = BIT(10), APIC_BASE_ENABLED = BIT(11) };
+/* false: there is none, or not in the provider.  `*base`: IA32_APIC_BASE. */
+bool mon_x86_get_lapic(struct vcpu *v, struct kvm_lapic_state *l, u64 *base);
+bool mon_x86_get_chip(struct vm *vm, u32 id, struct kvm_irqchip *c);
 
 /* Printers, apart from where the state comes from. */
 struct x86_xsave_offsets {             /* 0: not there */

@@ -2,34 +2,14 @@
 /*
  * info lapic, pic, irq: the interrupt controllers inside the provider.
  *
- * Talks to: KVM_GET_LAPIC on the vCPU's thread, KVM_GET_IRQCHIP.
+ * Talks to: x86_chips.c for the chips' state; the provider's own counts.
  * Registers and bits are the SDM's (volume 3, 11) and the chips' manuals'.
  */
 #include "monitor/x86.h"
 #include "vmm/vcpu.h"
 
+#include <stdlib.h>
 #include <string.h>
-
-const struct x86_chip mon_x86_chips[] = {
-	{ "kvm-ioapic",   false, 0xfec00000, 0x1000, 0 },
-	{ "kvm-apic-msi", false, 0xfee00000, 0x100000, 4096 },
-	{ "kvm-pic",      true,  0x20, 2, 0 },
-	{ "kvm-pit",      true,  0x40, 4, 0 },
-	{ "kvm-pic",      true,  0xa0, 2, 0 },
-	{ "kvm-elcr",     true,  0x4d0, 1, 0 },
-	{ "kvm-elcr",     true,  0x4d1, 1, 0 },
-	{ 0 }
-};
-
-bool mon_x86_chip_at(struct vm *vm, gpa_t at)
-{
-	if (!vm->kvm.has_irqchip)
-		return false;
-	for (const struct x86_chip *c = mon_x86_chips; c->name; c++)
-		if (!c->pio && at - c->base < c->len)
-			return true;
-	return false;
-}
 
 /* --- local APIC --- */
 
@@ -191,30 +171,13 @@ void x86_print_lapic(struct strbuf *out, unsigned cpu,
 	strbuf_addf(out, " PPR 0x%02x\n", apic_reg(l, APIC_PPR) & 0xff);
 }
 
-enum { APIC_BASE_X2APIC = BIT(10) };
-
-struct get_lapic {
-	struct kvm_lapic_state state;
-	bool x2apic;
-	int rc;
-};
-
-static void get_lapic(struct vcpu *v, void *opaque)
-{
-	struct get_lapic *g = opaque;
-	struct kvm_sregs s = { .apic_base = 0 };
-
-	kvm_vcpu_ioctl(&v->kvm, KVM_GET_SREGS, &s);
-	g->x2apic = s.apic_base & APIC_BASE_X2APIC;
-	g->rc = kvm_vcpu_ioctl(&v->kvm, KVM_GET_LAPIC, &g->state);
-}
-
 void mon_x86_info_lapic(struct mon *m, const struct mon_arg *a)
 {
 	struct strbuf out = STRBUF_INIT;
-	struct get_lapic g = { .rc = -1 };
 	struct vm *vm = mon_vm(m);
 	struct vcpu *v = mon_vcpu(m);
+	struct kvm_lapic_state l;
+	u64 base;
 
 	if (a[0].given)                /* APIC ids are vCPU numbers here */
 		v = a[0].num < vm->nvcpus ? vm->vcpus[a[0].num] : NULL;
@@ -222,12 +185,11 @@ void mon_x86_info_lapic(struct mon *m, const struct mon_arg *a)
 		mon_puts(m, "No CPU available\n");
 		return;
 	}
-	vcpu_call(v, get_lapic, &g);
-	if (g.rc < 0) {
+	if (!mon_x86_get_lapic(v, &l, &base)) {
 		mon_puts(m, "local apic state not available\n");
 		return;
 	}
-	x86_print_lapic(&out, v->index, &g.state, g.x2apic);
+	x86_print_lapic(&out, v->index, &l, base & APIC_BASE_X2APIC);
 	mon_write(m, out.buf, out.len);
 	strbuf_fini(&out);
 }
@@ -282,34 +244,31 @@ void x86_print_pic(struct strbuf *out, unsigned n,
 		    s->special_fully_nested_mode);
 }
 
-static bool get_chip(struct vm *vm, u32 id, struct kvm_irqchip *c)
-{
-	memset(c, 0, sizeof(*c));
-	c->chip_id = id;
-	return vm->kvm.has_irqchip &&
-	       kvm_vm_ioctl(&vm->kvm, KVM_GET_IRQCHIP, c) >= 0;
-}
-
 void mon_x86_info_pic(struct mon *m, const struct mon_arg *a UNUSED)
 {
 	struct strbuf out = STRBUF_INIT;
 	struct vm *vm = mon_vm(m);
 	struct kvm_irqchip c;
 
-	if (get_chip(vm, KVM_IRQCHIP_IOAPIC, &c))
+	if (mon_x86_get_chip(vm, KVM_IRQCHIP_IOAPIC, &c))
 		x86_print_ioapic(&out, &c.chip.ioapic);
-	if (get_chip(vm, KVM_IRQCHIP_PIC_SLAVE, &c))
+	if (mon_x86_get_chip(vm, KVM_IRQCHIP_PIC_SLAVE, &c))
 		x86_print_pic(&out, 1, &c.chip.pic);
-	if (get_chip(vm, KVM_IRQCHIP_PIC_MASTER, &c))
+	if (mon_x86_get_chip(vm, KVM_IRQCHIP_PIC_MASTER, &c))
 		x86_print_pic(&out, 0, &c.chip.pic);
 	mon_write(m, out.buf, out.len);
 	strbuf_fini(&out);
 }
 
-/* Chips in a provider count nothing: their headings alone, as in QEMU. */
+/* KVM's chips count nothing: their headings alone, as in QEMU. */
 void mon_x86_info_irq(struct mon *m, const struct mon_arg *a UNUSED)
 {
-	if (mon_vm(m)->kvm.has_irqchip)
+	char *text = mon_provider_report(m, KVM_REPORT_IRQS);
+
+	if (text)
+		mon_puts(m, text);
+	else if (mon_vm(m)->kvm.has_irqchip)
 		mon_puts(m, "IRQ statistics for kvm-ioapic:\n"
 			 "IRQ statistics for kvm-i8259:\n");
+	free(text);
 }

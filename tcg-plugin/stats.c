@@ -2,7 +2,7 @@
 /*
  * Reports: what the engine counted, as text.
  *
- * Room:     info jit, info opcount and the statistics of a VM.
+ * Room:     info jit, info opcount, info irq and the statistics of a VM.
  * Talks to: counters of vCPUs (read without stopping them) and block cache.
  * Never:    stops a vCPU.
  */
@@ -141,6 +141,30 @@ static void report_locks(struct strbuf *sb)
 	free(all);
 }
 
+/* --- info irq -------------------------------------------------------------- */
+
+static void report_pins(struct strbuf *sb, const char *chip, const u64 *n,
+			unsigned pins)
+{
+	strbuf_addf(sb, "IRQ statistics for %s:\n", chip);
+	for (unsigned i = 0; i < pins; i++)
+		if (n[i])
+			strbuf_addf(sb, "%2u: %llu\n", i,
+				    (unsigned long long)n[i]);
+}
+
+static void report_irqs(struct tcg_vm *vm, struct strbuf *sb)
+{
+	struct irqchip *ic = tcg_irqchip(vm);
+	struct irqchip_raised r;
+
+	if (!ic)
+		return;
+	irqchip_get_raised(ic, &r);
+	report_pins(sb, "ioapic", r.ioapic, ARRAY_LEN(r.ioapic));
+	report_pins(sb, "isa-i8259", r.pic, ARRAY_LEN(r.pic));
+}
+
 int tcg_report(struct tcg_vm *vm, int what, char *buf, size_t n)
 {
 	struct strbuf sb = STRBUF_INIT;
@@ -153,6 +177,7 @@ int tcg_report(struct tcg_vm *vm, int what, char *buf, size_t n)
 		break;
 	case KVM_REPORT_OPCOUNT: report_opcount(vm, &sb); break;
 	case KVM_REPORT_LOCKS:   report_locks(&sb); break;
+	case KVM_REPORT_IRQS:    report_irqs(vm, &sb); break;
 	default:                 report_stats(vm, &sb); break;
 	}
 	len = sb.len;

@@ -3,6 +3,7 @@
 """Commands that change a running machine, and the events they lead to."""
 import json
 import os
+import re
 import socket
 import struct
 import sys
@@ -97,6 +98,33 @@ def keys(c):
     tap.ok(got == ["0x1e", "0x9e"], "send-key presses and releases", got)
 
 
+def interrupts(c):
+    def count(pin):
+        m = re.search("isa-i8259:(?:\n.*)*?\n ?%d: (\\d+)" % pin,
+                      c.hmp("info irq"))
+        return int(m.group(1)) if m else 0
+    before = count(1)
+    c.hmp("o/b 0x64 0x60")             # the keyboard may interrupt
+    c.hmp("o/b 0x60 1")
+    c.run("send-key", keys=[{"type": "qcode", "data": "b"}])
+    end = time.time() + 20
+    while count(1) == before and time.time() < end:
+        time.sleep(0.05)
+    tap.ok(count(1) > before, "a key is counted as interrupt 1",
+           c.hmp("info irq"))
+    got = [c.hmp("xp/1xw 0x%x" % at).split()[-1] for at in
+           (0xfee00020, 0xfee00030, 0xfec00000)]
+    tap.ok(got[0] == "0x00000000" and got[1][-2:] == "14" and
+           got[2] == "0x00000000", "the APICs' registers are memory", got)
+    got = c.run("human-monitor-command", **{
+        "command-line": "xp/1xw 0xfee00020", "cpu-index": 1})["return"]
+    tap.ok(got.split()[-1] == "0x01000000",
+           "each CPU sees its own local APIC", got)
+    tap.ok(c.hmp("i/b 0x21").endswith("0xff\n") or
+           c.hmp("i/b 0x21").endswith("0x00\n"),
+           "a PIC's mask can be read", c.hmp("i/b 0x21"))
+
+
 def dump(vm, c):
     path = vm.path("core")
     tap.ok(c.run("dump-guest-memory", paging=True, detach=True,
@@ -180,6 +208,7 @@ pci(c)
 suspend(c)
 clock(c)
 keys(c)
+interrupts(c)
 dump(vm, c)
 rate(c)
 tap.ok(vm.end() == 0, "the VM ends in peace")

@@ -15,6 +15,7 @@ import collections
 import json
 import os
 import re
+import select
 import shlex
 import shutil
 import socket
@@ -189,10 +190,15 @@ class Machine:
                 time.sleep(0.02)
         return False
 
+    def quiet(self):
+        """Nothing comes for a moment: that was the prompt, not output."""
+        return not select.select([self.sock], [], [], 0.3)[0]
+
     def read_prompt(self):
         data = b""
         while not (data == PROMPT or data.endswith(b"\n" + PROMPT) or
-                   data.endswith(b"Password: ")):
+                   data.endswith(b"Password: ") or
+                   (data.endswith(PROMPT) and self.quiet())):
             chunk = self.sock.recv(1 << 16)
             if not chunk:
                 return data, True

@@ -43,6 +43,23 @@ static void edges_deliver_once_each_and_coalesce(void **s)
 	assert_int_equal(vm.eoi[18], 0);        /* edge: not the IOAPIC's */
 }
 
+static void every_rise_of_a_pin_is_counted(void **s)
+{
+	struct irqchip_raised r;
+
+	(void)s;
+	irqchip_line(vm.ic, 4, 1);             /* masked, and on both chips */
+	irqchip_line(vm.ic, 4, 1);
+	irqchip_line(vm.ic, 4, 0);
+	irqchip_line(vm.ic, 4, 1);
+	irqchip_line(vm.ic, 18, 1);
+	irqchip_get_raised(vm.ic, &r);
+	assert_int_equal(r.ioapic[4], 2);
+	assert_int_equal(r.pic[4], 2);
+	assert_int_equal(r.ioapic[18], 1);
+	assert_int_equal(r.ioapic[5] + r.pic[5], 0);
+}
+
 static void masked_edges_are_lost_masked_levels_are_not(void **s)
 {
 	io_rte(vm.ic, 20, 0x10035, 0);
@@ -143,6 +160,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(registers_read_as_the_data_sheet_says),
 		T(edges_deliver_once_each_and_coalesce),
+		T(every_rise_of_a_pin_is_counted),
 		T(masked_edges_are_lost_masked_levels_are_not),
 		T(levels_hold_remote_irr_until_eoi),
 		T(becoming_edge_drops_remote_irr),

@@ -21,7 +21,8 @@ struct strbuf;
 
 /* Text reports a provider may offer (info jit, info opcount, info kvm). */
 enum kvm_report { KVM_REPORT_JIT, KVM_REPORT_OPCOUNT, KVM_REPORT_STATS,
-		  KVM_REPORT_LOCKS /* lines: place, lock, count, ns */ };
+		  KVM_REPORT_LOCKS, /* lines: place, lock, count, ns */
+		  KVM_REPORT_IRQS /* info irq */ };
 
 /* The switch "icount" takes a shift, or'ed with these: one guest instruction
  * takes 2^shift ns.  See the plugin's icount.h. */

@@ -63,6 +63,7 @@ int ioapic_set_line(struct irqchip *ic, unsigned pin, int level)
 		return 1;
 	}
 	s->irr |= bit;
+	ic->raised.ioapic[pin] += !(old & bit);
 	if (!s->redirtbl[pin].fields.trig_mode) {
 		ic->ioapic_irr_delivered &= ~bit;
 		if (old & bit)

@@ -83,6 +83,12 @@ int irqchip_get(struct irqchip *ic, struct kvm_irqchip *out)
 	}
 }
 
+void irqchip_get_raised(struct irqchip *ic, struct irqchip_raised *out)
+{
+	SCOPED_LOCK(&ic->lock);
+	*out = ic->raised;
+}
+
 int irqchip_set(struct irqchip *ic, const struct kvm_irqchip *in)
 {
 	SCOPED_LOCK(&ic->lock);

@@ -57,6 +57,11 @@ bool irqchip_pio(struct irqchip *ic, u16 port, unsigned size, u32 *val,
 		 bool write);
 bool irqchip_mmio(struct irqchip *ic, u64 gpa, unsigned size, u64 *val,
 		  bool write);
+/* How often each pin was raised since the VM began. [any] */
+struct irqchip_raised {
+	u64 ioapic[KVM_IOAPIC_NUM_PINS], pic[16];
+};
+void irqchip_get_raised(struct irqchip *ic, struct irqchip_raised *out);
 /* ExtINT: highest PIC vector (acknowledged), or -1. */
 int  irqchip_pic_ack(struct irqchip *ic);
 bool irqchip_pic_pending(struct irqchip *ic);

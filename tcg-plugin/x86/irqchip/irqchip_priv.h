@@ -67,6 +67,7 @@ struct irqchip {
 	u32  nroutes;
 	s16  pin_gsi[3][IOAPIC_PINS];  /* chip pin -> GSI or -1           */
 	u32  eoi_gsis_pic;             /* PIC EOIs to report after unlock */
+	struct irqchip_raised raised;  /* outlives resets                 */
 	_Atomic bool pic_out;          /* INTR of the master PIC          */
 	_Atomic bool x2apic_ids;       /* 32-bit ids in KVM_GET/SET_LAPIC */
 	struct lapic *_Atomic lapics[MAX_LAPICS];

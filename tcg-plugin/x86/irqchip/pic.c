@@ -108,6 +108,7 @@ int pic_set_line(struct irqchip *ic, unsigned pin, int level)
 	if (pin >= 16 || pin == CASCADE_PIN)
 		return -1;
 	s = &ic->pic[pin >> 3];
+	ic->raised.pic[pin] += level && !(s->last_irr & BIT(pin & 7));
 	rc = pin_level(s, pin & 7, level);
 	if (s->imr & BIT(pin & 7))
 		rc = -1;
