@@ -11,6 +11,7 @@
 
 #include "monitor/dirty_rate.h"
 #include "vmm/block/disk.h"
+#include "vmm/block/iothread.h"
 #include "vmm/core/chardev.h"
 #include "vmm/core/loop.h"
 #include "vmm/net/netdev.h"
@@ -81,6 +82,7 @@ static inline void rig_fini(struct qmp_fake *q)
 	q->f.vm.disks = NULL;
 	netdev_set_destroy(q->f.vm.nets);
 	chardev_set_destroy(q->f.vm.chardevs);
+	iothreads_destroy(&q->f.vm.iothreads);
 	loop_destroy(q->f.vm.loop);
 	qmp_fake_fini(q);
 	rig_closed = false;
