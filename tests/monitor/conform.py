@@ -141,6 +141,8 @@ def mote_args(cmdline, accel, cwd, all_of_it):
             out += [w, mote_smp(arg)]
         elif w == "-accel" and arg.startswith("kvm"):
             accel = "kvm" if os.path.exists("/dev/kvm") else accel
+        elif w == "-chardev" and "id=chrtpm," in arg:
+            continue                   # its other end was a TPM
         elif w == "-chardev" and re.match(CHARDEVS, arg):
             out += [w, arg]
         elif w in KEPT_OPTIONS:

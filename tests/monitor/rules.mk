@@ -20,8 +20,8 @@ monitor-conform: all ## replay every recorded monitor session, report all
 
 monitor-conform-list: all ## the same, as the list docs/ref/monitor.md shows
 	$(Q)python3 tests/monitor/conform.py --mote $(O)/mote --all --table \
-	    > tests/monitor/conformance.new
-	$(Q)mv tests/monitor/conformance.new tests/monitor/conformance.tsv
+	    > $(O)/conformance.tsv
+	$(Q)mv $(O)/conformance.tsv tests/monitor/conformance.tsv
 
 docs-ref: docs-ref-seccomp
 .PHONY: docs-ref-seccomp
