@@ -139,7 +139,8 @@ static void fadt(struct strbuf *b, const struct acpi_facts *f, gpa_t facs,
 	const u16 boot = (f->ged ? 0 : BOOT_LEGACY) | BOOT_NO_VGA |
 			 (f->i8042 ? BOOT_8042 : 0) | (f->rtc ? 0 : BOOT_NO_RTC);
 	const u32 flags = FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON |
-			  FADT_FIX_RTC | FADT_TMR_VAL_EXT |
+			  (f->rtc && f->pm_base ? 0 : FADT_FIX_RTC) |
+			  FADT_TMR_VAL_EXT |
 			  (f->reset_port ? FADT_RESET_REG : 0) |
 			  (f->ged ? FADT_PWR_BUTTON | FADT_REDUCED : 0);
 	size_t at = table_begin(b, "FACP", 6);

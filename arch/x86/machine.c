@@ -160,8 +160,10 @@ static void destroy(struct vm *vm)
 
 	if (!m)
 		return;
-	if (m->listener.fn)
+	if (m->listener.fn) {
 		vm_unlisten(vm, &m->listener);
+		timer_fini(&m->alarm);
+	}
 	end_cpuid_thread(m);
 	x86_irqchip_fini(m);
 	boot_close(m->boot);

@@ -51,6 +51,9 @@ struct x86_machine {
 	bool roms_told;
 	struct vm_listener listener;           /* the power button   */
 	struct device *pm, *ged;               /* one of them, or none */
+	struct device *rtc;
+	struct timer alarm;                    /* of a suspended machine's RTC */
+	bool alarm_rang;
 };
 
 static inline struct x86_machine *x86_machine(const struct vm *vm)

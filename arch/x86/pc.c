@@ -15,6 +15,7 @@
 #include "vmm/dev/acpi_ged.h"
 #include "vmm/dev/acpi_pm.h"
 #include "vmm/dev/fw_cfg.h"
+#include "vmm/dev/mc146818rtc.h"
 #include "vmm/dev/vmgenid.h"
 #include "vmm/pci/pci.h"
 
@@ -170,19 +171,46 @@ static int fill_fw_cfg(struct x86_machine *m, struct err *e)
 
 /* --- the power button, and waking up --------------------------------------- */
 
+/* The guest's clock stands still in S3, but the RTC has a battery. */
+static void set_alarm(struct x86_machine *m)
+{
+	s64 in = m->rtc && m->vm->config->rtc_clock != RTC_CLOCK_VM &&
+		 acpi_pm_rtc_wakes(m->pm) ? mc146818rtc_alarm_in(m->rtc) : -1;
+
+	if (in >= 0)
+		timer_set(&m->alarm, clock_host_ns() + in);
+}
+
+static void on_alarm(void *opaque)
+{
+	struct x86_machine *m = opaque;
+
+	m->alarm_rang = true;
+	vm_wakeup(m->vm, NULL);        /* does nothing when it is awake */
+	m->alarm_rang = false;
+}
+
+static void press_power(struct x86_machine *m)
+{
+	if (m->pm)
+		acpi_pm_power_button(m->pm);
+	else if (m->ged)
+		acpi_ged_event(m->ged, ACPI_GED_POWER);
+}
+
 static void on_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
 {
 	struct x86_machine *m = container_of(l, struct x86_machine, listener);
 
-	(void)arg;
-	if (ev != VM_EV_POWERDOWN && ev != VM_EV_WAKEUP)
-		return;
-	if (ev == VM_EV_WAKEUP)
-		acpi_pm_wake(m->pm);
-	else if (m->pm)
-		acpi_pm_power_button(m->pm);
-	else if (m->ged)
-		acpi_ged_event(m->ged, ACPI_GED_POWER);
+	if (ev == VM_EV_POWERDOWN) {
+		press_power(m);
+	} else if (ev == VM_EV_WAKEUP) {
+		acpi_pm_wake(m->pm, m->alarm_rang);
+	} else if (ev == VM_EV_STATE && m->pm) {
+		timer_cancel(&m->alarm);
+		if (arg == RUN_SUSPENDED)
+			set_alarm(m);
+	}
 }
 
 /* Which general-purpose event says so, of those of vmm/dev/acpi_pm.c. */
@@ -213,6 +241,8 @@ int x86_devices_create(struct x86_machine *m, struct err *e)
 		return rc;
 	m->pm = find_device(m->vm, "acpi-pm");
 	m->ged = find_device(m->vm, "acpi-ged");
+	m->rtc = find_device(m->vm, "mc146818rtc");
+	timer_init(&m->alarm, m->vm->loop, NULL, on_alarm, m);
 	if (has(m, BOARD_ACPI))
 		m->vm->env.acpi_event = acpi_event;
 	m->vm->can_suspend = m->pm != NULL;

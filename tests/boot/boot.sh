@@ -1,9 +1,9 @@
 #!/bin/sh
 # TAP: a stock Debian kernel under the software CPU: to a shell with 1, 2 and
 # 4 CPUs, its messages against QEMU's, power off, reboot, panic, the power
-# button, suspend to RAM, PVH.
+# button, suspend to RAM and its alarm, PVH.
 #
-# usage: boot.sh [cpus|dmesg|reboot|again|button|suspend|panic|pvh ...]
+# usage: boot.sh [cpus|dmesg|reboot|again|button|suspend|alarm|panic|pvh ...]
 #
 # O: the build folder.  BOOT_ACCEL: another -accel than tcg.
 set -u
@@ -11,7 +11,7 @@ set -u
 O=${O:-build}
 . "$(dirname "$0")/tap.sh"
 accel=${BOOT_ACCEL:-tcg}
-groups=${*:-cpus dmesg reboot again button suspend panic pvh}
+groups=${*:-cpus dmesg reboot again button suspend alarm panic pvh}
 
 wanted() { case " $groups " in *" $1 "*) ;; *) return 1 ;; esac; }
 
@@ -135,6 +135,15 @@ test_suspend() {
 	end_background
 }
 
+test_alarm() {
+	guest alarm -smp 2
+	check "the RTC's alarm wakes a guest suspended to RAM" \
+		eval "says 'guest: woke up' && [ $rc -eq 0 ]"
+	slept=$(tr -d '\r' <"$tmp/out" | sed -n 's/.*guest: slept \([0-9]*\) s.*/\1/p')
+	check "not before its time, which has gone on" \
+		[ "${slept:-0}" -ge 5 ]
+}
+
 test_panic() {
 	guest panic -device pvpanic -action panic=exit-failure
 	check "a panic with exit-failure ends the process with 1" \
@@ -159,7 +168,7 @@ test_pvh() {
 	check "$name" eval "says 'guest: CPUs 2' && [ $rc -eq 0 ]"
 }
 
-for g in cpus dmesg reboot again button suspend panic pvh; do
+for g in cpus dmesg reboot again button suspend alarm panic pvh; do
 	wanted $g && test_$g
 done
 echo "1..$n"

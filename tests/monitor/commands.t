@@ -82,6 +82,30 @@ def suspend(c):
          "suspended state\n", "once is enough")
 
 
+def alarm(c):
+    """Every second, by the RTC: it rings also while the guest's clocks
+    stand still."""
+    for reg, v in ((1, 0xff), (3, 0xff), (5, 0xff), (0x0b, 0x22)):
+        c.hmp("o/b 0x70 %d" % reg)
+        c.hmp("o/b 0x71 %d" % v)
+    c.hmp("i/b 0x70.0x0c")             # what rang before
+    c.hmp("o/h 0x604 0x2400")
+    tap.ok(c.heard("WAKEUP", 3) is None,
+           "an alarm that may not wake the machine does not")
+    c.hmp("system_wakeup")
+    c.heard("WAKEUP")
+    c.hmp("o/b 0x70 0x0b")
+    c.hmp("o/b 0x71 0x22")
+    c.hmp("i/b 0x70.0x0c")
+    c.hmp("o/h 0x602 0x400")           # RTC_EN
+    c.hmp("o/h 0x604 0x2400")
+    tap.ok(c.heard("WAKEUP", 60) == {}, "one that may does")
+    got = int(c.hmp("i/h 0x600").split()[-1], 16)
+    tap.ok(got & 0x8500 == 0x8400, "and the guest is told who it was",
+           hex(got))
+    says(c, "info status", "VM status: running\n", "it runs")
+
+
 def clock(c):
     for port, v in ((0x70, 0x0b), (0x71, 0x82), (0x70, 0), (0x71, 0x30),
                     (0x70, 0x0b), (0x71, 0x02)):
@@ -206,6 +230,7 @@ c = Client(vm)
 descriptors(vm, c)
 pci(c)
 suspend(c)
+alarm(c)
 clock(c)
 keys(c)
 interrupts(c)

@@ -91,11 +91,21 @@ static void s5_powers_off(void **s)
 static void waking_up_is_told_as_the_power_button(void **s)
 {
 	out(EN, 1 << 8, 2);
-	acpi_pm_wake(fake.dev);
+	acpi_pm_wake(fake.dev, false);
 	assert_int_equal(in(STS, 2) & 0x8100, 0x8100);
 	assert_int_equal(fake.wire[9], 1);
 	out(STS, 0x8100, 2);
 	assert_int_equal(fake.wire[9], 0);
+}
+
+static void an_alarm_wakes_when_it_may_and_says_so(void **s)
+{
+	assert_false(acpi_pm_rtc_wakes(fake.dev));
+	out(EN, 1 << 10, 2);
+	assert_true(acpi_pm_rtc_wakes(fake.dev));
+	acpi_pm_wake(fake.dev, true);
+	assert_int_equal(in(STS, 2) & 0x8500, 0x8400);
+	assert_int_equal(fake.wire[9], 1);
 }
 
 static void gpe_bits_are_cleared_by_writing_ones(void **s)
@@ -160,6 +170,7 @@ int main(void)
 		T(timer_overflow_sets_its_status),
 		T(s5_powers_off),
 		T(waking_up_is_told_as_the_power_button),
+		T(an_alarm_wakes_when_it_may_and_says_so),
 		T(gpe_bits_are_cleared_by_writing_ones),
 		T(wide_and_narrow_accesses_agree),
 		T(reset_port_is_there_when_asked_for),

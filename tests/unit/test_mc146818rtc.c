@@ -163,6 +163,29 @@ static void alarm_matches_and_wildcards(void **s)
 	assert_int_equal(rd(12) & 0x20, 0);
 }
 
+/* For a machine that sleeps: nobody ticks, but somebody asks. */
+static void how_long_until_the_alarm_can_be_asked(void **s)
+{
+	(void)s;
+	wr(1, 0x05);
+	wr(3, 0x00);
+	wr(5, 0x00);
+	assert_int_equal(mc146818rtc_alarm_in(fake.dev), -1);
+	wr(11, 0x22);
+	assert_int_equal(mc146818rtc_alarm_in(fake.dev), 6 * NS);
+	fake_pass(NS / 2);
+	assert_int_equal(mc146818rtc_alarm_in(fake.dev), 11 * NS / 2);
+	wr(11, 0xa2);                  /* the clock is held */
+	assert_int_equal(mc146818rtc_alarm_in(fake.dev), -1);
+	wr(11, 0x22);
+	fake_pass(7 * NS);
+	fake_turn();
+	assert_int_equal(mc146818rtc_alarm_in(fake.dev), 0);
+	rd(12);
+	wr(1, 0x77);                   /* never */
+	assert_int_equal(mc146818rtc_alarm_in(fake.dev), -1);
+}
+
 static void cmos_keeps_bytes_across_reset(void **s)
 {
 	wr(0x40, 0xab);
@@ -235,6 +258,7 @@ int main(void)
 		T(update_flag_and_interrupt),
 		T(periodic_interrupt_at_its_rate),
 		T(alarm_matches_and_wildcards),
+		T(how_long_until_the_alarm_can_be_asked),
 		T(cmos_keeps_bytes_across_reset),
 		T(ram_size_bytes_describe_guest_memory),
 		T(garbage_in_time_registers_is_survived),

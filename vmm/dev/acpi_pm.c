@@ -103,13 +103,19 @@ void acpi_pm_power_button(struct device *d)
 	update_sci(p);
 }
 
-void acpi_pm_wake(struct device *d)
+void acpi_pm_wake(struct device *d, bool by_rtc)
 {
 	struct acpi_pm *p = to_pm(d);
 
 	SCOPED_LOCK(&d->lock);
-	p->sts |= STS_WAK | STS_PWRBTN;
+	p->sts |= STS_WAK | (by_rtc ? STS_RTC : STS_PWRBTN);
 	update_sci(p);
+}
+
+bool acpi_pm_rtc_wakes(struct device *d)
+{
+	SCOPED_LOCK(&d->lock);
+	return to_pm(d)->en & STS_RTC;
 }
 
 void acpi_pm_gpe(struct device *d, unsigned bit)

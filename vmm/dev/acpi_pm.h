@@ -20,8 +20,10 @@ enum {
 
 /* PWRBTN_STS, and the SCI when the guest listens. [any] */
 void acpi_pm_power_button(struct device *d);
-/* Out of S3, woken by the button: WAK_STS and PWRBTN_STS. [loop] */
-void acpi_pm_wake(struct device *d);
+/* Out of S3: WAK_STS and who did it, the button or the RTC's alarm. [loop] */
+void acpi_pm_wake(struct device *d, bool by_rtc);
+/* RTC_EN: may an alarm wake the machine? [any] */
+bool acpi_pm_rtc_wakes(struct device *d);
 /* Raise bits of GPE0 status (hot-plug). [any] */
 void acpi_pm_gpe(struct device *d, unsigned bit);
 

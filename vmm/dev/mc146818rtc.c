@@ -414,6 +414,21 @@ s64 mc146818rtc_offset(struct device *d)
 	return (s64)r->offset / (s64)NS;
 }
 
+s64 mc146818rtc_alarm_in(struct device *d)
+{
+	const struct mc146818rtc *r = to_rtc(d);
+	s64 now, at;
+
+	SCOPED_LOCK(&d->lock);
+	if (!(r->cmos[REG_B] & B_AIE) || r->held)
+		return -1;
+	if (r->cmos[REG_C] & C_AF)
+		return 0;
+	now = rtc_now(r);
+	at = next_alarm(r, floor_div(now, NS));
+	return at < 0 ? -1 : at * NS - now;
+}
+
 void mc146818rtc_set_cmos(struct device *d, u8 index, u8 val)
 {
 	SCOPED_LOCK(&d->lock);

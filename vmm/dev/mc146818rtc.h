@@ -14,4 +14,7 @@ void mc146818rtc_set_cmos(struct device *d, u8 index, u8 val);
 /* Seconds between what the guest set and what -rtc says. [any] */
 s64  mc146818rtc_offset(struct device *d);
 
+/* Nanoseconds of wall time until an enabled alarm; -1: there is none. [any] */
+s64  mc146818rtc_alarm_in(struct device *d);
+
 #endif
