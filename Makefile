@@ -65,7 +65,7 @@ UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 UNITS     := $(UNIT_SRCS:%.c=$(O)/%)
 
 .DEFAULT_GOAL := all
-.PHONY: all help clean install deps demo check check-slow check-tsan lint bench headers units
+.PHONY: all help clean install deps demo check check-slow check-asan check-tsan lint bench headers units
 all: $(O)/mote $(O)/mote-tcg.so $(O)/mote-kvm-preload.so $(O)/mote-slirp ## build the VMM and its plugin (default)
 
 DEPS := $(O)/deps.ok
@@ -146,6 +146,13 @@ TSAN_TESTS := $(addprefix build-tsan/tests/unit/test_tcg_,blocks code_buf fdtabl
 check-tsan: ## the plugin's shared structures under ThreadSanitizer
 	$(Q)$(MAKE) BUILD=tsan O=build-tsan $(TSAN_TESTS)
 	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove --merge --timer --exec 'sh tests/run-tap.sh' $(TSAN_TESTS)
+
+# All but the translator's, whose code the sanitizer does not see.
+ASAN_TESTS = $(patsubst tests/%.c,build-asan/tests/%,$(filter-out tests/unit/test_tcg_jit%, \
+              $(wildcard tests/unit/test_*.c)))
+check-asan: ## the unit tests under AddressSanitizer and UBSan
+	$(Q)$(MAKE) BUILD=asan O=build-asan all $(ASAN_TESTS)
+	$(Q)O=build-asan CMOCKA_MESSAGE_OUTPUT=TAP prove --merge --timer --exec 'sh tests/run-tap.sh' $(ASAN_TESTS)
 
 headers: | $(DEPS) ## every header compiles alone
 	$(Q)for h in $$(git ls-files '*.h'); do \

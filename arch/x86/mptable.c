@@ -21,7 +21,7 @@ enum {                                 /* 4.3: entry types, in their order */
 static void little(struct strbuf *b, u64 v, unsigned bytes)
 {
 	for (unsigned i = 0; i < bytes; i++)
-		strbuf_addc(b, (char)(v >> (8 * i)));
+		strbuf_addc(b, i < sizeof(v) ? (char)(v >> (8 * i)) : 0);
 }
 
 static void put_checksum(struct strbuf *b, size_t from, size_t len, size_t at)

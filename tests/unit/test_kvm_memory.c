@@ -116,6 +116,29 @@ static void a_vm_follows_the_memory_of_another(void **state)
 	kvm_vm_close(&twin);
 }
 
+static void a_follower_has_more_than_32_slots(void **state)
+{
+	enum { MORE = 33 };
+	struct kvm_vm twin;
+	struct err e = { 0 };
+	char name[16];
+
+	NEED_VM(state);
+	assert_int_equal(kvm_vm_open(&twin, &mote_kvm_provider, &e), 0);
+	for (unsigned i = 1; i <= MORE; i++) {
+		snprintf(name, sizeof(name), "more%u", i);
+		assert_int_equal(gmem_add(ram, name, i * MiB, RAM, -1, 0,
+					  GMEM_RAM, &e), 0);
+	}
+	assert_int_equal(kvm_vm_follow(&twin, &vm, &e), 0);
+	assert_true(twin.followed_slots == BIT64(MORE + 1) - 1);
+	for (unsigned i = 1; i <= MORE; i++)
+		assert_int_equal(gmem_remove(ram, i * MiB, &e), 0);
+	assert_int_equal(kvm_vm_follow(&twin, &vm, &e), 0);
+	assert_true(twin.followed_slots == 1);
+	kvm_vm_close(&twin);
+}
+
 static void the_dirty_log_has_the_followers_pages_too(void **state)
 {
 	struct kvm_vm twin;
@@ -168,6 +191,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BOTH(written_pages_are_in_the_dirty_log),
 		BOTH(a_vm_follows_the_memory_of_another),
+		BOTH(a_follower_has_more_than_32_slots),
 		BOTH(the_dirty_log_has_the_followers_pages_too),
 		BOTH(translations_can_be_forgotten_again_and_again),
 		BOTH(a_vm_opens_beside_another),

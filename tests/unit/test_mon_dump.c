@@ -93,8 +93,8 @@ static void a_core_holds_memory_and_registers(void **state)
 	assert_int_equal(((const Elf64_Nhdr *)note)->n_type, NT_PRSTATUS);
 	assert_string_equal((const char *)note + sizeof(Elf64_Nhdr), "CORE");
 	/* pr_reg[16] is rip */
-	assert_true(*(const u64 *)(note + sizeof(Elf64_Nhdr) + 8 + 112 +
-				   16 * 8) == fake_regs.gp.rip);
+	assert_memory_equal(note + sizeof(Elf64_Nhdr) + 8 + 112 + 16 * 8,
+			    &fake_regs.gp.rip, 8);
 	free(file);
 	qmp_fake_fini(&q);
 }

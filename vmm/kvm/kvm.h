@@ -42,7 +42,7 @@ struct kvm_vm {
 	bool has_irqchip, dirty_logging;
 	struct gmem_listener slots;    /* kvm/memory.c                   */
 	const struct gmem_block *const *followed;      /* kvm_vm_follow   */
-	u64 followed_slots;            /* BIT(slot)                      */
+	u64 followed_slots;            /* BIT64(slot)                    */
 	void *scratch;                 /* kvm_vm_forget_translations     */
 	bool scratch_moved;
 	struct kvm_vm *twin;           /* its dirty pages are ours, too  */

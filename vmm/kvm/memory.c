@@ -122,7 +122,7 @@ static void drop_followed(struct kvm_vm *vm)
 	for (unsigned i = 0; i < FOLLOWED_MAX; i++) {
 		struct kvm_userspace_memory_region none = { .slot = i };
 
-		if (vm->followed_slots & BIT(i))
+		if (vm->followed_slots & BIT64(i))
 			kvm_vm_ioctl(vm, KVM_SET_USER_MEMORY_REGION, &none);
 	}
 	vm->followed_slots = 0;
@@ -146,7 +146,7 @@ int kvm_vm_follow(struct kvm_vm *vm, const struct kvm_vm *other,
 		if (rc < 0)
 			return err_set(e, rc, "%s refuses memory %s: %m",
 				       vm->ops->name, b[i]->name);
-		vm->followed_slots |= BIT(b[i]->slot);
+		vm->followed_slots |= BIT64(b[i]->slot);
 	}
 	vm->followed = b;
 	return 0;
