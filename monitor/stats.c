@@ -156,6 +156,22 @@ static void tell_exits(const struct vcpu *v, const struct teller *t)
 		s.value[0] = v->exits[exit_names[i].reason];
 		tell(t, &s);
 	}
+	s.name = "called_away";
+	s.value[0] = v->calls;
+	tell(t, &s);
+}
+
+/* A vCPU is only bothered where there is something to be had. */
+static int stats_fd(struct vm *vm, struct vcpu *v)
+{
+	int fd = -ENOTTY;
+
+	if (kvm_vm_check(&vm->kvm, KVM_CAP_BINARY_STATS_FD) <= 0)
+		return fd;
+	if (!v)
+		return kvm_vm_ioctl(&vm->kvm, KVM_GET_STATS_FD, NULL);
+	vcpu_call(v, vcpu_fd, &fd);
+	return fd;
 }
 
 int stats_each(struct vm *vm, struct vcpu *v, const char *names,
@@ -163,13 +179,9 @@ int stats_each(struct vm *vm, struct vcpu *v, const char *names,
 {
 	const struct teller t = { names, fn, opaque };
 	struct stats_file f = { .data = NULL };
-	int fd = -ENOTTY, rc;
+	int fd = stats_fd(vm, v);
+	int rc = fd < 0 ? fd : read_file(fd, &f);
 
-	if (v)
-		vcpu_call(v, vcpu_fd, &fd);
-	else
-		fd = kvm_vm_ioctl(&vm->kvm, KVM_GET_STATS_FD, NULL);
-	rc = fd < 0 ? fd : read_file(fd, &f);
 	if (rc >= 0)
 		tell_file(&f, &t);
 	else if (v)

@@ -263,6 +263,7 @@ static void vcpu_do_work(struct vcpu *v)
 	struct vcpu_work *w = v->work;
 
 	v->work = w->next;
+	v->calls += !v->parked;
 	lock_drop(&v->lock);
 	w->fn(v, w->opaque);
 	lock_take(&v->lock);

@@ -35,7 +35,8 @@ struct vcpu {
 	_Atomic bool attention;        /* stop, quit or work was set        */
 	struct vcpu_work *work;        /* queue of posted calls            */
 	_Atomic bool halted;           /* last seen in HLT (informational) */
-	_Atomic u64 exits[40];         /* by KVM_EXIT_*, for info kvm      */
+	_Atomic u64 exits[40];         /* by KVM_EXIT_*, for info stats    */
+	_Atomic u64 calls;             /* vcpu_calls it left the guest for */
 };
 
 /* Create the KVM vCPU, parked and without its thread. [loop] */

@@ -11,7 +11,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from vm import Qmp, Tap, Vm
+from vm import OF_THE_CPU, READ_ONLY, Qmp, Tap, Vm
 
 tap = Tap()
 
@@ -149,6 +149,29 @@ def interrupts(c):
            "a PIC's mask can be read", c.hmp("i/b 0x21"))
 
 
+def called_away(c):
+    m = re.findall(r"called_away.*: (\d+)", c.hmp("info stats vcpu"))
+    return [int(n) for n in m]
+
+
+def no_stops(c):
+    """What reads leaves running vCPUs alone, but for questions to one."""
+    loud = {}
+    for line in READ_ONLY:
+        before = called_away(c)
+        answer = c.hmp(line)
+        if called_away(c) != before or "unknown command" in answer:
+            loud[line] = answer
+    tap.ok(not loud, "%d commands that read make no vCPU leave the guest" %
+           len(READ_ONLY), loud)
+    before = called_away(c)
+    for line in OF_THE_CPU:
+        c.hmp(line)
+    after = called_away(c)
+    tap.ok(after == [n + len(OF_THE_CPU) for n in before] and before,
+           "registers are one question each to the CPU", (before, after))
+
+
 def dump(vm, c):
     path = vm.path("core")
     tap.ok(c.run("dump-guest-memory", paging=True, detach=True,
@@ -234,6 +257,7 @@ alarm(c)
 clock(c)
 keys(c)
 interrupts(c)
+no_stops(c)
 dump(vm, c)
 rate(c)
 tap.ok(vm.end() == 0, "the VM ends in peace")

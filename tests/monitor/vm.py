@@ -10,6 +10,22 @@ import sys
 import tempfile
 import time
 
+# What only reads.  Of these a running vCPU must hear nothing ...
+READ_ONLY = ["info status", "info version", "info cpus", "info chardev",
+             "info mtree -f", "info ramblock", "info roms", "info qtree",
+             "info qom-tree", "info qdm", "info name", "info uuid",
+             "info history", "info network", "info block", "info blockstats",
+             "info pci", "info pic", "info irq", "info kvm", "info jit",
+             "info iothreads", "info mice", "info numa", "info balloon",
+             "info dirty_rate", "info virtio", "info trace-events",
+             "info stats vm", "info stats vcpu", "info sync-profile",
+             "xp /16x 0x1000", "sum 0x100000 4096", "print 1+2", "help",
+             "gpa2hva 0x100000", "qom-list /machine", "i /b 0x71"]
+# ... and these are questions to it: once each.
+OF_THE_CPU = ["info registers", "x /4i $pc", "print $rip", "gva2gpa 0x1000",
+              "info lapic", "info tlb", "info mem"]
+
+
 def skip(why):
     print("1..0 # SKIP " + why)
     sys.exit(0)

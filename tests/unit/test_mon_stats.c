@@ -43,7 +43,9 @@ static int stats_ioctl(int fd, unsigned long request, void *arg)
 {
 	int m;
 
-	(void)fd, (void)arg;
+	(void)fd;
+	if (request == KVM_CHECK_EXTENSION)
+		return (uintptr_t)arg == KVM_CAP_BINARY_STATS_FD;
 	if (request != KVM_GET_STATS_FD)
 		return -ENOTTY;
 	m = memfd_create("stats", 0);
@@ -101,9 +103,12 @@ static void without_it_exits_are_counted(void **state)
 	fake_init(&f);
 	f.cpu[0].exits[KVM_EXIT_IO] = 3;
 	f.cpu[0].exits[KVM_EXIT_MMIO] = 4;
+	f.cpu[0].calls = 5;
 	assert_says(&f, "info stats vcpu exits,io_exits",
 		    "provider: mote\n    exits (cumulative): 7\n"
 		    "    io_exits (cumulative): 3\n");
+	assert_says(&f, "info stats vcpu called_away",
+		    "provider: mote\n    called_away (cumulative): 5\n");
 	assert_says(&f, "info stats vm", "");
 	fake_fini(&f);
 }
