@@ -21,6 +21,7 @@ void mon_info_balloon(struct mon *m, const struct mon_arg *a);
 void mon_info_virtio(struct mon *m, const struct mon_arg *a);
 void mon_info_virtio_status(struct mon *m, const struct mon_arg *a);
 void mon_info_virtio_queue(struct mon *m, const struct mon_arg *a);
+void mon_info_virtio_vhost(struct mon *m, const struct mon_arg *a);
 void mon_info_virtio_element(struct mon *m, const struct mon_arg *a);
 
 #endif

@@ -224,9 +224,8 @@ const struct mon_cmd mon_info_device_cmds[] = {
 		.doc     = "Show the state of a vhost queue.",
 		.example = "info virtio-vhost-queue-status "
 			   "/machine/peripheral/nic0/virtio-backend 0",
-		.when    = MON_ANYTIME,
-		.run     = mon_not_yet,
-		.needs   = "virtio",
+		.when    = MON_MAIN,
+		.run     = mon_info_virtio_vhost,
 	}, {
 		.name    = "virtio-queue-element",
 		.args    = "path:string queue:int index:int?",

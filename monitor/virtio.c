@@ -11,6 +11,7 @@
 
 #include "monitor/both.h"
 #include "monitor/disk.h"
+#include "virtio/vhost.h"
 #include "virtio/virtio.h"
 #include "virtio/virtio_balloon.h"
 
@@ -220,6 +221,14 @@ static void print_status(struct mon *m, u8 s)
 			mon_printf(m, "\t%s\n", names[i]);
 }
 
+static bool any_vhost(const struct virtio *v)
+{
+	for (unsigned i = 0; i < v->nqueues; i++)
+		if (v->q[i].vhost)
+			return true;
+	return false;
+}
+
 void mon_info_virtio_status(struct mon *m, const struct mon_arg *a)
 {
 	struct virtio *v = find(m, a[0].str);
@@ -231,7 +240,8 @@ void mon_info_virtio_status(struct mon *m, const struct mon_arg *a)
 	mon_printf(m, "  device_name:             %s\n", v->class->name);
 	mon_printf(m, "  device_id:               %u\n", v->class->id);
 	mon_printf(m, "  transport:               %s\n", v->transport->name);
-	mon_printf(m, "  vhost_started:           false\n");
+	mon_printf(m, "  vhost_started:           %s\n",
+		   any_vhost(v) ? "true" : "false");
 	mon_printf(m, "  bus_name:                %s\n", v->pci.dev.class->bus);
 	mon_printf(m, "  broken:                  %s\n",
 		   v->status & VIRTIO_S_NEEDS_RESET ? "true" : "false");
@@ -332,4 +342,46 @@ void mon_info_virtio_element(struct mon *m, const struct mon_arg *a)
 	} else {
 		print_descs(m, q, at);
 	}
+}
+
+static void print_area(struct mon *m, const char *name, const void *host,
+		       u64 gpa, u64 len)
+{
+	mon_printf(m, "    %s:%*s0x%016llx\n", name, 12 - (int)strlen(name), "",
+		   (unsigned long long)(uintptr_t)host);
+	mon_printf(m, "    %s_phys:%*s0x%016llx\n", name,
+		   7 - (int)strlen(name), "", (unsigned long long)gpa);
+	mon_printf(m, "    %s_size:%*s%llu\n", name, 7 - (int)strlen(name), "",
+		   (unsigned long long)len);
+}
+
+/* What the kernel was told.  Its place in the ring is its own while it runs. */
+void mon_info_virtio_vhost(struct mon *m, const struct mon_arg *a)
+{
+	struct virtio *v = find(m, a[0].str);
+	struct virtq *q = v ? find_queue(m, v, a[1].num) : NULL;
+	struct err e = { 0 };
+	struct vhost *h;
+
+	if (!q)
+		return;
+	SCOPED_LOCK(&v->pci.dev.lock);
+	h = v->q[q->index].vhost;
+	if (!h) {
+		err_set(&e, -ENODEV, "%s", any_vhost(v) ?
+			"vhost does not work this queue" :
+			"vhost device has not started yet");
+		mon_error(m, &e);
+		return;
+	}
+	mon_printf(m, "%s:\n", a[0].str);
+	mon_printf(m, "  device_name:          %s (vhost)\n", v->class->name);
+	mon_printf(m, "  kick:                 %d\n", v->q[q->index].kick_fd);
+	mon_printf(m, "  call:                 %d\n",
+		   h->call_fd[q->index - h->first]);
+	mon_printf(m, "  VRing:\n");
+	mon_printf(m, "    num:         %u\n", q->size);
+	print_area(m, "desc", q->desc_host, q->desc, 16ull * q->size);
+	print_area(m, "avail", q->driver_host, q->driver, 6 + 2ull * q->size);
+	print_area(m, "used", q->device_host, q->device, 6 + 8ull * q->size);
 }

@@ -117,9 +117,22 @@ static void on_kick(void *opaque, u32 events)
 
 	(void)events;
 	virtio_lock(v);
-	if (virtio_running(v) && q->vq.enabled)
+	if (q->vhost) {                /* the kernel hears them itself     */
+		q->muted = true;
+		loop_rewatch(v->loop, q->kick_fd, 0);
+	} else if (virtio_running(v) && q->vq.enabled) {
 		v->class->kick(v, q->vq.index);
+	}
 	virtio_unlock(v);
+}
+
+/* Kicks that came meanwhile are heard now. */
+void virtio_queue_listen(struct virtio *v, unsigned q)
+{
+	if (!v->q[q].muted || v->q[q].vhost)
+		return;
+	v->q[q].muted = false;
+	loop_rewatch(v->loop, v->q[q].kick_fd, EPOLLIN | EPOLLET);
 }
 
 void virtio_queue_kick(struct virtio *v, unsigned q)
@@ -459,7 +472,7 @@ int virtio_init(struct virtio *v, const struct virtio_transport *t,
 		if (rc < 0)
 			return rc;
 	}
-	v->offered |= ring_features(v);
+	v->offered = (v->offered | ring_features(v)) & ~v->withheld;
 	if (!v->loop)
 		v->loop = v->pci.dev.env->loop;
 	rc = check_size(v, e);

@@ -35,6 +35,7 @@ struct iothread;
 struct virtio;
 struct virtio_held;
 struct virtio_held_buffer;
+struct vhost;
 
 enum {                                 /* device types: virtio 1.2, 5      */
 	VIRTIO_ID_NET = 1, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3,
@@ -100,8 +101,10 @@ struct virtio_queue {
 	u16 vector;                    /* PCI                              */
 	int kick_fd;                   /* eventfd                          */
 	bool watched;
+	bool muted;                    /* watched, but for nothing         */
 	bool resetting;
 	struct virtio *v;
+	struct vhost *vhost;           /* who works it now; NULL: we do    */
 };
 
 /* A chain that is out while the state is saved: virtio_state.c. */
@@ -125,6 +128,7 @@ struct virtio {
 	struct loop *loop;             /* where kicks arrive; NULL at first:
 					  core fills in the main loop      */
 	u64 offered;                   /* features                         */
+	u64 withheld;                  /* never offered: realize sets it   */
 	u64 features;                  /* negotiated                       */
 	u32 feature_sel, driver_sel;   /* transport registers              */
 	u64 driver_features;           /* written so far                   */
@@ -202,6 +206,9 @@ void virtio_ioeventfds(struct virtio *v, u64 at, unsigned stride, bool on);
 bool virtio_running(const struct virtio *v);
 /* Call class->kick for queue q soon, on v->loop. [any] */
 void virtio_kick_later(struct virtio *v, unsigned q);
+
+/* Hear kicks of a queue vhost gave back. [v->loop] */
+void virtio_queue_listen(struct virtio *v, unsigned q);
 
 /* Little-endian fields of v->config. */
 void virtio_config_put(struct virtio *v, unsigned off, u64 val, unsigned size);

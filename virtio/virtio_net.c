@@ -77,7 +77,8 @@ static void client_readable(void *opaque, unsigned pair)
 	struct virtio_net *n = opaque;
 
 	virtio_lock(&n->v);
-	if (virtio_running(&n->v) && !n->sync)
+	if (virtio_running(&n->v) && !n->sync &&
+	    !vnet_vhost_works(n, 2 * pair))
 		vnet_rx_run(n, pair);
 	else
 		netdev_want_read(n->netdev, pair, false);
@@ -90,6 +91,7 @@ static void client_writable(void *opaque, unsigned pair)
 
 	virtio_lock(&n->v);
 	if (virtio_running(&n->v) && pair < n->pairs &&
+	    !vnet_vhost_works(n, 2 * pair + 1) &&
 	    virtio_q(&n->v, 2 * pair + 1)->enabled)
 		vnet_tx_run(n, pair);
 	virtio_unlock(&n->v);
@@ -118,6 +120,7 @@ static void client_link(void *opaque)
 	virtio_lock(&n->v);
 	set_status(n, VIRTIO_NET_S_LINK_UP,
 		   link_up(n) ? VIRTIO_NET_S_LINK_UP : 0);
+	vnet_vhost_update(n);
 	for (unsigned i = 0; n->v.started && i < n->used_pairs; i++) {
 		virtio_kick_later(&n->v, 2 * i);
 		virtio_kick_later(&n->v, 2 * i + 1);
@@ -182,8 +185,10 @@ static void client_gone(void *opaque)
 
 	virtio_lock(&n->v);
 	n->netdev = NULL;
+	vnet_vhost_update(n);
 	set_status(n, VIRTIO_NET_S_LINK_UP, 0);
 	virtio_unlock(&n->v);
+	vnet_vhost_close(n);
 }
 
 static const struct netdev_client client = {
@@ -284,12 +289,15 @@ static void vnet_reset(struct virtio *v)
 	for (unsigned i = 0; i < n->pairs; i++)
 		n->rx[i].held = 0;
 	vnet_filter_reset(n);
+	vnet_vhost_update(n);
+	n->vhost_failed = false;
 }
 
 static void vnet_unrealize(struct virtio *v)
 {
 	struct virtio_net *n = to_net(v);
 
+	vnet_vhost_close(n);
 	if (n->netdev)
 		netdev_detach(n->netdev);
 	n->netdev = NULL;
@@ -334,6 +342,8 @@ static int vnet_realize(struct virtio *v, struct err *e)
 	rc = read_mac(n, e);
 	if (!rc)
 		rc = fill_config(n, e);
+	if (!rc)
+		rc = vnet_vhost_open(n, e);
 	if (rc < 0) {
 		vnet_unrealize(v);
 		return rc;
@@ -363,6 +373,15 @@ static void vnet_start(struct virtio *v)
 		n->filter.promisc = true;
 	n->filter.all_vlans = !virtio_has(v, VIRTIO_NET_F_CTRL_VLAN);
 	n->sync = true;
+	vnet_vhost_update(n);
+}
+
+/* Quiesced or not: rings are ours while the VM is paused. */
+static void vnet_paused(struct virtio *v)
+{
+	virtio_lock(v);
+	vnet_vhost_update(to_net(v));
+	virtio_unlock(v);
 }
 
 static void vnet_kick(struct virtio *v, unsigned q)
@@ -374,7 +393,8 @@ static void vnet_kick(struct virtio *v, unsigned q)
 	if (vnet_is_ctrl(n, q)) {
 		if (virtio_has(v, VIRTIO_NET_F_CTRL_VQ))
 			vnet_ctrl_run(n);
-	} else if (q >= 2u * n->pairs) {
+		vnet_vhost_update(n);  /* it may have broken the device    */
+	} else if (q >= 2u * n->pairs || vnet_vhost_works(n, q)) {
 		return;
 	} else if (q & 1) {
 		vnet_tx_run(n, q / 2);
@@ -416,6 +436,8 @@ static const struct virtio_class virtio_net = {
 	.reset         = vnet_reset,
 	.start         = vnet_start,
 	.kick          = vnet_kick,
+	.quiesce       = vnet_paused,
+	.resume        = vnet_paused,
 	.describe      = vnet_describe,
 };
 

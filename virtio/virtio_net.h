@@ -5,6 +5,7 @@
  * virtio_net.c       life, features, configuration space, the netdev's client
  * virtio_net_io.c    frames in and out
  * virtio_net_ctrl.c  the control queue, and which frames are for the guest
+ * virtio_net_vhost.c queues the host's kernel works
  *
  * Invariant: outside a call no chain is held; a frame that found no buffers
  * waits in its queue's `buf`.
@@ -12,6 +13,7 @@
 #ifndef MOTE_VIRTIO_VIRTIO_NET_H
 #define MOTE_VIRTIO_VIRTIO_NET_H
 
+#include "virtio/vhost.h"
 #include "virtio/virtio.h"
 #include "vmm/net/netdev.h"
 
@@ -69,6 +71,8 @@ struct virtio_net {
 	struct vnet_filter filter;
 	struct vnet_rx *rx;            /* pairs                            */
 	u64 filtered, no_buffers;
+	struct vhost *vhost;           /* pairs; NULL: none                */
+	bool vhost_failed;             /* said so; frames pass through us  */
 
 	/* Scratch of one call. */
 	struct iovec iov[NETDEV_IOV_MAX + 2];
@@ -94,6 +98,17 @@ void vnet_ctrl_run(struct virtio_net *n);
 void vnet_filter_reset(struct virtio_net *n);
 /* Is a frame that begins with these bytes for the guest? */
 bool vnet_filter_pass(const struct virtio_net *n, const u8 *frame, u64 len);
+/* --- virtio_net_vhost.c --- */
+/* What the netdev has of it. [loop] */
+int  vnet_vhost_open(struct virtio_net *n, struct err *e);
+void vnet_vhost_close(struct virtio_net *n);           /* [loop] */
+/* Lend the queues to the kernel or take them back, as things are now: to be
+ * called after each change of them.  Device lock held. [vcpu, loop] */
+void vnet_vhost_update(struct virtio_net *n);
+static inline bool vnet_vhost_works(const struct virtio_net *n, unsigned q)
+{
+	return n->v.q[q].vhost;
+}
 /* --- virtio_net.c --- */
 /* Tell the netdev what the guest takes and how many queues it uses. */
 void vnet_sync(struct virtio_net *n);

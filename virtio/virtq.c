@@ -343,6 +343,25 @@ bool virtq_want_kicks(struct virtq *q, bool on)
 	return q->packed ? packed_more(q) : split_more(q);
 }
 
+/* --- lent to somebody else --------------------------------------------------- */
+
+bool virtq_lend(const struct virtq *q, struct virtq_areas *a)
+{
+	if (!works(q) || q->packed || q->in_order || q->inuse)
+		return false;
+	*a = (struct virtq_areas){ q->desc_host, q->driver_host,
+				   q->device_host };
+	return true;
+}
+
+void virtq_take_back(struct virtq *q, u16 avail_idx)
+{
+	if (!works(q))                 /* the guest disabled it meanwhile  */
+		return;
+	q->avail_idx = avail_idx;
+	split_resume(q);
+}
+
 /* --- looking, for info ----------------------------------------------------- */
 
 bool virtq_peek_desc(const struct virtq *q, unsigned at, struct virtq_peek *p)

@@ -130,6 +130,17 @@ bool virtq_restore_buffer(struct virtq *q, struct virtq_chain *c, u64 gpa,
 			  u32 len, bool write);
 
 bool virtq_empty(struct virtq *q);
+
+/*
+ * Somebody else (vhost) works a split ring for a while: where it lies, and
+ * afterwards how far it got.  Meanwhile the queue is not to be touched here.
+ * False: it is not enabled, broken or packed.
+ */
+struct virtq_areas {
+	void *desc, *driver, *device;
+};
+bool virtq_lend(const struct virtq *q, struct virtq_areas *a);
+void virtq_take_back(struct virtq *q, u16 avail_idx);
 /* Must the guest be interrupted for what was flushed since last asked? */
 bool virtq_should_notify(struct virtq *q);
 /*

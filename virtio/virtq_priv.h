@@ -68,6 +68,8 @@ bool split_empty(struct virtq *q);
 bool split_more(const struct virtq *q);        /* beyond what was seen   */
 bool split_should_notify(struct virtq *q);
 void split_want_kicks(struct virtq *q, bool on);
+/* avail_idx is new; the rest is as the ring says. */
+void split_resume(struct virtq *q);
 
 const char *packed_locate(struct virtq *q);
 int  packed_pop(struct virtq *q, struct virtq_chain *c);

@@ -162,3 +162,10 @@ void split_want_kicks(struct virtq *q, bool on)
 			 __ATOMIC_RELAXED);
 	gmem_mark_dirty(q->gmem, q->device, 2);
 }
+
+void split_resume(struct virtq *q)
+{
+	q->shadow_avail = q->avail_idx;
+	q->used_idx = __atomic_load_n(&used(q)[RING_IDX], __ATOMIC_ACQUIRE);
+	q->unsignalled = 0;
+}

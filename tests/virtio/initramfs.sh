@@ -4,6 +4,8 @@
 #
 # usage: initramfs.sh FETCHED_DIR NETGUEST OUTPUT.cpio.gz
 #        (tests/boot/fetch.sh's folder, the program of tests/net/guest.c)
+#
+# INIT: another first process; MODULES: more drivers; PROGRAMS: files for /bin.
 set -eu
 
 from=${1:?usage: initramfs.sh DIR NETGUEST OUTPUT}
@@ -16,7 +18,7 @@ trap 'rm -rf "$root"' EXIT
 # The modules wanted; what they depend on comes along, before them.
 wanted="virtio_pci virtio_mmio virtio_blk virtio-rng virtio_console
 virtio_balloon ext4 crc32c_generic i6300esb vmgenid virtio_net af_packet
-vmw_vsock_virtio_transport button evdev"
+vmw_vsock_virtio_transport button evdev ${MODULES:-}"
 
 mkdir -p "$root/bin" "$root/sbin" "$root/lib" "$root/modules" "$root/kernel"
 dpkg-deb -x "$(echo "$from"/debs/linux-image-[0-9]*.deb)" "$root/kernel"
@@ -50,17 +52,20 @@ cp "$from/busybox" "$root/bin/busybox"
 cp "$guest" "$root/bin/netguest"
 cp "$here/../net/lease" "$root/bin/lease"
 chmod 755 "$root"/bin/*
-for p in mke2fs e2fsck; do
-	f=$(command -v $p || echo /usr/sbin/$p)
-	cp "$f" "$root/sbin/"
-	for l in $(ldd "$f" | grep -o '/[^ ]*'); do
+# A file and the libraries it wants.
+put() {
+	cp "$1" "$2"
+	for l in $(ldd "$1" 2>/dev/null | grep -o '/[^ ]*'); do
 		mkdir -p "$root$(dirname "$l")"
 		cp -L "$l" "$root$l"
 	done
+}
+for p in mke2fs e2fsck; do
+	put "$(command -v $p || echo /usr/sbin/$p)" "$root/sbin/"
 done
 cp "${INIT:-$here/init}" "$root/init"
 for p in ${PROGRAMS:-}; do
-	cp "$p" "$root/bin/"
+	put "$p" "$root/bin/"
 done
 chmod 755 "$root/init"
 (cd "$root" && find . | LC_ALL=C sort |

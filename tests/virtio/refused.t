@@ -103,6 +103,25 @@ says "an I/O thread that is not there" "-device \
 virtio-blk-pci,drive=x,iothread=nope: Property 'virtio-blk-pci.iothread' \
 can't find value 'nope'" -drive "$null,id=x" \
 	-device virtio-blk-pci,drive=x,iothread=nope
+if [ -e /dev/vhost-net ]; then
+	skip "vhost-net that is not there" "this host has /dev/vhost-net"
+elif [ -w /dev/net/tun ]; then
+	says "vhost-net that is not there" "-netdev tap,id=n0,ifname=t9,vhost=on: \
+vhost=on: could not open /dev/vhost-net: No such file or directory
+mote: Load the host's module: modprobe vhost_net; or leave vhost=on away." \
+		-netdev tap,id=n0,ifname=t9,vhost=on
+else
+	skip "vhost-net that is not there" "no tap here"
+fi
+if [ -e /dev/vhost-vsock ]; then
+	skip "vhost-vsock that is not there" "this host has /dev/vhost-vsock"
+else
+	says "vhost-vsock that is not there" "-device \
+vhost-vsock-pci,guest-cid=9: could not open /dev/vhost-vsock: No such file or \
+directory
+mote: Load the host's module: modprobe vhost_vsock; or virtio-vsock with \
+uds_path=PATH, which needs none." -device vhost-vsock-pci,guest-cid=9
+fi
 says "an error policy there is not" "-drive file=$i,format=raw,werror=maybe: \
 'maybe' invalid write error action" -drive "file=$i,format=raw,werror=maybe"
 echo "1..$n"

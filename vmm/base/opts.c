@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -268,4 +269,14 @@ bool opts_id_ok(const char *id)
 		if (!isalnum((unsigned char)*id) && !strchr("-._", *id))
 			return false;
 	return true;
+}
+
+int opts_fd(const char *text, struct err *e)
+{
+	u64 n;
+
+	if (opts_u64(text, &n) < 0 || n > 1 << 20 ||
+	    fcntl((int)n, F_GETFD) < 0)
+		return err_set(e, -EBADF, "'%s' is no open descriptor", text);
+	return n;
 }

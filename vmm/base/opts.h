@@ -64,6 +64,9 @@ int  opts_u64(const char *text, u64 *out);     /* decimal, 0x, 0 octal     */
  */
 int  opts_size(const char *text, char unit, u64 *out);
 
+/* An open descriptor's number; -EBADF with a sentence. */
+int  opts_fd(const char *text, struct err *e);
+
 /* An id starts with a letter and goes on with letters, digits, '-', '.', '_' */
 bool opts_id_ok(const char *id);
 

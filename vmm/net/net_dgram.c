@@ -148,7 +148,7 @@ static int open_socket(struct net_dgram *d, const struct sockaddr_any *local,
 
 static int use_fd(struct net_dgram *d, const char *str, struct err *e)
 {
-	int type = 0, fd = str ? net_fd_arg(str, e) : -EINVAL;
+	int type = 0, fd = str ? opts_fd(str, e) : -EINVAL;
 	socklen_t len = sizeof(type);
 
 	if (!str)

@@ -382,7 +382,7 @@ static int stream_open(struct netdev *nd, struct opts *o, struct err *e)
 		str = opts_take(o, "addr.str");
 		rc = opts_check_taken(o, e);
 		if (!rc)
-			rc = str ? net_fd_arg(str, e)
+			rc = str ? opts_fd(str, e)
 				 : err_set(e, -EINVAL, "addr.str is missing");
 		return rc < 0 ? rc : net_stream_adopt(s, rc, e);
 	}
@@ -473,7 +473,7 @@ static int socket_open(struct netdev *nd, struct opts *o, struct err *e)
 		return err_set(e, -EINVAL, "exactly one of listen=, connect= "
 			       "and fd= is needed");
 	if (fd) {
-		rc = net_fd_arg(fd, e);
+		rc = opts_fd(fd, e);
 		return rc < 0 ? rc : net_stream_adopt(s, rc, e);
 	}
 	copy = strdup(at[!server]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * tap: frames through a Linux tap interface, with offloads and several queues.
+ * tap: frames through a Linux tap interface, with offloads and several queues;
+ * with vhost=on the card lends its rings to the kernel, which moves them.
  *
  * Talks to: /dev/net/tun (linux/if_tun.h); scripts that set the interface up.
  * Never:    waits for a frame to be taken; keeps one.
@@ -25,6 +26,8 @@ struct net_tap {
 	char *downscript;
 	int fds[NETDEV_QUEUES_MAX];
 	unsigned nfds;
+	int vhost_fds[NETDEV_QUEUES_MAX];
+	unsigned nvhost;
 	bool handed;                   /* descriptors were given to us     */
 	bool multi;
 	unsigned offloads;
@@ -103,31 +106,31 @@ static int adopt(struct net_tap *t, int fd, struct err *e)
 	return 0;
 }
 
-int net_fd_arg(const char *text, struct err *e)
-{
-	u64 n;
-
-	if (opts_u64(text, &n) < 0 || n > 1 << 20 ||
-	    fcntl((int)n, F_GETFD) < 0)
-		return err_set(e, -EBADF, "'%s' is no open descriptor", text);
-	return n;
-}
-
-static int adopt_all(struct net_tap *t, const char *list, struct err *e)
+/* Each descriptor of "N:M:..." to `use`. */
+static int each_fd(struct net_tap *t, const char *list,
+		   int (*use)(struct net_tap *t, int fd, struct err *e),
+		   struct err *e)
 {
 	char *copy = strdup(list), *save = NULL, *word;
 	int rc = 0;
 
 	for (word = strtok_r(copy, ":", &save); word && rc >= 0;
 	     word = strtok_r(NULL, ":", &save)) {
-		rc = net_fd_arg(word, e);
+		rc = opts_fd(word, e);
 		if (rc >= 0)
-			rc = adopt(t, rc, e);
+			rc = use(t, rc, e);
 	}
 	free(copy);
-	if (rc >= 0 && !t->nfds)
+	return MIN(rc, 0);
+}
+
+static int adopt_all(struct net_tap *t, const char *list, struct err *e)
+{
+	int rc = each_fd(t, list, adopt, e);
+
+	if (!rc && !t->nfds)
 		rc = err_set(e, -EINVAL, "no descriptor in '%s'", list);
-	return rc < 0 ? rc : 0;
+	return rc;
 }
 
 static int open_all(struct net_tap *t, struct opts *o, struct err *e)
@@ -164,20 +167,60 @@ static const char *script(struct opts *o, const char *key)
 	return path && *path && strcmp(path, "no") ? path : NULL;
 }
 
-/* vhost: where the kernel moves the frames itself. */
-static int check_vhost(struct opts *o, struct err *e)
+/* --- vhost: where the kernel moves the frames itself ----------------------- */
+
+static int adopt_vhost(struct net_tap *t, int fd, struct err *e)
 {
-	bool on = false, force = false;
+	if (t->nvhost == NETDEV_QUEUES_MAX)
+		return err_set(e, -EINVAL, "vhostfds=: more than %d",
+			       NETDEV_QUEUES_MAX);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	t->vhost_fds[t->nvhost++] = fd;
+	return 0;
+}
+
+static int open_vhost(struct net_tap *t, struct err *e)
+{
+	while (t->nvhost < t->nfds) {
+		int fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+
+		if (fd < 0) {
+			int rc = err_set(e, -errno, "vhost=on: could not open "
+					 "/dev/vhost-net: %m");
+
+			if (rc == -ENOENT)
+				err_hint(e, "Load the host's module: modprobe "
+					 "vhost_net; or leave vhost=on away.");
+			return rc;
+		}
+		t->vhost_fds[t->nvhost++] = fd;
+	}
+	return 0;
+}
+
+/* One of them a queue, from whoever started us or opened here. */
+static int take_vhost(struct net_tap *t, struct opts *o, struct err *e)
+{
+	const char *fd = opts_take(o, "vhostfd"), *fds = opts_take(o, "vhostfds");
+	bool on = fd || fds, force = false;
+	u64 poll_us = 0;
 	int rc = opts_take_bool(o, "vhost", &on, e);
 
 	if (!rc)
 		rc = opts_take_bool(o, "vhostforce", &force, e);
-	opts_take(o, "poll-us");
+	if (!rc)
+		rc = opts_take_u64(o, "poll-us", &poll_us, e);
+	if (!rc && poll_us)
+		rc = err_set(e, -ENOTSUP, "not supported yet: poll-us=");
 	if (rc < 0 || !(on || force))
 		return rc;
-	if (access("/dev/vhost-net", R_OK | W_OK) < 0)
-		return err_set(e, -errno, "vhost=on: /dev/vhost-net: %m");
-	return err_set(e, -ENOTSUP, "not supported yet: vhost=on");
+	if (!(fd || fds))
+		return open_vhost(t, e);
+	rc = each_fd(t, fd ? fd : fds, adopt_vhost, e);
+	if (!rc && t->nvhost != t->nfds)
+		rc = err_set(e, -EINVAL, "vhostfds= names %u descriptors, "
+			     "there are %u queues", t->nvhost, t->nfds);
+	return rc;
 }
 
 static int set_sndbuf(struct net_tap *t, struct opts *o, struct err *e)
@@ -204,6 +247,8 @@ static int start_queues(struct net_tap *t, struct err *e)
 		rc = set_header(t, t->fds[i], t->nd.vnet, e);
 		if (!rc)
 			rc = netdev_queue_fd(&t->nd, i, t->fds[i], e);
+		if (t->nvhost)
+			t->nd.q[i].vhost_fd = t->vhost_fds[i];
 	}
 	return rc;
 }
@@ -213,14 +258,11 @@ static int tap_open(struct netdev *nd, struct opts *o, struct err *e)
 	struct net_tap *t = to_tap(nd);
 	const char *fd = opts_take(o, "fd"), *fds = opts_take(o, "fds");
 	const char *up = script(o, "script"), *down = script(o, "downscript");
-	int rc = check_vhost(o, e);
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	if (opts_take(o, "br") || opts_take(o, "helper") ||
-	    opts_take(o, "vhostfd") || opts_take(o, "vhostfds"))
-		return err_set(e, -ENOTSUP, "not supported yet: br=, helper= "
-			       "and vhostfd= of tap");
+	if (opts_take(o, "br") || opts_take(o, "helper"))
+		return err_set(e, -ENOTSUP, "not supported yet: br= and "
+			       "helper= of tap");
 	if ((fd || fds) && (up || down || opts_find(o, "ifname") ||
 			    opts_find(o, "queues") ||
 			    opts_find(o, "vnet_hdr")))
@@ -230,6 +272,8 @@ static int tap_open(struct netdev *nd, struct opts *o, struct err *e)
 	rc = fd || fds ? adopt_all(t, fd ? fd : fds, e) : open_all(t, o, e);
 	if (!rc)
 		rc = set_sndbuf(t, o, e);
+	if (!rc)
+		rc = take_vhost(t, o, e);
 	if (!rc)
 		rc = opts_check_taken(o, e);
 	if (!rc)
@@ -253,6 +297,8 @@ static void tap_close(struct netdev *nd)
 		log_warn("%s", e.msg);
 	for (unsigned i = 0; i < t->nfds; i++)
 		close(t->fds[i]);
+	for (unsigned i = 0; i < t->nvhost; i++)
+		close(t->vhost_fds[i]);
 	free(t->downscript);
 }
 
@@ -313,6 +359,8 @@ static void tap_describe(struct netdev *nd, struct strbuf *out)
 			    t->ifname, t->downscript ? t->downscript : "no");
 	if (t->nfds > 1)
 		strbuf_addf(out, ",queues=%u", t->nfds);
+	if (t->nvhost)
+		strbuf_addstr(out, ",vhost=on");
 }
 
 const struct netdev_ops net_tap = {

@@ -106,7 +106,7 @@ void netdev_alloc_queues(struct netdev *nd, unsigned n)
 	nd->used = 1;
 	for (unsigned i = 0; i < n; i++) {
 		nd->q[i].nd = nd;
-		nd->q[i].fd = -1;
+		nd->q[i].fd = nd->q[i].vhost_fd = -1;
 	}
 }
 
@@ -243,6 +243,16 @@ bool netdev_vnet(const struct netdev *nd)
 bool netdev_has_ufo(const struct netdev *nd)
 {
 	return nd->ufo;
+}
+
+int netdev_vhost_fd(const struct netdev *nd, unsigned q)
+{
+	return nd->q[q].vhost_fd;
+}
+
+int netdev_tap_fd(const struct netdev *nd, unsigned q)
+{
+	return nd->q[q].fd;
 }
 
 bool netdev_link(const struct netdev *nd)
@@ -676,6 +686,10 @@ static int dump_add(struct netdev_set *s, struct opts *o, struct err *e)
 	if (!nd)
 		return err_set(e, -ENOENT, "filter-dump: there is no netdev "
 			       "'%s'", netdev);
+	if (netdev_vhost_fd(nd, 0) >= 0)
+		return err_set(e, -EINVAL, "filter-dump: netdev '%s' has "
+			       "vhost=on: its frames do not pass through here",
+			       netdev);
 	if (find_dump(s, id))
 		return err_set(e, -EEXIST, "there is an object '%s' already",
 			       id);

@@ -100,6 +100,10 @@ bool netdev_has_ufo(const struct netdev *nd);
 bool netdev_link(const struct netdev *nd);
 const char *netdev_id(const struct netdev *nd);
 struct netdev_set *netdev_owner(struct netdev *nd);
+/* vhost=on: the descriptors of vhost-net and of the tap for queue `q`,
+ * borrowed; -1: frames of this queue pass through here. */
+int  netdev_vhost_fd(const struct netdev *nd, unsigned q);
+int  netdev_tap_fd(const struct netdev *nd, unsigned q);
 /* What received frames may need of the client. */
 void netdev_set_offloads(struct netdev *nd, unsigned flags);
 /* How many queues are used: the first `n`. */

@@ -35,6 +35,7 @@ struct netdev_ops {
 struct netdev_queue {
 	struct netdev *nd;
 	int fd;                        /* borrowed from the kind; -1        */
+	int vhost_fd;                  /* the same, of vhost-net            */
 	bool want_read, want_write;
 	bool watched;
 	u32 events;                    /* as the loop has it                */
@@ -89,6 +90,5 @@ struct net_dump *net_dump_of(struct list *node);
 
 /* Sockets (net_stream.c, net_dgram.c): "PREFIX.type=inet,PREFIX.host=..." */
 struct sockaddr_any;
-int  net_fd_arg(const char *text, struct err *e);  /* a descriptor number  */
 
 #endif
