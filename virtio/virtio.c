@@ -149,9 +149,15 @@ void virtio_ioeventfds(struct virtio *v, u64 at, unsigned stride, bool on)
 		return;
 	for (unsigned i = 0; i < v->nqueues; i++) {
 		u64 n = i;
+		int rc = env->ioeventfd(env->opaque, v->q[i].kick_fd,
+					at + stride * n, stride ? 0 : 4,
+					stride ? NULL : &n, on);
 
-		env->ioeventfd(env->opaque, v->q[i].kick_fd, at + stride * n,
-			       stride ? 0 : 4, stride ? NULL : &n, on);
+		if (rc < 0 && on && !v->kicks_exit) {
+			v->kicks_exit = true;
+			log_warn("%s: no ioeventfd, a kick costs an exit: %s",
+				 v->class->name, strerror(-rc));
+		}
 	}
 }
 

@@ -139,6 +139,7 @@ struct virtio {
 	bool started;                  /* DRIVER_OK and not broken         */
 	bool quiesced;
 	bool gone;                     /* being removed: registers are dead */
+	bool kicks_exit;               /* an ioeventfd failed: said so     */
 	u8  isr;
 	u8  config_gen;
 	u16 config_vector;

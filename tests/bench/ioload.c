@@ -3,11 +3,13 @@
  * Loads for virtio disks and networks, for make bench-virtio: in the guest,
  * and on the host the peer of the network's.
  *
- * usage: ioload disk /dev/vda SECONDS       4k random, 1M sequential, O_DIRECT
- *        ioload net HOST PORT SECONDS       bytes out, in, request/response
- *        ioload serve PORT                  the peer; for ever
+ * usage: ioload disk /dev/vda SECONDS [LOADS]    4k random, 1M sequential,
+ *                                                O_DIRECT
+ *        ioload net HOST PORT SECONDS [LOADS]    bytes out, in, request/response
+ *        ioload serve PORT                       the peer; for ever
  *
- * Prints "RESULT NAME VALUE" lines: requests or MiB a second.
+ * LOADS: "seqread,tcp-rr"; without it, all.  Prints "RESULT NAME VALUE" lines:
+ * requests or MiB a second.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -40,6 +42,17 @@ static void fail(const char *what)
 {
 	fprintf(stderr, "ioload: %s: %s\n", what, strerror(errno));
 	exit(1);
+}
+
+/* Is it one of "a,b,c"? */
+static int wanted(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = list; p && *p; p += strcspn(p, ","), p += *p == ',')
+		if (strcspn(p, ",") == n && !strncmp(p, name, n))
+			return 1;
+	return !list || !*list;
 }
 
 static void result(const char *name, double value)
@@ -138,7 +151,7 @@ static void run_job(const struct job *j, int fd, uint64_t len, double seconds)
 		free((void *)(uintptr_t)cb[i].aio_buf);
 }
 
-static void disk(const char *path, double seconds)
+static void disk(const char *path, double seconds, const char *loads)
 {
 	int fd = open(path, O_RDWR | O_DIRECT);
 	uint64_t len;
@@ -146,7 +159,8 @@ static void disk(const char *path, double seconds)
 	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &len) < 0)
 		fail(path);
 	for (unsigned i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++)
-		run_job(&jobs[i], fd, len, seconds);
+		if (wanted(loads, jobs[i].name))
+			run_job(&jobs[i], fd, len, seconds);
 	close(fd);
 }
 
@@ -169,33 +183,62 @@ static int dial(const char *host, int port, char how)
 	return fd;
 }
 
-static void net(const char *host, int port, double seconds)
+static double tcp_out(int fd, double end)
 {
-	double start;
-	uint64_t n = 0;
-	int fd = dial(host, port, 'o');
+	double n = 0;
 
-	for (start = now(); now() < start + seconds; n += sizeof(chunk))
+	for (; now() < end; n += sizeof(chunk))
 		if (write(fd, chunk, sizeof(chunk)) != sizeof(chunk))
 			fail("write");
-	result("tcp-out", n / (now() - start) / BIG);
-	close(fd);
-	fd = dial(host, port, 'i');
-	for (start = now(), n = 0; now() < start + seconds; ) {
+	return n / BIG;
+}
+
+static double tcp_in(int fd, double end)
+{
+	double n = 0;
+
+	while (now() < end) {
 		ssize_t got = read(fd, chunk, sizeof(chunk));
 
 		if (got <= 0)
 			fail("read");
 		n += got;
 	}
-	result("tcp-in", n / (now() - start) / BIG);
-	close(fd);
-	fd = dial(host, port, 'r');
-	for (start = now(), n = 0; now() < start + seconds; n++)
+	return n / BIG;
+}
+
+static double tcp_rr(int fd, double end)
+{
+	double n = 0;
+
+	for (; now() < end; n++)
 		if (write(fd, chunk, 1) != 1 || read(fd, chunk, 1) != 1)
 			fail("request");
-	result("tcp-rr", n / (now() - start));
-	close(fd);
+	return n;
+}
+
+static const struct {
+	const char *name;
+	double (*run)(int fd, double end);     /* MiB or requests */
+} talks[] = {
+	{ "tcp-out", tcp_out }, { "tcp-in", tcp_in }, { "tcp-rr", tcp_rr },
+};
+
+static void net(const char *host, int port, double seconds, const char *loads)
+{
+	for (unsigned i = 0; i < sizeof(talks) / sizeof(talks[0]); i++) {
+		const char *name = talks[i].name;
+		double start, n;
+		int fd;
+
+		if (!wanted(loads, name))
+			continue;
+		fd = dial(host, port, name[4]);
+		start = now();
+		n = talks[i].run(fd, start + seconds);
+		result(name, n / (now() - start));
+		close(fd);
+	}
 }
 
 static void answer(int fd)
@@ -236,10 +279,10 @@ static void serve(int port)
 
 int main(int argc, char **argv)
 {
-	if (argc == 4 && !strcmp(argv[1], "disk"))
-		disk(argv[2], atof(argv[3]));
-	else if (argc == 5 && !strcmp(argv[1], "net"))
-		net(argv[2], atoi(argv[3]), atof(argv[4]));
+	if (argc >= 4 && argc <= 5 && !strcmp(argv[1], "disk"))
+		disk(argv[2], atof(argv[3]), argv[4]);
+	else if (argc >= 5 && argc <= 6 && !strcmp(argv[1], "net"))
+		net(argv[2], atoi(argv[3]), atof(argv[4]), argv[5]);
 	else if (argc == 3 && !strcmp(argv[1], "serve"))
 		serve(atoi(argv[2]));
 	else

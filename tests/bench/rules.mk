@@ -67,7 +67,7 @@ $(BENCH)/virtio.gz: $(BENCH)/ioload tests/bench/virtio-init tests/virtio/initram
 bench-virtio: all boot-files $(BENCH)/virtio.gz ## disks and networks next to QEMU's
 	@mkdir -p $(O)/bench
 	$(Q)python3 tests/bench/virtio.py $(O)/mote $(BOOT_DIR) $(BENCH)/virtio.gz \
-	    $(BENCH)/ioload $(O)/bench/virtio.txt $(BENCH_SECONDS)
+	    $(BENCH)/ioload $(O)/bench/virtio.txt $(BENCH_SECONDS) "$(LOADS)" $(ROUNDS)
 
 bench: bench-virtio
 

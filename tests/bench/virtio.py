@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: MIT
 """virtio disks and networks side by side: mote and QEMU, both under TCG.
 
-usage: virtio.py MOTE BOOTDIR INITRAMFS IOLOAD OUT [SECONDS]
+usage: virtio.py MOTE BOOTDIR INITRAMFS IOLOAD OUT [SECONDS] [LOADS] [ROUNDS]
 
 One run, one machine, the same kernel, initramfs and loads; a raw image in
 memory, an I/O thread, one CPU, a tap in a network namespace of its own.  Each
-program runs twice, in turns, and the better figure counts.  Writes OUT: a
-table with ratios.  Exit 1 when a figure is missing.
+program runs ROUNDS times (2), in turns, and the better figure counts.  MOTE
+may be several, "a:b", to compare builds.  Writes OUT: a table with ratios,
+and the CPU time of a request or MiB, which a busy machine changes less.  Exit
+1 when a figure is missing.
 """
 import os
 import shutil
@@ -39,18 +41,29 @@ def network():
     return ns, ""
 
 
-def run(argv):
-    """{load: value} of one guest."""
+def cpu(pid):
+    """Seconds of CPU time a process has used, all its threads."""
+    with open("/proc/%d/stat" % pid, encoding="ascii") as f:
+        w = f.read().rsplit(")", 1)[1].split()
+    return (int(w[11]) + int(w[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def run(argv, seconds):
+    """{load: (value, CPU seconds of one)} of one guest."""
     p = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     got, tail, end = {}, [], time.monotonic() + TIMEOUT
+    used = 0
     for raw in iter(p.stdout.readline, b""):
         w = raw.decode("utf-8", "replace").split()
         tail = tail[-9:] + [raw.decode("utf-8", "replace").strip()]
-        if len(w) == 3 and w[0] == "RESULT":
-            got[w[1]] = float(w[2])
         if w == ["DONE"] or time.monotonic() > end:
             break
+        now = cpu(p.pid)
+        if len(w) == 3 and w[0] == "RESULT":
+            v = float(w[2])
+            got[w[1]] = (v, (now - used) / max(v * seconds, 1))
+        used = now
     p.terminate()
     p.wait()
     if not got:
@@ -60,7 +73,8 @@ def run(argv):
 
 def main():
     mote, boot, initrd, ioload, out = sys.argv[1:6]
-    seconds = sys.argv[6] if len(sys.argv) > 6 else "3"
+    more = sys.argv[6:] + ["", "", ""]
+    seconds, loads, rounds = more[0] or "3", more[1], int(more[2] or 2)
     qemu = shutil.which("qemu-system-x86_64")
     tmp = tempfile.mkdtemp(prefix="mote-bench-", dir="/dev/shm"
                            if os.access("/dev/shm", os.W_OK) else None)
@@ -75,23 +89,27 @@ def main():
     common = ["-m", "512", "-display", "none", "-nodefaults", "-no-reboot",
               "-serial", "stdio", "-kernel", boot + "/vmlinuz", "-initrd",
               initrd, "-append", "console=ttyS0 quiet panic=-1 "
-              "cryptomgr.notests mitigations=off bench.seconds=" + seconds,
+              "cryptomgr.notests mitigations=off bench.seconds=" + seconds +
+              " bench.loads=" + loads,
               "-object", "iothread,id=io0",
               "-drive", "file=%s,format=raw,if=none,id=d0" % image,
               "-device", "virtio-blk-pci,drive=d0,iothread=io0"]
     if ns:
         common += ["-netdev", "tap,id=n0,ifname=t0,script=no,downscript=no",
                    "-device", "virtio-net-pci,netdev=n0"]
-    who = [("mote", [mote, "-accel", "tcg"])]
+    who = [(m if ":" in mote else "mote", [m, "-accel", "tcg"])
+           for m in mote.split(":")]
     if qemu:
         who.append(("qemu", [qemu, "-accel", "tcg,thread=multi", "-cpu",
                              "max", "-M", "q35", "-net", "none"]))
     best = {name: {} for name, _ in who}
     try:
-        for _ in range(2):
+        for _ in range(rounds):
             for name, argv in who:
-                for load, v in run(inside + argv + common).items():
-                    best[name][load] = max(best[name].get(load, 0), v)
+                got = run(inside + argv + common, float(seconds))
+                for load, (v, c) in got.items():
+                    b = best[name].get(load, (0, c))
+                    best[name][load] = (max(b[0], v), min(b[1], c))
     finally:
         if peer:
             peer.terminate()
@@ -99,25 +117,33 @@ def main():
         if ns:
             subprocess.run(["ip", "netns", "del", ns])
         shutil.rmtree(tmp)
-    return table(best, out, ns, why, qemu)
+    names = [n for n, _ in who]
+    return table(best, names, out, loads.split(",") if loads else LOADS, ns, why)
 
 
-def table(best, out, ns, why, qemu):
-    text = "%-16s %12s %12s %8s\n" % ("", "mote", "qemu", "ratio")
-    missing = 0
-    for load in LOADS:
+def table(best, names, out, loads, ns, why):
+    """A row a load: the first program's figures, the next's, their ratios."""
+    text = "%-15s" % ""
+    for name in names:
+        text += " %14s %10s" % (name[-14:], "cpu us")
+    for name in names[1:]:
+        text += " %8s %8s" % ("ratio", "cpu")
+    missing, text = 0, text + "\n"
+    for load in loads:
         if load.startswith("tcp") and not ns:
             continue
-        m = best["mote"].get(load)
-        q = best.get("qemu", {}).get(load)
-        missing += m is None or (qemu is not None and q is None)
-        text += "%-16s %12s %12s %8s\n" % (
-            load, "%.0f %s" % (m, UNITS.get(load, "/s")) if m else "-",
-            "%.0f %s" % (q, UNITS.get(load, "/s")) if q else "-",
-            "%.2f" % (m / q) if m and q else "-")
+        got = [best[n].get(load, (0, 0)) for n in names]
+        missing += any(not v for v, _ in got)
+        text += "%-15s" % load
+        for v, c in got:
+            text += " %8.0f %-5s %10.1f" % (v, UNITS.get(load, "/s"), c * 1e6)
+        for v, c in got[1:]:
+            text += " %8.2f %8.2f" % (got[0][0] / v if v else 0,
+                                      c / got[0][1] if got[0][1] else 0)
+        text += "\n"
     if not ns:
         text += "no network figures: %s\n" % why
-    if not qemu:
+    if "qemu" not in names:
         text += "no qemu-system-x86_64 here: nothing to compare with\n"
     print(text, end="")
     with open(out, "w", encoding="utf-8") as f:

@@ -22,6 +22,7 @@ fs_ok() { told "checksum same" && told "fsck clean"; }
 truncate -s 64M "$tmp/d.img"
 guest fs -drive "file=$tmp/d.img,format=raw,id=d0"
 check "a file system over virtio-blk-pci" fs_ok
+check "whose kicks cost no exit" eval '! grep -q "costs an exit" "$tmp/err"'
 guest fs -blockdev "file,filename=$tmp/d.img,node-name=n0,aio=threads" \
 	-object iothread,id=io0 \
 	-device virtio-blk-device,drive=n0,iothread=io0,packed=on,num-queues=2

@@ -131,8 +131,11 @@ static inline bool lapic_x2(struct lapic *l)
 }
 /* 1 delivered, 0 coalesced, -1 refused. l unlocked. [any] */
 int  lapic_accept(struct lapic *l, unsigned mode, u8 vector, bool level);
-/* Set the IRR bit; lock held.  True when it was not set before. */
-bool lapic_raise_locked(struct lapic *l, u8 vector, bool level);
+/* Set the IRR bit; lock held.  Deliverable: lapic_notify, best without the
+ * lock, since a vCPU that wakes up takes it. */
+enum lapic_set { LAPIC_COALESCED, LAPIC_SET, LAPIC_DELIVERABLE };
+enum lapic_set lapic_set_locked(struct lapic *l, u8 vector, bool level);
+void lapic_notify(struct lapic *l);
 void lapic_error_locked(struct lapic *l, u8 bit);
 
 /* --- lapic_timer.c: l->lock held but for fire --- */

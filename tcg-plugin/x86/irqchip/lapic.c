@@ -21,7 +21,7 @@
 #define APIC_DEFAULT_BASE 0xfee00000ull
 #define APIC_VERSION_REG  0x00050014u  /* version 0x14, six LVTs, as KVM's */
 
-static void notify(struct lapic *l)
+void lapic_notify(struct lapic *l)
 {
 	l->ic->host.notify(l->ic->host.opaque, l->vcpu);
 }
@@ -98,7 +98,7 @@ static bool update(struct lapic *l)
 static void update_notify(struct lapic *l)
 {
 	if (update(l))
-		notify(l);
+		lapic_notify(l);
 }
 
 static void update_lint0(struct lapic *l)
@@ -109,10 +109,10 @@ static void update_lint0(struct lapic *l)
 
 	l->accepts_pic = on;
 	if (on && l->ic->pic_out)
-		notify(l);
+		lapic_notify(l);
 }
 
-bool lapic_raise_locked(struct lapic *l, u8 vector, bool level)
+enum lapic_set lapic_set_locked(struct lapic *l, u8 vector, bool level)
 {
 	u32 *irr = vec_word(l, APIC_IRR, vector);
 	u32 *tmr = vec_word(l, APIC_TMR, vector);
@@ -123,11 +123,10 @@ bool lapic_raise_locked(struct lapic *l, u8 vector, bool level)
 	else
 		*tmr &= ~bit;
 	if (*irr & bit)
-		return false;
+		return LAPIC_COALESCED;
 	*irr |= bit;
 	l->irr_words |= BIT(vector / 32);
-	update_notify(l);
-	return true;
+	return update(l) ? LAPIC_DELIVERABLE : LAPIC_SET;
 }
 
 static void local_deliver(struct lapic *l, unsigned lvt_off)
@@ -139,8 +138,9 @@ static void local_deliver(struct lapic *l, unsigned lvt_off)
 		return;
 	switch (LVT_MODE(lvt)) {
 	case DM_FIXED:
-		if ((lvt & 0xff) >= 16)
-			lapic_raise_locked(l, lvt & 0xff, false);
+		if ((lvt & 0xff) >= 16 &&
+		    lapic_set_locked(l, lvt & 0xff, false) == LAPIC_DELIVERABLE)
+			lapic_notify(l);
 		break;
 	case DM_NMI:
 		h->nmi(h->opaque, l->vcpu);
@@ -160,16 +160,27 @@ void lapic_error_locked(struct lapic *l, u8 bit)
 		local_deliver(l, APIC_LVTERR);
 }
 
-static int accept_fixed(struct lapic *l, u8 vector, bool level)
+static int accept_locked(struct lapic *l, u8 vector, bool level)
 {
-	SCOPED_LOCK(&l->lock);
 	if (!(*lapic_reg(l, APIC_SVR) & SVR_ENABLED))
 		return -1;
 	if (vector < 16) {
 		lapic_error_locked(l, ESR_RECV_ILLEGAL);
 		return -1;
 	}
-	return lapic_raise_locked(l, vector, level);
+	return lapic_set_locked(l, vector, level);
+}
+
+static int accept_fixed(struct lapic *l, u8 vector, bool level)
+{
+	int rc;
+
+	lock_take(&l->lock);
+	rc = accept_locked(l, vector, level);
+	lock_drop(&l->lock);
+	if (rc == LAPIC_DELIVERABLE)
+		lapic_notify(l);
+	return MIN(rc, 1);
 }
 
 int lapic_accept(struct lapic *l, unsigned mode, u8 vector, bool level)

@@ -34,12 +34,13 @@ static void arm(struct lapic *l, s64 due)
 	ic_timer_arm(&l->ic->timers, &l->timer, l->timer_due);
 }
 
-static void deliver(struct lapic *l)
+/* True: lapic_notify is due. */
+static bool deliver(struct lapic *l)
 {
 	u32 lvt = *lapic_reg(l, APIC_LVTT);
 
-	if (!(lvt & LVT_MASKED) && (lvt & 0xff) >= 16)
-		lapic_raise_locked(l, lvt & 0xff, false);
+	return !(lvt & LVT_MASKED) && (lvt & 0xff) >= 16 &&
+	       lapic_set_locked(l, lvt & 0xff, false) == LAPIC_DELIVERABLE;
 }
 
 void lapic_timer_stop(struct lapic *l)
@@ -115,7 +116,8 @@ void lapic_timer_set_deadline(struct lapic *l, u64 tsc)
 	}
 	lapic_timer_stop(l);
 	l->tsc_deadline = 0;
-	deliver(l);
+	if (deliver(l))
+		lapic_notify(l);
 }
 
 void lapic_timer_lvt_changed(struct lapic *l, u32 old)
@@ -144,20 +146,16 @@ void lapic_timer_div_changed(struct lapic *l, u32 old_tdcr)
 	lapic_timer_start(l, MAX(left, 1));
 }
 
-/* [timer thread] */
-void lapic_timer_fire(void *opaque, s64 now)
+static bool fire(struct lapic *l, s64 now)
 {
-	struct lapic *l = opaque;
-
-	SCOPED_LOCK(&l->lock);
 	if (!l->timer_due || l->timer_due > now)
-		return;                /* cancelled or moved meanwhile */
+		return false;          /* cancelled or moved meanwhile */
 	if (mode(l) == LVTT_TSCDEADLINE) {
 		s64 ns = tsc_distance(l, l->tsc_deadline);
 
 		if (ns > 0) {          /* the guest's TSC was moved */
 			arm(l, now + ns);
-			return;
+			return false;
 		}
 		l->tsc_deadline = 0;
 	}
@@ -168,5 +166,18 @@ void lapic_timer_fire(void *opaque, s64 now)
 	} else {
 		l->timer_due = 0;
 	}
-	deliver(l);
+	return deliver(l);
+}
+
+/* [timer thread] */
+void lapic_timer_fire(void *opaque, s64 now)
+{
+	struct lapic *l = opaque;
+	bool due;
+
+	lock_take(&l->lock);
+	due = fire(l, now);
+	lock_drop(&l->lock);
+	if (due)
+		lapic_notify(l);
 }
