@@ -13,7 +13,8 @@ int code_buf_init(struct code_buf *b, u32 size)
 {
 	int rc;
 
-	*b = (struct code_buf){ .size = size };
+	*b = (struct code_buf){ .size = size, .middle = size / 2,
+				.cold = size / 2 };
 	b->rx = mmap(NULL, size, PROT_READ | PROT_EXEC,
 		     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (b->rx == MAP_FAILED)
@@ -58,4 +59,5 @@ void code_buf_keep(struct code_buf *b)
 void code_buf_reset(struct code_buf *b)
 {
 	b->used = b->floor;
+	b->cold = b->middle;
 }

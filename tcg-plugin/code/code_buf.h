@@ -6,7 +6,9 @@
  * Room:     host code of one vCPU thread.  The writer's view is `rw`, the
  *           CPU's is `rx`; an offset means the same byte in both.
  * Invariants:
- *  1. Code is only appended; code_buf_reset forgets all of it at once.
+ *  1. Code is only appended, at one of two ends: `used` grows from the start,
+ *     `cold`, for what seldom runs, from the middle, so that what often runs
+ *     lies close together.  code_buf_reset forgets all of it at once.
  *  2. Executable mappings are made by code_buf_init only, before the guest runs.
  * Thread:   one owner.
  */
@@ -18,6 +20,7 @@
 struct code_buf {
 	u8 *rw, *rx;                   /* NULL before init */
 	u32 size, used, floor;         /* bytes; floor: kept by a reset */
+	u32 middle, cold;
 };
 
 /* 0, -ENOMEM, or what mmap said (a sealed sandbox: -EPERM). */
@@ -27,9 +30,12 @@ void code_buf_fini(struct code_buf *b);
 void code_buf_keep(struct code_buf *b);
 void code_buf_reset(struct code_buf *b);
 
+/* At either end. */
 static inline u32 code_buf_room(const struct code_buf *b)
 {
-	return b->size - b->used;
+	u32 hot = b->middle - b->used, cold = b->size - b->cold;
+
+	return hot < cold ? hot : cold;
 }
 
 static inline bool code_buf_holds(const struct code_buf *b, const void *pc)

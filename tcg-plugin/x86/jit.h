@@ -17,7 +17,7 @@ struct block;
 struct jit;
 
 struct jit_stats {
-	u64 blocks, bytes_in, bytes_out, flushes, killed;
+	u64 blocks, bytes_in, bytes_out, bytes_cold, flushes, killed;
 	u64 enters, links, jump_misses, slow_hits, slow_interp, lone, faults;
 };
 

@@ -210,6 +210,8 @@ static void translate_body(struct tr *t)
 	}
 	if (!t->ended)
 		fall_through(t);
+	t->hot_end = t->e.p;
+	t->e.p = t->j->buf.rw + t->j->buf.cold;
 	for (unsigned n = 0; n < t->ngroup; n++)
 		group_alone(t, &t->groups[n]);
 	for (unsigned n = 0; n < t->ncold; n++)
@@ -223,8 +225,14 @@ static bool has_room(const struct jit *j, const struct block *b)
 					JIT_COLD_MAX * 32;
 }
 
+/* A block's two pieces of code, as offsets. */
+struct pieces {
+	u32 hot, hot_len, cold, cold_len;
+};
+
 /* Named by the guest's address, which its own symbols explain. */
-static void tell_perf(struct x86_cpu *c, const struct jit_block *b, u32 n)
+static void tell_perf(struct x86_cpu *c, const struct jit_block *b,
+		      const struct pieces *p)
 {
 	const struct jit *j = c->jit;
 	char name[48];
@@ -235,11 +243,23 @@ static void tell_perf(struct x86_cpu *c, const struct jit_block *b, u32 n)
 	snprintf(name, sizeof(name), "%s:%016llx+%x",
 		 b->state & ST_CPL0 ? "kernel" : "user",
 		 (unsigned long long)b->rip, b->guest->bytes);
-	perf_code(j->buf.rx + b->code, j->buf.rw + b->code, n, name);
+	perf_code(j->buf.rx + p->hot, j->buf.rw + p->hot, p->hot_len, name);
+	perf_code(j->buf.rx + p->cold, j->buf.rw + p->cold, p->cold_len, name);
+}
+
+static void log_piece(const struct code_buf *buf, struct disas *d,
+		      struct strbuf *s, u32 at, u32 n)
+{
+	const u32 end = at + n;
+
+	while (at < end)
+		at += disas_insn(d, s, buf->rw + at, MIN(end - at, 15u),
+				 (u64)(uintptr_t)buf->rx + at, ".byte");
 }
 
 /* -d out_asm */
-static void log_block(struct x86_cpu *c, const struct jit_block *b, u32 n)
+static void log_block(struct x86_cpu *c, const struct jit_block *b,
+		      const struct pieces *p)
 {
 	const struct code_buf *buf = &c->jit->buf;
 	struct strbuf s = STRBUF_INIT;
@@ -248,15 +268,35 @@ static void log_block(struct x86_cpu *c, const struct jit_block *b, u32 n)
 	jit_fpu_save(c);
 	if (!disas_open(&d, 64))
 		return;
-	strbuf_addf(&s, "OUT: [size=%u] for 0x%08llx\n", n,
-		    (unsigned long long)b->rip);
-	for (u32 at = b->code; at < b->code + n; )
-		at += disas_insn(&d, &s, buf->rw + at,
-				 MIN(b->code + n - at, 15u),
-				 (u64)(uintptr_t)buf->rx + at, ".byte");
+	strbuf_addf(&s, "OUT: [size=%u] for 0x%08llx\n",
+		    p->hot_len + p->cold_len, (unsigned long long)b->rip);
+	log_piece(buf, &d, &s, p->hot, p->hot_len);
+	log_piece(buf, &d, &s, p->cold, p->cold_len);
 	disas_close(&d);
 	log_write("%s", s.buf);
 	strbuf_fini(&s);
+}
+
+/* The block's code is complete. */
+static void finish(struct x86_cpu *c, struct jit_block *jb,
+		   const struct block *b, const struct tr *t)
+{
+	struct jit *j = c->jit;
+	const struct pieces p = {
+		.hot = jb->code, .cold = jb->cold,
+		.hot_len = (u32)(t->hot_end - j->buf.rw) - jb->code,
+		.cold_len = (u32)(t->e.p - j->buf.rw) - jb->cold,
+	};
+
+	j->st.blocks++;
+	j->st.bytes_in += b->bytes;
+	j->st.bytes_out += p.hot_len;
+	j->st.bytes_cold += p.cold_len;
+	j->buf.used += p.hot_len;
+	j->buf.cold += p.cold_len;
+	tell_perf(c, jb, &p);
+	if (log_on(LOG_OUT_ASM))
+		log_block(c, jb, &p);
 }
 
 struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
@@ -286,7 +326,8 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
 	jb = &j->block[t.block];
 	h = hash_at(j, b, c->rip);
 	*jb = (struct jit_block){ .guest = b, .rip = c->rip,
-		.code = j->buf.used, .state = t.state, .links_in = JIT_NONE,
+		.code = j->buf.used, .cold = j->buf.cold, .site = site0,
+		.state = t.state, .links_in = JIT_NONE,
 		.hash_next = j->hash[h] };
 	translate_body(&t);
 	if (t.failed) {
@@ -295,13 +336,7 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
 		return NULL;
 	}
 	j->hash[h] = j->nblock++;
-	j->st.blocks++;
-	j->st.bytes_in += b->bytes;
-	j->st.bytes_out += (u32)(t.e.p - j->buf.rw) - j->buf.used;
-	tell_perf(c, jb, (u32)(t.e.p - j->buf.rw) - j->buf.used);
-	if (log_on(LOG_OUT_ASM))
-		log_block(c, jb, (u32)(t.e.p - j->buf.rw) - jb->code);
-	j->buf.used = (u32)(t.e.p - j->buf.rw);
+	finish(c, jb, b, &t);
 	return jb;
 }
 

@@ -95,6 +95,8 @@ struct jit_block {
 	u64 rip;
 	u32 code;                      /* offset of the entry             */
 	u32 inner;                     /* ... behind its look at requests */
+	u32 cold;                      /* offset of what seldom runs      */
+	u32 site;                      /* the first of its sites          */
 	u32 hash_next;
 	u16 state;                     /* jit_state() it was made for     */
 	u32 links_in;                  /* first jit_link that lands here  */
@@ -179,6 +181,7 @@ struct tr {
 	bool fpu_here;                 /* checked to be in host registers */
 	bool ended;                    /* control left the block          */
 	bool failed;                   /* an arena is full                */
+	u8 *hot_end;                   /* then follows the cold end       */
 	u32 block;                     /* being made                      */
 	u32 cur_site;                  /* of the current look-up          */
 	struct jit_cold cold[JIT_COLD_MAX];

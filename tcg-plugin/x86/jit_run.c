@@ -111,22 +111,33 @@ void jit_destroy(struct x86_cpu *c)
 
 /* --- sites ------------------------------------------------------------------------ */
 
-/* Which site does this host address belong to?  JIT_NONE: none. */
-static u32 site_of_pc(const struct jit *j, u32 pc)
+/* The block whose code, of the two ends, is at this offset, if there is any. */
+static u32 block_of_pc(const struct jit *j, u32 pc)
 {
-	u32 lo = 0, hi = j->nsite;
+	u32 lo = 0, hi = j->nblock;
 
-	while (lo < hi) {              /* sites are in code order by `next` */
-		u32 mid = (lo + hi) / 2;
+	while (hi - lo > 1) {          /* at both ends in this order */
+		const u32 mid = lo + (hi - lo) / 2;
+		const struct jit_block *b = &j->block[mid];
 
-		if (j->site[mid].next <= pc)
-			lo = mid + 1;
+		if ((pc < j->buf.middle ? b->code : b->cold) <= pc)
+			lo = mid;
 		else
 			hi = mid;
 	}
-	if (lo == j->nsite || pc < j->site[lo].pc)
-		return JIT_NONE;
 	return lo;
+}
+
+/* Which site does this host address belong to?  JIT_NONE: none. */
+static u32 site_of_pc(const struct jit *j, u32 pc)
+{
+	const u32 b = block_of_pc(j, pc);
+	const u32 end = b + 1 < j->nblock ? j->block[b + 1].site : j->nsite;
+
+	for (u32 n = j->nblock ? j->block[b].site : end; n < end; n++)
+		if (j->site[n].next > pc)
+			return pc < j->site[n].pc ? JIT_NONE : n;
+	return JIT_NONE;
 }
 
 /* --- floating point ---------------------------------------------------------------- */

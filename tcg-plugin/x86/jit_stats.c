@@ -19,6 +19,7 @@ static void totals(const struct jit_stats *s, struct strbuf *sb)
 		{ "translated blocks", s->blocks },
 		{ "guest bytes", s->bytes_in },
 		{ "host bytes", s->bytes_out },
+		{ "seldom run", s->bytes_cold },
 		{ "killed blocks", s->killed },
 		{ "code flushes", s->flushes },
 		{ "entries from C", s->enters },
@@ -65,8 +66,8 @@ void jit_report(const struct x86_cpu *c, struct strbuf *sb)
 		strbuf_addf(sb, "CPU#%u: interpreter only\n", c->id);
 		return;
 	}
-	strbuf_addf(sb, "CPU#%u code buffer %u/%u\n", c->id, j->buf.used,
-		    j->buf.size);
+	strbuf_addf(sb, "CPU#%u code buffer %u/%u\n", c->id,
+		    j->buf.used + j->buf.cold - j->buf.middle, j->buf.size);
 	totals(&j->st, sb);
 	fallbacks(j, sb);
 }

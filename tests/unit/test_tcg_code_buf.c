@@ -40,9 +40,12 @@ static void a_reset_forgets_all_but_what_is_kept(void **state)
 	b.used = 100;
 	code_buf_keep(&b);
 	b.used = 5000;
-	assert_int_equal(code_buf_room(&b), SIZE - 5000);
+	assert_int_equal(code_buf_room(&b), SIZE / 2 - 5000);
+	b.cold += 6000;
+	assert_int_equal(code_buf_room(&b), SIZE / 2 - 6000);
 	code_buf_reset(&b);
 	assert_int_equal(b.used, 100);
+	assert_int_equal(b.cold, SIZE / 2);
 	assert_true(code_buf_holds(&b, b.rx));
 	assert_true(code_buf_holds(&b, b.rx + SIZE - 1));
 	assert_false(code_buf_holds(&b, b.rx + SIZE));
