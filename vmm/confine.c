@@ -102,8 +102,13 @@ int confine_prepare(struct confine *c, const struct vm_config *config,
 
 int confine_thread(const struct confine *c)
 {
+	int rc;
+
 	if (!c->change_user || (geteuid() == c->uid && getegid() == c->gid))
 		return 0;
+	rc = c->jail ? jail_thread(c->jail) : 0;
+	if (rc < 0)
+		return rc;
 	if (syscall(SYS_setgroups, c->ngroups, c->groups) < 0 ||
 	    syscall(SYS_setresgid, c->gid, c->gid, c->gid) < 0 ||
 	    syscall(SYS_setresuid, c->uid, c->uid, c->uid) < 0)
@@ -130,8 +135,9 @@ int confine_enter(struct confine *c, struct err *e)
 		return rc;
 	rc = confine_thread(c);
 	if (rc < 0)
-		return err_set(e, rc, "cannot become user %u, group %u: %m",
-			       c->uid, c->gid);
+		return err_set(e, rc, "cannot become user %u, group %u%s: %m",
+			       c->uid, c->gid, c->jail ? ", without a network"
+			       : "");
 	if (c->jail)                   /* changing ids has cleared it */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	return 0;

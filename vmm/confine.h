@@ -5,8 +5,10 @@
  * confine_prepare looks names up and, for a jail, makes the outer process
  * (jail.h) while there is one thread; everything the command line names is
  * then opened as the user who started mote; confine_enter gives that up.
- * Linux keeps a user id per thread: threads made in between take the new one
- * for themselves (confine_thread), as they enter their sandbox role.
+ * Linux keeps user ids and network namespaces per thread: threads made in
+ * between (I/O threads, and with --preconfig the monitors') see to that for
+ * themselves (confine_thread), as they enter their sandbox role.  The root is
+ * one for all of them.
  */
 #ifndef MOTE_CONFINE_H
 #define MOTE_CONFINE_H

@@ -322,14 +322,17 @@ int jail_enter(struct jail *j, struct err *e)
 
 	if (!rc)
 		rc = change_root(j->dir, e);
-	if (!rc && !j->netns && unshare(CLONE_NEWNET) < 0)
-		rc = err_set(e, -errno, "a new network namespace: %m");
 	if (!rc)
 		rc = set_limits(j, e);
-	if (rc < 0) {
+	if (rc < 0)
 		err_prefix(e, "-jail");
-		return rc;
-	}
+	return rc;
+}
+
+int jail_thread(const struct jail *j)
+{
+	if (!j->netns && unshare(CLONE_NEWNET) < 0)
+		return -errno;
 	drop_bounding_set();
 	return 0;
 }

@@ -33,5 +33,9 @@ int  jail_begin(struct confine *c, bool daemon, int *status, struct err *e);
 pid_t jail_outer_pid(const struct jail *j);
 /* Into DIR; everything the VM needs is open. [main] */
 int  jail_enter(struct jail *j, struct err *e);
+/* What Linux keeps per thread: a network of its own, no way to rights.  Each
+ * thread that was there before jail_enter, for itself; later ones inherit it.
+ * 0 or -errno. */
+int  jail_thread(const struct jail *j);
 
 #endif

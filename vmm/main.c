@@ -298,21 +298,10 @@ static int exit_preconfig(void *opaque, struct err *e)
 	return rc;
 }
 
-/* A monitor's thread that is there already would stay outside. */
-static int check_preconfig(const struct vm_config *c, struct err *e)
-{
-	if (c->preconfig && (c->runas || c->chroot || c->jail))
-		return err_set(e, -ENOTSUP, "not supported yet: --preconfig "
-			       "with -runas, -chroot or -jail");
-	return 0;
-}
-
 static int process_start(struct process *p, struct err *e)
 {
-	int rc = check_preconfig(&p->config, e);
+	int rc = sandbox_prepare(p, e);
 
-	if (!rc)
-		rc = sandbox_prepare(p, e);
 	if (!rc)
 		rc = signals_open(p, e);
 	if (!rc)

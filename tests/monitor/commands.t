@@ -11,7 +11,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from vm import OF_THE_CPU, READ_ONLY, Qmp, Tap, Vm
+from vm import OF_THE_CPU, PATIENCE, READ_ONLY, Qmp, Tap, Vm
 
 tap = Tap()
 
@@ -25,7 +25,7 @@ class Client(Qmp):
     def run(self, name, **args):
         return self.ask({"execute": name, "arguments": args})
 
-    def heard(self, event, seconds=20):
+    def heard(self, event, seconds=PATIENCE):
         """Its data once it came; None: it did not."""
         end = time.time() + seconds
         while True:
@@ -65,7 +65,7 @@ def preconfig():
     c = Client(vm)
     v = c.run("x-exit-preconfig")
     tap.ok("error" in v, "a machine that cannot be built is an error", v)
-    tap.ok(vm.proc.wait(30) == 1, "and ends the process with 1")
+    tap.ok(vm.proc.wait(PATIENCE) == 1, "and ends the process with 1")
     vm.end()
 
 
@@ -99,7 +99,7 @@ def alarm(c):
     c.hmp("i/b 0x70.0x0c")
     c.hmp("o/h 0x602 0x400")           # RTC_EN
     c.hmp("o/h 0x604 0x2400")
-    tap.ok(c.heard("WAKEUP", 60) == {}, "one that may does")
+    tap.ok(c.heard("WAKEUP") == {}, "one that may does")
     got = int(c.hmp("i/h 0x600").split()[-1], 16)
     tap.ok(got & 0x8500 == 0x8400, "and the guest is told who it was",
            hex(got))
@@ -131,7 +131,7 @@ def interrupts(c):
     c.hmp("o/b 0x64 0x60")             # the keyboard may interrupt
     c.hmp("o/b 0x60 1")
     c.run("send-key", keys=[{"type": "qcode", "data": "b"}])
-    end = time.time() + 20
+    end = time.time() + PATIENCE
     while count(1) == before and time.time() < end:
         time.sleep(0.05)
     tap.ok(count(1) > before, "a key is counted as interrupt 1",
@@ -177,7 +177,7 @@ def dump(vm, c):
     tap.ok(c.run("dump-guest-memory", paging=True, detach=True,
                  protocol="file:" + path) == {"return": {}},
            "a dump may be detached")
-    data = c.heard("DUMP_COMPLETED", 60)
+    data = c.heard("DUMP_COMPLETED")
     tap.ok(data and data["result"]["status"] == "completed",
            "DUMP_COMPLETED is sent", data)
     with open(path, "rb") as f:
@@ -190,7 +190,7 @@ def dump(vm, c):
 
 def rate(c):
     c.run("calc-dirty-rate", **{"calc-time": 1, "mode": "dirty-bitmap"})
-    end = time.time() + 60
+    end = time.time() + PATIENCE
     v = {}
     while time.time() < end and v.get("status") != "measured":
         time.sleep(0.2)

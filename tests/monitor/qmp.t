@@ -13,7 +13,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from vm import Qmp, Tap, Vm, skip
+from vm import PATIENCE, Qmp, Tap, Vm, skip
 
 
 def recorded():
@@ -121,7 +121,7 @@ for sent, theirs in session:
     tap.ok(good, short, "got %s\nrecorded %s\nevents %s\nrecorded %s" %
            (json.dumps(mine), json.dumps(answers), caused(qmp.events),
             events))
-tap.ok(vm.proc.wait(20) == 0, "quit ends it with status 0")
+tap.ok(vm.proc.wait(PATIENCE) == 0, "quit ends it with status 0")
 print("# %d commands answered as recorded, %d differ for a reason, "
       "%d not there yet" % (tap.n - tap.failed, explained, len(absent)))
 for a in absent:

@@ -9,6 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
+
+PATIENCE = 120                         # seconds; the machine may be busy
 
 # What only reads.  Of these a running vCPU must hear nothing ...
 READ_ONLY = ["info status", "info version", "info cpus", "info chardev",
@@ -32,15 +35,39 @@ def skip(why):
 
 
 def multiboot_image(path):
-    """A guest that counts in a register for ever."""
+    """A guest that counts in a register for ever, whatever interrupts it: a
+    reset of its own, some time after an NMI, is a race in a test."""
     magic, flags, at = 0x1badb002, 0x10000, 0x100000
-    head = struct.pack("<8I", magic, flags, -(magic + flags) & 0xffffffff,
-                       at, at, 0, 0, at + 32)
+    head = 32
+
+    def build(gdtr, idtr):
+        return (b"\x0f\x01\x15" + struct.pack("<I", gdtr) +    # lgdt
+                b"\xea" + struct.pack("<IH", at + head + 14, 8) +  # ljmp
+                b"\x66\xb8\x10\x00\x8e\xd8\x8e\xc0\x8e\xd0" +  # ds es ss
+                b"\xbc" + struct.pack("<I", at) +                # esp
+                b"\x0f\x01\x1d" + struct.pack("<I", idtr) +     # lidt
+                b"\x40\xeb\xfd" +                               # count
+                b"\xcf")                                         # iret
+    handler = at + head + len(build(0, 0)) - 1
+    gdt = (handler + 8) & ~7
+    idt = gdt + 24
+    gates = struct.pack("<HHBBH", handler & 0xffff, 8, 0, 0x8e,
+                        handler >> 16) * 32
+    tables = (struct.pack("<QQQ", 0, 0x00cf9a000000ffff, 0x00cf92000000ffff)
+              + gates)
+    gdtr = idt + len(gates)
+    tables += (struct.pack("<HI", 23, gdt) + b"\0\0" +
+               struct.pack("<HI", len(gates) - 1, idt))
+    code = build(gdtr, gdtr + 8)
+    code += b"\0" * (gdt - at - head - len(code)) + tables
     with open(path, "wb") as f:
-        f.write(head + b"\x40\xeb\xfd" + b"\0" * 64)
+        f.write(struct.pack("<8I", magic, flags, -(magic + flags) & 0xffffffff,
+                            at, at, 0, 0, at + head) + code)
 
 
 class Vm:
+    alive = []                         # for a test that breaks off
+
     def __init__(self, args=(), accel="tcg", qmps=1, hmps=1, setup=None):
         build = os.environ.get("O", "build")
         self.mote = os.path.abspath(os.path.join(build, "mote"))
@@ -62,11 +89,12 @@ class Vm:
         self.proc = subprocess.Popen(cmd + list(args), stderr=self.log,
                                      stdin=subprocess.DEVNULL,
                                      stdout=self.log, cwd=self.dir)
+        Vm.alive.append(self)
 
     def path(self, name):
         return os.path.join(self.dir, name)
 
-    def dial(self, name, timeout=20):
+    def dial(self, name, timeout=PATIENCE):
         end = time.time() + timeout
         while True:
             s = socket.socket(socket.AF_UNIX)
@@ -77,14 +105,18 @@ class Vm:
             except OSError:
                 s.close()
                 if time.time() > end or self.proc.poll() is not None:
-                    self.log.seek(0)
-                    raise RuntimeError("no monitor: " + self.log.read())
+                    raise RuntimeError("no monitor: " + self.said())
                 time.sleep(0.02)
 
+    def said(self):
+        self.log.seek(0)
+        return self.log.read()
+
     def end(self):
+        Vm.alive.remove(self)
         self.proc.terminate()
         try:
-            code = self.proc.wait(20)
+            code = self.proc.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.proc.kill()
             code = "hung"
@@ -148,13 +180,24 @@ class Tap:
     def __init__(self):
         self.n = 0
         self.failed = 0
+        sys.excepthook = self.broke_off
+
+    def broke_off(self, kind, value, trace):
+        """A test that ends early says where, and what its VMs say."""
+        text = "".join(traceback.format_exception(kind, value, trace))
+        for vm in Vm.alive:
+            text += "mote's exit status: %s; it said: %s\n" % (
+                vm.proc.poll(), vm.said()[-2000:])
+            vm.proc.kill()
+        self.ok(False, "the test goes on to its end", text)
+        print("1..%d" % self.n)
 
     def ok(self, good, name, detail=""):
         self.n += 1
         print("%s %d - %s" % ("ok" if good else "not ok", self.n, name))
         if not good:
             self.failed += 1
-            for line in str(detail).split("\n"):
+            for line in str(detail).rstrip().split("\n"):
                 print("# " + line[:400])
         sys.stdout.flush()
 

@@ -137,6 +137,15 @@ def namespaces(pid):
             for n in ("mnt", "pid", "ipc", "uts", "net", "cgroup")}
 
 
+def check_networks(pid, what):
+    """Linux keeps that one per thread."""
+    ours = os.readlink("/proc/self/ns/net")
+    shared = [path for path in glob.glob(f"/proc/{pid}/task/*/ns/net")
+              if os.readlink(path) == ours]
+    tap.check(not shared, f"{what}: no thread is in the host's network",
+              shared)
+
+
 def jail_options(more=""):
     return ["-jail", f"{at('jail')},uid=12345,gid=12346{more}"]
 
@@ -154,6 +163,7 @@ def jail():
         ours, its = namespaces(os.getpid()), namespaces(inner)
         tap.check(not [n for n in ours if ours[n] == its[n]],
                   "every namespace is its own", f"{ours}\n{its}")
+        check_networks(inner, "-jail")
         with open(f"/proc/{inner}/mountinfo", encoding="ascii") as f:
             mounts = f.read().strip().split("\n")
         tap.check(len(mounts) == 1 and "nodev" in mounts[0] and
@@ -298,6 +308,38 @@ def jail_network():
               "and ends with the VM")
 
 
+def preconfig(options, uid, gid, what, jailed=False):
+    """The monitors' thread is older than the machine, and confined too."""
+    with Vm(disk_options() + ["--preconfig", "-smp", "2"] + options) as vm:
+        pid = child_of(vm.process.pid) if jailed else vm.process.pid
+        monitor = [t for t in threads(pid) if t["Name"] == ["monitor"]]
+        tap.check(len(monitor) == 1 and set(monitor[0]["Uid"]) == {str(uid)}
+                  and monitor[0]["Seccomp"] == ["2"]
+                  and not int(monitor[0]["CapPrm"][0], 16),
+                  f"{what} --preconfig: its thread has no rights before",
+                  monitor)
+        vm.hmp("object_add iothread,id=early")
+        answer = vm.qmp("x-exit-preconfig")
+        tap.check(answer == {"return": {}}, "the machine is built", answer)
+        check_threads(pid, uid, gid, f"{what} --preconfig")
+        roots = set(os.readlink(p)
+                    for p in glob.glob(f"/proc/{pid}/task/*/root"))
+        tap.check(len(roots) == 1, "and they have one root", roots)
+        if jailed:
+            check_networks(pid, f"{what} --preconfig")
+            tap.check(set(int(t["CapBnd"][0], 16)
+                          for t in threads(pid)) == {0},
+                      "no capability can come back to any of them")
+        answer = vm.hmp('pmemsave 0 16 "/etc/passwd"')
+        tap.check("No such file" in answer or "denied" in answer,
+                  "the host's files are out of reach", answer)
+        tap.check("running" in vm.hmp("info status"), "it runs")
+
+
+def preconfig_jail():
+    preconfig(jail_options(), 12345, 12346, "-jail", True)
+
+
 def jail_refusals():
     for options, words, name in (
             (["-jail", f"{at('jail')},gid=1"], "uid= and gid=", "no uid="),
@@ -333,13 +375,16 @@ try:
     else:
         runas()
         chroot()
+        preconfig(["-runas", "nobody"], NOBODY, NOBODY, "-runas")
+        preconfig(["-runas", "nobody", "-chroot", at("root")], NOBODY,
+                  NOBODY, "-chroot")
         why = permitted()
         if why:
             tap.skip("-jail", "namespaces are not permitted here: " + why)
         else:
             for test in (jail, jail_device, jail_ends, jail_daemon,
                          jail_places, jail_cgroup, jail_network,
-                         jail_refusals):
+                         preconfig_jail, jail_refusals):
                 test()
 finally:
     shutil.rmtree(top)
