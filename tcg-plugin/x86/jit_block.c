@@ -173,21 +173,15 @@ static void group_alone(struct tr *t, const struct jit_group *g)
 		emit_jmp(&t->e, (u64)(uintptr_t)g->back + (u64)t->e.to_rx);
 }
 
-/* Behind the block's last instruction: on to the next, which may lie in two
- * pages and then belongs to no block. */
-static void fall_through(struct tr *t)
+/* The instruction of a piece that belongs to no block. */
+static void translate_lone(struct tr *t)
 {
-	u32 site;
+	const struct insn *i = tr_lone(t);
 
-	if (t->guest != &t->j->two_pages &&
-	    (t->guest->count == TCG_BLOCK_INSNS ||
-	     t->rip % PAGE_SIZE <= PAGE_SIZE - 15)) {
-		tr_goto(t, t->rip);
+	if (!i || t->failed)
 		return;
-	}
-	site = tr_site(t);
-	tr_cold(t, emit_jmp_fwd(&t->e), NULL, site, JIT_NONE, t->j->lone);
-	tr_lookup_done(t, site);
+	one_insn(t, i);
+	t->rip += i->len;
 }
 
 static void translate_body(struct tr *t)
@@ -208,8 +202,12 @@ static void translate_body(struct tr *t)
 		if (t->failed)
 			return;
 	}
+	if (t->guest == &t->j->two_pages)
+		translate_lone(t);
+	if (t->failed)
+		return;
 	if (!t->ended)
-		fall_through(t);
+		tr_goto(t, t->rip);
 	t->hot_end = t->e.p;
 	t->e.p = t->j->buf.rw + t->j->buf.cold;
 	for (unsigned n = 0; n < t->ngroup; n++)
@@ -445,7 +443,7 @@ void jit_forget_all(struct x86_cpu *c)
 	struct jit *j = c->jit;
 
 	code_buf_reset(&j->buf);
-	j->nsite = j->nlink = j->nblock = j->ncross = 0;
+	j->nsite = j->nlink = j->nblock = j->ncross = j->nlone = 0;
 	memset(j->cross_pages, 0, sizeof(j->cross_pages));
 	memset(j->hash, 0xff, JIT_HASH * sizeof(*j->hash));
 	j->st.flushes++;

@@ -17,6 +17,7 @@
  *           jit_run.c    entering, and C's answers to slow paths
  *           jit_jump.c   the jump cache
  *           jit_split.c  accesses that cross a page
+ *           jit_lone.c   instructions that lie in two
  * Invariants:
  *  1. Between two guest instructions every guest register is at home, EFLAGS
  *     hold the guest's six arithmetic flags and DF is clear, the guest's too;
@@ -42,6 +43,7 @@ enum {
 	JIT_MAX_SITES  = 1 << 19,
 	JIT_MAX_LINKS  = 1 << 18,
 	JIT_MAX_BLOCKS = 1 << 17,
+	JIT_MAX_LONE   = 1 << 14,
 	JIT_HASH       = 1 << 17,
 	JIT_COLD_MAX   = 256,          /* out-of-line pieces per block     */
 	JIT_GROUPS     = 16,           /* shared look-ups per block       */
@@ -101,6 +103,13 @@ struct jit_block {
 	u16 state;                     /* jit_state() it was made for     */
 	u32 links_in;                  /* first jit_link that lands here  */
 	bool dead;
+	u8  missed;                    /* jit_lone_missed                 */
+};
+
+/* An instruction in two pages, from two words before their border. */
+struct jit_lone {
+	u8 bytes[32];
+	struct insn insn;              /* len 0: it gets no piece         */
 };
 
 /* Jumps of an address space that is not the present one.  They are true as
@@ -130,6 +139,9 @@ struct jit {
 	struct block two_pages;        /* holds no instruction: the twin of
 					  all pieces that run one from two
 					  pages, whatever it is            */
+	struct jit_lone lone_now;      /* the one a piece is made for     */
+	struct insn *lone_insn;        /* those of pieces                 */
+	u32 nlone;
 	u64 code_gen, flush_gen;       /* the block cache's, last looked at */
 	u16 env[TLB_MODES];            /* jit_state() & ST_ENV for which each
 					  mode's jump cache holds         */
@@ -338,6 +350,14 @@ const void *jit_jump_get(const struct x86_cpu *c, u64 rip);
 /* Will this translation of rip's page survive a change of address space? */
 bool jit_page_global(const struct x86_cpu *c, u64 rip);
 void jit_jump_forget(struct x86_cpu *c, const struct jit_block *b);
+
+/* --- jit_lone.c --- */
+/* The instruction at rip -> lone_now.  May fault as its execution would. */
+void jit_lone_read(struct x86_cpu *c);
+/* The piece's look; its instruction is what is translated next.  NULL: C's. */
+const struct insn *tr_lone(struct tr *t);
+/* C had to run this piece's instruction. */
+void jit_lone_missed(struct x86_cpu *c, struct jit_block *b);
 
 /* --- jit_run.c: what the thunks call; 0: go on at c->jr.resume --- */
 u32  jit_c_slow(struct x86_cpu *c, u32 site, u64 la);

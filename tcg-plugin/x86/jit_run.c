@@ -70,8 +70,10 @@ int jit_create(struct x86_cpu *c)
 	j->block = map(JIT_MAX_BLOCKS * sizeof(*j->block));
 	j->hash = map(JIT_HASH * sizeof(*j->hash));
 	j->cross = map(JIT_MAX_LINKS * sizeof(*j->cross));
+	j->lone_insn = map(JIT_MAX_LONE * sizeof(*j->lone_insn));
 	j->fell = calloc(insn_row_count, sizeof(*j->fell));
-	if (j->site && j->link && j->block && j->hash && j->cross)
+	if (j->site && j->link && j->block && j->hash && j->cross &&
+	    j->lone_insn)
 		rc = code_buf_init(&j->buf, JIT_CODE_SIZE);
 	c->jit = j;
 	if (rc < 0) {
@@ -104,6 +106,7 @@ void jit_destroy(struct x86_cpu *c)
 	unmap(j->block, JIT_MAX_BLOCKS * sizeof(*j->block));
 	unmap(j->hash, JIT_HASH * sizeof(*j->hash));
 	unmap(j->cross, JIT_MAX_LINKS * sizeof(*j->cross));
+	unmap(j->lone_insn, JIT_MAX_LONE * sizeof(*j->lone_insn));
 	free(j->fell);
 	free(j);
 	c->jit = NULL;
@@ -236,7 +239,7 @@ static void at_site(struct x86_cpu *c, const struct jit_site *s)
 	struct tcg_vcpu *v = to_tcg_vcpu(c);
 
 	c->rip = s->rip;
-	v->running = b->guest;
+	v->running = b->guest == &c->jit->two_pages ? NULL : b->guest;
 	v->running_rip = b->rip;
 }
 
@@ -279,10 +282,13 @@ u32 jit_c_interp(struct x86_cpu *c, u32 site, u64 unused)
 
 u32 jit_c_lone(struct x86_cpu *c, u32 site, u64 unused)
 {
+	const struct jit_site *s = &c->jit->site[site];
+
 	(void)unused;
 	flags_out(c);
-	c->rip = c->jit->site[site].rip;
+	c->rip = s->rip;
 	c->jit->st.lone++;
+	jit_lone_missed(c, &c->jit->block[s->block]);
 	tcg_run_lone(to_tcg_vcpu(c));
 	return chain(c);
 }
@@ -517,6 +523,18 @@ static struct jit_block *block_for(struct x86_cpu *c, struct block *b)
 	return jb;
 }
 
+static struct jit_block *piece_for(struct x86_cpu *c)
+{
+	struct jit *j = c->jit;
+	struct jit_block *jb = jit_block_find(j, &j->two_pages, c->rip,
+					      jit_state(c));
+
+	if (jb)
+		return jb;
+	jit_lone_read(c);
+	return block_for(c, &j->two_pages);
+}
+
 static u32 enter(struct x86_cpu *c, u32 code)
 {
 	u8 *rx = c->jit->buf.rx;
@@ -599,7 +617,7 @@ static void run(struct x86_cpu *c, struct block *b)
 		b = tcg_block_here(to_tcg_vcpu(c), &cross);
 		if (!b && !cross)
 			return;
-		jb = block_for(c, b ? b : &j->two_pages);
+		jb = b ? block_for(c, b) : piece_for(c);
 	}
 }
 
