@@ -11,6 +11,7 @@
 #include "vmm/base/log.h"
 #include "vmm/gdb/gdb.h"
 #include "vmm/dev/mc146818rtc.h"
+#include "vmm/switch.h"
 #include "vmm/vcpu.h"
 
 #include <errno.h>
@@ -134,6 +135,22 @@ static void cmd_one_insn(struct mon *m, const struct mon_arg *a)
 	    p->control(mon_vm(m)->kvm.fd, "one-insn-per-tb", on) < 0)
 		mon_puts(m, "This accelerator does not support setting "
 			 "one-insn-per-tb\n");
+}
+
+static void cmd_accel_switch(struct mon *m, const struct mon_arg *a)
+{
+	struct err e = { 0 };
+
+	if (switch_to(mon_vm(m), a[0].str, &e) < 0)
+		mon_error(m, &e);
+}
+
+static void complete_accel(struct mon *m, unsigned n, const char *typed)
+{
+	static const char *const words[] = { "kvm", "tcg", NULL };
+
+	if (n == 0)
+		mon_offer_list(m, words, typed);
 }
 
 static void cmd_gdbserver(struct mon *m, const struct mon_arg *a)
@@ -410,6 +427,19 @@ const struct mon_cmd mon_run_cmds[] = {
 		.example = "singlestep",
 		.when    = MON_MAIN,
 		.run     = cmd_one_insn,
+	}, {
+		.name    = "accel_switch",
+		.args    = "accel:string",
+		.params  = "kvm|tcg",
+		.help    = "let the other accelerator run the guest",
+		.doc     = "While it runs, and without its noticing. The VM "
+			   "must have been started with -accel "
+			   "NAME,switch=on. If it fails, the VM stays where "
+			   "it was.",
+		.example = "accel_switch tcg",
+		.when    = MON_MAIN,
+		.run     = cmd_accel_switch,
+		.complete = complete_accel,
 	}, {
 		.name    = "gdbserver",
 		.args    = "device:string?",

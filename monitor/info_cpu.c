@@ -5,6 +5,7 @@
 #include "monitor/mon.h"
 #include "monitor/x86.h"
 #include "vmm/helper.h"
+#include "vmm/switch.h"
 #include "vmm/vcpu.h"
 
 #include <stdlib.h>
@@ -59,6 +60,8 @@ static void info_kvm(struct mon *m, const struct mon_arg *a UNUSED)
 		   runs_on(m, "kvm") ? "enabled" : "disabled");
 	if (mon_vm(m)->helper)
 		helper_report(mon_vm(m)->helper, &s);
+	if (mon_vm(m)->switcher)
+		switch_report(mon_vm(m)->switcher, &s);
 	if (s.len)
 		mon_puts(m, s.buf);
 	strbuf_fini(&s);
@@ -183,7 +186,8 @@ const struct mon_cmd mon_info_cpu_cmds[] = {
 		.args    = "",
 		.params  = "",
 		.help    = "show whether the kernel's KVM runs the guest",
-		.doc     = "enabled or disabled.",
+		.doc     = "enabled or disabled; what KVM's helper did, and "
+			   "which accelerator stands by for accel_switch.",
 		.example = "info kvm",
 		.run     = info_kvm,
 	}, {

@@ -33,6 +33,8 @@ const struct qmp_event_row qmp_event_rows[] = {
 	  "The guest says it panicked." },
 	{ "GUEST_CRASHLOADED", "action:GuestPanicAction",
 	  "The guest panicked and loads its crash kernel." },
+	{ "X_ACCEL_SWITCHED", "accel:Accelerator",
+	  "Another accelerator runs the guest." },
 	{ "DEVICE_DELETED", "device:str? path:str",
 	  "A device is gone." },
 	{ "DEVICE_UNPLUG_GUEST_ERROR", "device:str? path:str",
@@ -234,6 +236,9 @@ static void on_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
 		return about_device(vm, "DEVICE_UNPLUG_GUEST_ERROR");
 	case VM_EV_DEVICE:
 		return on_device_event(vm, (enum device_event)arg);
+	case VM_EV_SWITCHED:
+		return say(vm, "X_ACCEL_SWITCHED",
+			   json_pack("{s:s}", "accel", vm->provider->name));
 	case VM_EV_DEBUG:
 		return;
 	}

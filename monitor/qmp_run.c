@@ -7,6 +7,7 @@
 #include "monitor/both.h"
 #include "monitor/monitor.h"
 #include "monitor/qmp.h"
+#include "vmm/switch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -63,6 +64,13 @@ static void run_nmi(struct qmp_call *c)
 	struct err e = { 0 };
 
 	qmp_check(c, mon_do_nmi(mon_vm(c->m), &e), &e);
+}
+
+static void run_accel_switch(struct qmp_call *c)
+{
+	struct err e = { 0 };
+
+	qmp_check(c, switch_to(mon_vm(c->m), qmp_str(c, "accel"), &e), &e);
 }
 
 /* --- memory to files --- */
@@ -170,6 +178,9 @@ const struct qmp_cmd qmp_run_cmds[] = {
 	  run_wakeup, NULL },
 	{ "x-exit-preconfig", "", "", "Build the machine and go on.",
 	  MON_MAIN | MON_PRE, run_exit_preconfig, NULL },
+	{ "x-accel-switch", "accel:Accelerator", "",
+	  "Let the other accelerator run the guest.", MON_MAIN,
+	  run_accel_switch, NULL },
 	{ "inject-nmi", "", "", "Send a non-maskable interrupt to every CPU.",
 	  MON_MAIN, run_nmi, NULL },
 	{ "memsave", "val:int size:int filename:str cpu-index:int?", "",

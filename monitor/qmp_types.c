@@ -37,6 +37,7 @@ const struct qmp_type qmp_types[] = {
 	STRUCT("NameInfo", "name:str?"),
 	STRUCT("UuidInfo", "UUID:str"),
 	STRUCT("KvmInfo", "enabled:bool present:bool"),
+	ENUM("Accelerator", "kvm tcg"),
 	ENUM("SysEmuTarget", "x86_64 aarch64"),
 	STRUCT("TargetInfo", "arch:SysEmuTarget"),
 	STRUCT("CpuInstanceProperties", "node-id:int? socket-id:int? "

@@ -200,7 +200,8 @@ static enum verdict between(struct tcg_vcpu *v)
 		requests(v);
 	if (v->vm->icount.on)
 		icount_settle(v);
-	if (must_stop(v))
+	if (must_stop(v) && !(c->exc.pending &&
+			      c->mp_state == KVM_MP_STATE_RUNNABLE))
 		return STOP_EINTR;
 	tcg_accept_init(v);
 	if (atomic_load(&v->nmi_queued)) {
@@ -218,10 +219,13 @@ static enum verdict between(struct tcg_vcpu *v)
 		c->leave = LEAVE_AGAIN;        /* look at events again    */
 		return GO_ON;
 	}
-	if (c->exc.pending) {
+	if (c->exc.pending) {          /* KVM's events cannot tell all of it:
+					  CR2, DR6.  So: before a stop    */
 		tcg_deliver(v);
 		if (stepped(v) == STOP)
 			return STOP;
+		if (must_stop(v))
+			return STOP_EINTR;
 	} else {
 		tcg_deliver(v);
 	}

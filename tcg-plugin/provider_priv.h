@@ -171,6 +171,7 @@ void tcg_get_xsave(struct tcg_vcpu *v, struct kvm_xsave *x);
 int  tcg_set_xsave(struct tcg_vcpu *v, const struct kvm_xsave *x);
 void tcg_get_events(struct tcg_vcpu *v, struct kvm_vcpu_events *e);
 int  tcg_set_events(struct tcg_vcpu *v, const struct kvm_vcpu_events *e);
+void tcg_get_mp_state(struct tcg_vcpu *v, struct kvm_mp_state *s);
 int  tcg_set_mp_state(struct tcg_vcpu *v, const struct kvm_mp_state *s);
 
 /* --- vcpu_mce.c --- */

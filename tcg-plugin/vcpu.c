@@ -403,8 +403,7 @@ static long vcpu_request(struct tcg_vcpu *v, unsigned long req, void *arg)
 	case KVM_SET_LAPIC:
 		return lapic_io(v, arg, true);
 	case KVM_GET_MP_STATE:
-		((struct kvm_mp_state *)arg)->mp_state = v->cpu.mp_state;
-		return 0;
+		return tcg_get_mp_state(v, arg), 0;
 	case KVM_SET_MP_STATE:
 		return tcg_set_mp_state(v, arg);
 	case KVM_GET_VCPU_EVENTS:

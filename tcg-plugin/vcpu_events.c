@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tcg-plugin/events.h"
 #include "tcg-plugin/provider_priv.h"
 
 void tcg_get_events(struct tcg_vcpu *v, struct kvm_vcpu_events *e)
@@ -63,11 +64,23 @@ int tcg_set_events(struct tcg_vcpu *v, const struct kvm_vcpu_events *e)
 		c->nmi_pending = e->nmi.pending;
 	}
 	c->nmi_masked = e->nmi.masked;
+	if (e->nmi.injected) {         /* on its way in: it is delivered anew */
+		c->nmi_pending = true;
+		c->nmi_masked = false;
+	}
 	if (e->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR && e->sipi_vector < 256)
 		atomic_store(&v->sipi_vector,
 			     e->sipi_vector ? (int)e->sipi_vector : -1);
 	tcg_request(v, REQ_EVENT);
 	return 0;
+}
+
+/* As KVM's, this takes an INIT or SIPI that waits: who saves a vCPU asks for
+ * its run state first, and then for registers. */
+void tcg_get_mp_state(struct tcg_vcpu *v, struct kvm_mp_state *s)
+{
+	tcg_accept_init(v);
+	s->mp_state = v->cpu.mp_state;
 }
 
 int tcg_set_mp_state(struct tcg_vcpu *v, const struct kvm_mp_state *s)

@@ -94,6 +94,33 @@ struct arch_helper {
 	bool (*provider_port)(u16 port);
 };
 
+/*
+ * How a guest's state gets into another provider's VM for good (vmm/switch.h).
+ * Reading changes nothing, and what is loaded in vain does not hurt.  load_times
+ * comes last: it writes the clock that guests read in their memory.
+ */
+struct kvm_vm;
+struct arch_move {
+	size_t vm_size, cpu_size;      /* of what is saved              */
+	/* Interrupt controllers and timers of `other`. [loop] */
+	int  (*prepare)(struct vm *vm, struct kvm_vm *other, struct err *e);
+	/* What CPUID says; the first vCPU's turn also learns what each side
+	 * has. [loop, no thread yet] */
+	int  (*prepare_cpu)(struct vcpu *v, struct kvm_vcpu *other,
+			    struct err *e);
+	int  (*save_cpu)(struct vcpu *v, void *cpu, struct err *e);   /* [vcpu] */
+	int  (*load_cpu)(struct vcpu *v, struct kvm_vcpu *to, const void *cpu,
+			 struct err *e);                               /* [vcpu] */
+	int  (*save)(struct vm *vm, void *all, struct err *e);        /* [loop] */
+	int  (*load)(struct vm *vm, struct kvm_vm *to, const void *all,
+		     struct err *e);                                   /* [loop] */
+	int  (*load_times)(struct vcpu *v, struct kvm_vcpu *to,
+			   const void *cpu, struct err *e);            /* [vcpu] */
+	/* Its guest has gone: no timer of it ticks any more. */
+	void (*quiet)(struct vm *vm, struct kvm_vm *left);            /* [loop] */
+	void (*quiet_cpu)(struct vcpu *v, struct kvm_vcpu *left);     /* [vcpu] */
+};
+
 struct arch {
 	const char *name;              /* "x86_64" */
 	size_t regs_size;              /* of a register snapshot        */
@@ -128,6 +155,7 @@ struct arch {
 	void (*list_cpus)(struct strbuf *out);
 	const struct arch_debug *debug;        /* NULL: no gdb            */
 	const struct arch_helper *helper;      /* NULL: KVM gets no help  */
+	const struct arch_move *move;          /* NULL: no accel_switch   */
 };
 
 extern const struct arch arch_x86_64;

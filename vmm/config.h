@@ -58,6 +58,7 @@ struct vm_config {
 	bool perfmap, jitdump;         /* files for perf: translator only  */
 	bool one_insn;                 /* one-insn-per-tb, likewise        */
 	bool no_helper;                /* -accel kvm,helper=off            */
+	bool can_switch;               /* -accel ...,switch=on             */
 	char *cpu;                     /* model and flags, NULL: "max"     */
 	unsigned cpus, max_cpus, sockets, cores, threads;
 	u64 ram_bytes;                 /* default 128 MiB                  */

@@ -19,6 +19,7 @@
 
 #include "vmm/arch.h"
 #include "vmm/base/log.h"
+#include "vmm/switch.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
@@ -110,23 +111,50 @@ struct helper *helper_create(struct vm *vm, const struct kvm_provider *plugin)
 		abort();
 	lock_init(&h->lock, "helper");
 	timer_init(&h->look, vm->loop, &vm->clock, on_look, h);
-	timer_set(&h->look, LOOK_AFTER_NS);
 	return h;
+}
+
+void helper_begin(struct helper *h)
+{
+	h->vm->helper = h;
+	if (!h->slow)
+		timer_set(&h->look, clock_guest_ns(&h->vm->clock) +
+				    LOOK_AFTER_NS);
+}
+
+static void leave(struct vcpu *v, void *opaque)
+{
+	helper_leave(opaque, v);
+}
+
+void helper_rest(struct helper *h)
+{
+	timer_cancel(&h->look);
+	for (unsigned i = 0; i < h->vm->nvcpus; i++)
+		vcpu_call(h->vm->vcpus[i], leave, h);
+	h->vm->helper = NULL;
 }
 
 int helper_load(struct vm *vm, struct err *e)
 {
 	const struct kvm_provider *plugin;
 	struct err why = { 0 };
+	struct helper *h;
 
 	(void)e;                       /* without it, it is as it was */
-	if (vm->provider != &kvm_kernel_provider || vm->config->no_helper)
+	if (vm->config->no_helper ||
+	    (vm->provider != &kvm_kernel_provider && !vm->switcher))
 		return 0;
 	plugin = kvm_plugin_load(&why);
-	if (plugin && plugin->control)
-		vm->helper = helper_create(vm, plugin);
-	else
+	if (!plugin || !plugin->control) {
 		log_if(LOG_UNIMP, "KVM gets no help: %s\n", why.msg);
+		return 0;
+	}
+	h = helper_create(vm, plugin);
+	if (vm->switcher)
+		switch_has_helper(vm->switcher, h);
+	if (vm->provider == &kvm_kernel_provider)
+		helper_begin(h);
 	return 0;
 }
 

@@ -28,10 +28,14 @@ struct helper;
 
 enum { HELPER_SLICE = 50000, HELPER_RECENT = 8 };
 
-/* A step of building a machine: vm->helper, for KVM and unless told not to.
- * The plugin must be loaded while executable memory may still be mapped;
- * nothing of it runs unless needed. [loop] */
+/* A step of building a machine: where KVM runs the guest, now or after a switch,
+ * and unless told not to.  The plugin must be loaded while executable memory may
+ * still be mapped; nothing of it runs unless needed. [loop] */
 int  helper_load(struct vm *vm, struct err *e);
+/* vm->helper is this one from now on, or none: KVM runs the guest, or not.  No
+ * vCPU runs meanwhile. [loop] */
+void helper_begin(struct helper *h);
+void helper_rest(struct helper *h);
 /* `plugin` makes the twin. [loop] */
 struct helper *helper_create(struct vm *vm, const struct kvm_provider *plugin);
 void helper_destroy(struct helper *h);         /* NULL is fine. [loop] */

@@ -22,6 +22,7 @@
 #include "vmm/helper.h"
 #include "vmm/icount.h"
 #include "vmm/net/netdev.h"
+#include "vmm/switch.h"
 #include "vmm/vcpu.h"
 
 #define PIO_SPAN  0x10000ull
@@ -423,6 +424,7 @@ static build_step *const first_steps[] = {
 	choose_provider,
 	set_switches,
 	open_vm,
+	switch_open,
 	create_memory,
 	create_loop,
 	icount_start,
@@ -440,6 +442,7 @@ static build_step *const machine_steps[] = {
 	machine_nics_add,
 	add_devices,
 	create_vcpus,
+	switch_prepare,
 	first_reset,
 	machine_netdevs_ready,
 	NULL
@@ -530,7 +533,9 @@ void machine_destroy(struct vm *vm)
 	if (!vm)
 		return;
 	destroy_vcpus(vm);
-	helper_destroy(vm->helper);
+	if (!vm->switcher)
+		helper_destroy(vm->helper);
+	switch_destroy(vm->switcher);
 	destroy_devices(vm);
 	if (vm->arch)
 		vm->arch->destroy(vm);

@@ -324,6 +324,21 @@ static void vcpu_signals(const struct vcpu *v)
 	pthread_sigmask(SIG_SETMASK, &set, NULL);
 }
 
+static void signals_again(struct vcpu *v, void *opaque)
+{
+	(void)opaque;
+	vcpu_signals(v);
+}
+
+void vcpu_exchange(struct vcpu *v, struct kvm_vcpu *other)
+{
+	lock_take(&v->lock);
+	kvm_vcpu_exchange(&v->kvm, other);
+	lock_drop(&v->lock);
+	if (v->started)
+		vcpu_call(v, signals_again, NULL);
+}
+
 static void *vcpu_thread(void *opaque)
 {
 	struct vcpu *v = opaque;

@@ -55,6 +55,10 @@ bool vcpu_is_current(const struct vcpu *v);            /* [any] */
 void vcpu_call(struct vcpu *v, void (*fn)(struct vcpu *v, void *opaque),
 	       void *opaque);
 
+/* Its thread goes on with `other`, which gets what it had so far; between the
+ * VMs' exchange (kvm.h) and a vcpu_resume. [loop, parked] */
+void vcpu_exchange(struct vcpu *v, struct kvm_vcpu *other);
+
 /* Let the device answer the port or memory access `run` is about. [vcpu] */
 void vcpu_answer(struct vm *vm, struct kvm_run *run);
 

@@ -118,6 +118,11 @@ void vm_unlisten(struct vm *vm, struct vm_listener *l)
 	list_remove(&l->node);
 }
 
+void vm_switched(struct vm *vm)
+{
+	vm_notify(vm, VM_EV_SWITCHED, 0);
+}
+
 void vm_device_event(struct vm *vm, enum vm_event ev, struct device *d, int arg)
 {
 	vm->about = d;
@@ -148,6 +153,24 @@ static void devices_each(struct vm *vm, void (*fn)(struct device *d))
 
 	list_for_each(p, &vm->devices)
 		fn(list_entry(p, struct device, node));
+}
+
+void vm_hold(struct vm *vm)
+{
+	if (vm->state != RUN_RUNNING)
+		return;
+	park_all(vm);
+	devices_each(vm, device_quiesce);
+}
+
+/* A vCPU that asked for something goes on when that is done (invariant 3). */
+void vm_release(struct vm *vm)
+{
+	if (vm->state != RUN_RUNNING)
+		return;
+	devices_each(vm, device_resume);
+	if (!vm->pending)
+		resume_all(vm);
 }
 
 /* -rtc clock=vm stands still with the guest; host and rt have gone on. */
@@ -256,14 +279,10 @@ void vm_reset(struct vm *vm)
 
 	if (vm->config->on_reboot == REBOOT_SHUTDOWN)
 		return vm_shutdown(vm, 0);
-	if (running) {
-		park_all(vm);
-		devices_each(vm, device_quiesce);
-	}
+	vm_hold(vm);
 	reset_machine(vm);
 	if (running) {
-		devices_each(vm, device_resume);
-		resume_all(vm);
+		vm_release(vm);
 	} else if (vm->state != RUN_INMIGRATE &&
 		   vm->state != RUN_FINISH_MIGRATE) {
 		vm_set_state(vm, RUN_PRELAUNCH);

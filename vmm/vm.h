@@ -31,6 +31,7 @@ struct disk_set;
 struct helper;
 struct monitors;
 struct netdev_set;
+struct switcher;
 struct vcpu;
 
 enum run_state {
@@ -65,6 +66,7 @@ struct vm {
 	const struct kvm_provider *provider;
 	struct kvm_vm kvm;
 	struct helper *helper;         /* NULL: KVM gets no help         */
+	struct switcher *switcher;     /* NULL: stays with its provider  */
 	struct gmem *gmem;
 	struct bus *pio, *mmio;
 	struct loop *loop;
@@ -109,7 +111,8 @@ enum vm_event { VM_EV_STOP, VM_EV_RESUME, VM_EV_RESET, VM_EV_POWERDOWN,
 		VM_EV_SHUTDOWN, VM_EV_WAKEUP, VM_EV_PANICKED,
 		VM_EV_CRASHLOADED, VM_EV_WATCHDOG, VM_EV_DEBUG, VM_EV_STATE,
 		VM_EV_DEVICE_DELETED, VM_EV_UNPLUG_REFUSED, VM_EV_DEVICE,
-		/* these are of vm->about */ };
+		/* these three are of vm->about */
+		VM_EV_SWITCHED /* another provider; held */ };
 struct vm_listener {
 	struct list node;
 	void (*fn)(struct vm_listener *l, enum vm_event ev, int arg);
@@ -117,6 +120,8 @@ struct vm_listener {
 void vm_listen(struct vm *vm, struct vm_listener *l);     /* [loop] */
 void vm_unlisten(struct vm *vm, struct vm_listener *l);   /* [loop] */
 
+/* vm->provider is another now. [loop] */
+void vm_switched(struct vm *vm);
 /* Tell listeners of something about one device, which still is. [loop] */
 void vm_device_event(struct vm *vm, enum vm_event ev, struct device *d, int arg);
 
@@ -134,6 +139,11 @@ int  vm_cont(struct vm *vm, struct err *e);     /* monitor `cont` semantics:
 						   shutdown etc. need a reset:
 						   -EINVAL "Resetting the Virtual Machine is required" */
 void vm_reset(struct vm *vm);
+/* Around work on the vCPUs of a VM that runs: they are parked and devices quiet,
+ * but neither the guest's clocks nor a client notices.  Nothing, when it does
+ * not run: so it is already. */
+void vm_hold(struct vm *vm);
+void vm_release(struct vm *vm);
 /* Ends a suspend to RAM; -EINVAL in any other state. */
 int  vm_wakeup(struct vm *vm, struct err *e);
 void vm_powerdown(struct vm *vm);               /* ACPI button */

@@ -57,7 +57,7 @@ static void drop_function(struct cpuid_list *l, u32 function)
 	l->head.nent = n;
 }
 
-static u32 *reg_of(struct kvm_cpuid_entry2 *e, unsigned reg)
+u32 *cpuid_reg(struct kvm_cpuid_entry2 *e, unsigned reg)
 {
 	switch (reg) {
 	case R_EAX: return &e->eax;
@@ -71,7 +71,7 @@ static u32 *feature_word(struct cpuid_list *l, const struct cpu_feature *f)
 {
 	struct kvm_cpuid_entry2 *e = cpuid_find(l, f->function, f->index);
 
-	return e ? reg_of(e, f->reg) : NULL;
+	return e ? cpuid_reg(e, f->reg) : NULL;
 }
 
 static bool has(struct cpuid_list *l, const char *name)

@@ -43,6 +43,11 @@ u32  cpuid_signature(const struct cpuid_list *l);      /* leaf 1 EAX */
 /* -cpu help */
 void cpuid_list_models(struct strbuf *out);
 
+/* cpuid_common.c: leave in `l` what `other` offers, too. */
+void cpuid_keep_common(struct cpuid_list *l, struct cpuid_list *other);
+
+/* `reg` is R_EAX to R_EDX (cpu_features.h). */
+u32 *cpuid_reg(struct kvm_cpuid_entry2 *e, unsigned reg);
 struct kvm_cpuid_entry2 *cpuid_find(struct cpuid_list *l, u32 function,
 				    u32 index);
 

@@ -51,6 +51,45 @@ struct x86_twin {
 	u64 trap;                      /* breakpoint set in KVM, 0 none   */
 };
 
+/* --- basic registers ---------------------------------------------------------- */
+
+/* By three requests. */
+static int ask_basic(struct vcpu *v, struct kvm_regs *gp, struct kvm_sregs *s,
+		     struct kvm_vcpu_events *events)
+{
+	int rc = kvm_vcpu_ioctl(&v->kvm, KVM_GET_REGS, gp);
+
+	if (rc >= 0)
+		rc = kvm_vcpu_ioctl(&v->kvm, KVM_GET_SREGS, s);
+	if (rc >= 0)
+		rc = kvm_vcpu_ioctl(&v->kvm, KVM_GET_VCPU_EVENTS, events);
+	return rc;
+}
+
+/* From now on every exit brings them; the one that has been did not. */
+static int sync_regs(struct vcpu *v)
+{
+	struct kvm_sync_regs *r = &v->kvm.run->s.regs;
+
+	if (kvm_vm_check(&v->vm->kvm, KVM_CAP_SYNC_REGS) !=
+	    KVM_SYNC_X86_VALID_FIELDS)
+		return 0;
+	v->kvm.run->kvm_valid_regs = KVM_SYNC_X86_VALID_FIELDS;
+	return ask_basic(v, &r->regs, &r->sregs, &r->events);
+}
+
+static int get_basic(struct vcpu *v, struct x86_twin *t)
+{
+	const struct kvm_sync_regs *r = &v->kvm.run->s.regs;
+
+	if (!v->kvm.run->kvm_valid_regs)
+		return ask_basic(v, &t->gp, &t->s, &t->events);
+	t->gp = r->regs;
+	t->s = r->sregs;
+	t->events = r->events;
+	return 0;
+}
+
 static int init(struct vcpu *v, struct kvm_vcpu *twin, void *state,
 		struct err *e)
 {
@@ -59,14 +98,13 @@ static int init(struct vcpu *v, struct kvm_vcpu *twin, void *state,
 
 	if (rc < 0)
 		return rc;
-	t->xfeatures = x86_xfeatures(twin->vm);
+	t->xfeatures = x86_xfeatures(twin->vm, x86_machine(v->vm)->cpuid);
 	for (unsigned i = 0; i < ARRAY_LEN(twin_msrs); i++)
 		t->msrs.e[i].index = twin_msrs[i];
 	t->msrs.head.nmsrs = ARRAY_LEN(twin_msrs);
-	if (kvm_vm_check(&v->vm->kvm, KVM_CAP_SYNC_REGS) ==
-	    KVM_SYNC_X86_VALID_FIELDS)
-		v->kvm.run->kvm_valid_regs = KVM_SYNC_X86_VALID_FIELDS;
-	return 0;
+	rc = sync_regs(v);
+	return rc < 0 ? err_set(e, rc, "vCPU %u: its registers: %m",
+				v->index) : 0;
 }
 
 /* --- which instructions use the FPU ----------------------------------------- */
@@ -115,25 +153,6 @@ static bool failed_on_fpu(const struct kvm_run *run)
 }
 
 /* --- in --------------------------------------------------------------------- */
-
-static int get_basic(struct vcpu *v, struct x86_twin *t)
-{
-	const struct kvm_sync_regs *r = &v->kvm.run->s.regs;
-	int rc;
-
-	if (v->kvm.run->kvm_valid_regs) {
-		t->gp = r->regs;
-		t->s = r->sregs;
-		t->events = r->events;
-		return 0;
-	}
-	rc = kvm_vcpu_ioctl(&v->kvm, KVM_GET_REGS, &t->gp);
-	if (rc >= 0)
-		rc = kvm_vcpu_ioctl(&v->kvm, KVM_GET_SREGS, &t->s);
-	if (rc >= 0)
-		rc = kvm_vcpu_ioctl(&v->kvm, KVM_GET_VCPU_EVENTS, &t->events);
-	return rc;
-}
 
 /* What the plugin knows of the image; the rest stays as it is in KVM. */
 static int load_fpu(struct vcpu *v, struct kvm_vcpu *twin,

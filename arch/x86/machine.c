@@ -21,6 +21,7 @@
 #include "arch/x86/regs.h"
 #include "vmm/arch.h"
 #include "vmm/base/log.h"
+#include "vmm/switch.h"
 #include "vmm/vcpu.h"
 
 /* --- build ----------------------------------------------------------------- */
@@ -102,18 +103,42 @@ static void end_cpuid_thread(struct x86_machine *m)
 	m->cpuid_asked = false;
 }
 
+/* A guest that may be moved sees what both providers have. */
+static int narrow_cpuid(struct x86_machine *m, struct kvm_vm *other,
+			struct err *e)
+{
+	struct cpuid_list *l = calloc(1, sizeof(*l));
+	int rc;
+
+	if (!l)
+		abort();
+	l->head.nent = CPUID_MAX;
+	rc = kvm_sys_ioctl(other, KVM_GET_SUPPORTED_CPUID, l);
+	if (rc >= 0)
+		cpuid_keep_common(m->cpuid, l);
+	free(l);
+	return rc < 0 ? err_set(e, rc, "%s does not say which CPU it offers: "
+				"%m", other->ops->name) : 0;
+}
+
 static int choose_cpuid(struct x86_machine *m, struct err *e)
 {
+	struct switcher *s = m->vm->switcher;
 	struct strbuf missing = STRBUF_INIT;
-	int rc;
+	int rc = 0;
 
 	await_cpuid(m);
 	if (m->cpuid_rc < 0)
 		return err_set(e, m->cpuid_rc, "%s does not say which CPU it "
 			       "offers: %m", m->vm->provider->name);
+	if (s)
+		rc = narrow_cpuid(m, switch_standby(s), e);
+	if (rc < 0)
+		return rc;
 	rc = cpuid_apply_model(m->cpuid, m->vm->config->cpu, &missing, e);
 	if (rc == 0 && missing.len)
-		log_warn("-cpu: %s does not have %s", m->vm->provider->name,
+		log_warn("-cpu: %s%s does not have %s",
+			 m->vm->provider->name, s ? ", or who stands by," : "",
 			 missing.buf);
 	strbuf_fini(&missing);
 	return rc;
@@ -169,6 +194,7 @@ static void destroy(struct vm *vm)
 	boot_close(m->boot);
 	free(m->apic_ids);
 	free(m->cpuid);
+	free(m->msrs);
 	free(m);
 	vm->arch_state = NULL;
 }
@@ -193,7 +219,7 @@ int x86_vcpu_cpuid(struct vcpu *v, struct kvm_vcpu *cpu, struct err *e)
 	rc = kvm_vcpu_ioctl(cpu, KVM_SET_CPUID2, l);
 	free(l);
 	return rc < 0 ? err_set(e, rc, "vCPU %u: its CPUID: %m", v->index) :
-	       x86_mce_setup(v, e);
+	       x86_mce_setup(cpu, e);
 }
 
 static int vcpu_init(struct vcpu *v, struct err *e)
@@ -402,4 +428,5 @@ const struct arch arch_x86_64 = {
 	.list_cpus = cpuid_list_models,
 	.debug     = &x86_arch_debug,
 	.helper    = &x86_arch_helper,
+	.move      = &x86_arch_move,
 };

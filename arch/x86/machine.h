@@ -48,6 +48,7 @@ struct x86_machine {
 	int cpuid_rc;
 	u32 *apic_ids;
 	struct irqchip_reset irqchip;
+	struct msr_sides *msrs;                /* move.c; NULL: stays */
 	bool roms_told;
 	struct vm_listener listener;           /* the power button   */
 	struct device *pm, *ged;               /* one of them, or none */

@@ -23,18 +23,18 @@
 #define CR4_MCE       BIT64(6)
 enum { MSR_MCG_STATUS = 0x17a };
 
-int x86_mce_setup(struct vcpu *v, struct err *e)
+int x86_mce_setup(struct kvm_vcpu *v, struct err *e)
 {
 	u64 cap = 0;
 	int rc;
 
-	if (kvm_sys_ioctl(v->kvm.vm, KVM_X86_GET_MCE_CAP_SUPPORTED, &cap) < 0 ||
+	if (kvm_sys_ioctl(v->vm, KVM_X86_GET_MCE_CAP_SUPPORTED, &cap) < 0 ||
 	    (cap & MCG_CAP_BANKS) < X86_MCE_BANKS)
 		return 0;
 	cap = (cap & (MCG_CTL_P | MCG_SER_P)) | X86_MCE_BANKS;
-	rc = kvm_vcpu_ioctl(&v->kvm, KVM_X86_SETUP_MCE, &cap);
+	rc = kvm_vcpu_ioctl(v, KVM_X86_SETUP_MCE, &cap);
 	return rc < 0 ? err_set(e, rc, "vCPU %u: its machine checks: %m",
-				v->index) : 0;
+				v->id) : 0;
 }
 
 struct injection {

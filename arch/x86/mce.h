@@ -8,14 +8,15 @@
 #include "vmm/base/err.h"
 #include "vmm/base/types.h"
 
-struct vcpu;
+struct kvm_vcpu;
 struct kvm_x86_mce;
+struct vcpu;
 
 enum { X86_MCE_BANKS = 10 };
 
 /* Tell the provider how many banks there are; once, after creation.  A
  * provider without machine checks is left alone. [vcpu] */
-int  x86_mce_setup(struct vcpu *v, struct err *e);
+int  x86_mce_setup(struct kvm_vcpu *v, struct err *e);
 
 enum x86_mce_fate {
 	X86_MCE_TAKEN,                 /* recorded, or raised as #MC      */

@@ -52,5 +52,6 @@ int  x86_regs_set(struct vcpu *v, const struct x86_regs *r);
 extern const struct arch_reg x86_arch_regs[];
 extern const struct arch_debug x86_arch_debug;         /* debug.c */
 extern const struct arch_helper x86_arch_helper;       /* helper.c */
+extern const struct arch_move x86_arch_move;           /* move.c */
 
 #endif

@@ -21,21 +21,26 @@ enum {
 	MXCSR = 24, MXCSR_LEN = 8, ST = 32, XMM = 160, XMM_END = 416,
 };
 
-u64 x86_xfeatures(struct kvm_vm *vm)
+static u64 xfeatures_in(struct cpuid_list *l)
+{
+	const struct kvm_cpuid_entry2 *c = cpuid_find(l, 0xd, 0);
+
+	/* x87 and SSE are always there */
+	return 3 | (c ? c->eax | (u64)c->edx << 32 : 0);
+}
+
+u64 x86_xfeatures(struct kvm_vm *vm, struct cpuid_list *guest)
 {
 	struct cpuid_list *l = calloc(1, sizeof(*l));
-	const struct kvm_cpuid_entry2 *c = NULL;
-	u64 f = 3;                     /* x87 and SSE are always there */
+	u64 f = 3;
 
 	if (!l)
 		abort();
 	l->head.nent = CPUID_MAX;
 	if (kvm_sys_ioctl(vm, KVM_GET_SUPPORTED_CPUID, l) >= 0)
-		c = cpuid_find(l, 0xd, 0);
-	if (c)
-		f |= c->eax | (u64)c->edx << 32;
+		f = xfeatures_in(l);
 	free(l);
-	return f;
+	return f & xfeatures_in(guest);
 }
 
 static u64 features_of(const struct kvm_xsave *x)

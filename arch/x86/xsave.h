@@ -9,10 +9,12 @@
 
 #include "vmm/base/types.h"
 
+struct cpuid_list;
 struct kvm_vm;
 
-/* The components this provider knows: CPUID 0DH, as XCR0 names them. */
-u64  x86_xfeatures(struct kvm_vm *vm);
+/* The components this provider and the guest's CPUID know: leaf 0DH, as XCR0
+ * names them.  KVM's images may hold others: the host has them. */
+u64  x86_xfeatures(struct kvm_vm *vm, struct cpuid_list *guest);
 /* Forget all but these components. */
 void x86_xsave_keep(struct kvm_xsave *image, u64 features);
 /* Put these components of `from` into `to`, which keeps its others. */

@@ -26,7 +26,8 @@ demo: all boot-files ## boot Debian's kernel to a shell on this terminal
 
 CHECK_DEPS  += boot-files
 CHECK_TESTS += tests/boot/boot.sh tests/boot/icount.t
-SLOW_TESTS  += tests/boot/boot_i386.t tests/boot/crypto.t tests/boot/boot_kvm.t
+SLOW_TESTS  += tests/boot/boot_i386.t tests/boot/crypto.t tests/boot/boot_kvm.t \
+               tests/boot/switch.t
 
 # make demo-disk: Debian on a disk, made by mmdebstrap (as root, once).
 DISK_DIR ?= $(O)/disk
@@ -40,7 +41,7 @@ $(DISK_DIR)/debian.img: $(DISK_PARTS:%=tests/boot/%) tests/virtio/initramfs.sh \
 demo-disk: all $(DISK_DIR)/debian.img ## boot Debian from a disk, with systemd and a network
 	@sh tests/boot/demo-disk.sh $(O)/mote $(BOOT_DIR) $(DISK_DIR)
 
-SLOW_DEPS  += boot-files $(BOOT_DIR)/netguest
+SLOW_DEPS  += boot-files virtio-files $(BOOT_DIR)/netguest
 SLOW_TESTS += tests/boot/demo-disk.t
 
 # A small kernel with everything built in, for boot-time figures and for what

@@ -70,7 +70,7 @@ static inline u32 inl(u16 p) { u32 v; __asm__ volatile("inl %1, %0" : "=a"(v) : 
 	static inline ul read_##n(void) { ul v; __asm__ volatile("mov %%" #n ", %0" : "=r"(v)); return v; } \
 	static inline void write_##n(ul v) { __asm__ volatile("mov %0, %%" #n :: "r"(v) : "memory"); }
 READ_REG(cr0) READ_REG(cr2) READ_REG(cr3) READ_REG(cr4)
-READ_REG(dr0) READ_REG(dr1) READ_REG(dr6) READ_REG(dr7)
+READ_REG(dr0) READ_REG(dr1) READ_REG(dr2) READ_REG(dr3) READ_REG(dr6) READ_REG(dr7)
 
 static inline u64 rdmsr(u32 n)
 {

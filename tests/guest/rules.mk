@@ -2,7 +2,7 @@
 # each under every provider (tests/guest/guests.cfg).
 GUEST_DIR    := $(O)/tests/guest
 GUEST_C32    := prot fault2 fault3 io irq32 debug32
-GUEST_C64    := long gate fault4 fault5 irq64 smp stress guard debug64 debug0 fpu fputrap avx string
+GUEST_C64    := long gate fault4 fault5 irq64 smp stress guard debug64 debug0 fpu fputrap avx string move
 GUEST_ASM    := real triple mode0 mode1 mode2 mode3 mode4
 GUEST_IMAGES := $(patsubst %,$(GUEST_DIR)/%.elf,$(GUEST_C32) $(GUEST_C64) $(GUEST_ASM))
 GUEST_CFLAGS := -std=gnu11 -Os -ffreestanding -fno-pic -fno-pie \
@@ -26,7 +26,7 @@ GUEST_debug64 := debug
 $(foreach n,2 3 4 5,$(eval $(GUEST_DIR)/c/fault$(n).o: GUEST_CFLAGS += -DPAGING=$(n)))
 $(GUEST_DIR)/c/fputrap.o: GUEST_CFLAGS += -DTRAPS
 $(GUEST_DIR)/c/debug0.o: tests/guest/debug.c
-$(GUEST_DIR)/c/smp.o $(GUEST_DIR)/c/stress.o: tests/guest/ap.h
+$(GUEST_DIR)/c/smp.o $(GUEST_DIR)/c/stress.o $(GUEST_DIR)/c/move.o: tests/guest/ap.h
 
 guest_src = tests/guest/$(or $(GUEST_$(1)),$(1)).c
 
@@ -64,5 +64,5 @@ $(GUEST_ASM:%=$(GUEST_DIR)/%.elf): $(GUEST_DIR)/%.elf: $(GUEST_DIR)/c/%.o tests/
 guests: $(GUEST_IMAGES)
 
 CHECK_DEPS  += guests
-CHECK_TESTS += tests/guest/run.sh
+CHECK_TESTS += tests/guest/run.sh tests/guest/move.t
 SLOW_TESTS  += tests/guest/stress-slow.t

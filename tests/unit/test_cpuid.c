@@ -251,6 +251,43 @@ static void every_model_names_features_there_are(void **s)
 	}
 }
 
+/* --- what two providers both have --- */
+
+static void common_features_are_those_of_both(void **s)
+{
+	struct cpuid_list *a = provider(), *b = provider();
+
+	cpuid_find(b, 1, 0)->ecx = BIT(13);
+	cpuid_find(b, 7, 0)->ebx = 0x1000;
+	cpuid_find(b, 0xd, 0)->eax = 3;
+	cpuid_find(b, 0xd, 0)->ebx = 0x240;
+	cpuid_find(b, 0x80000008, 0)->eax = 0x392e;
+	cpuid_find(b, 0, 0)->eax = 7;
+	cpuid_keep_common(a, b);
+	assert_int_equal(ecx1(a), BIT(13));
+	assert_int_equal(cpuid_find(a, 7, 0)->ebx, 0x1000);
+	assert_int_equal(cpuid_find(a, 0xd, 0)->eax, 3);
+	assert_int_equal(cpuid_find(a, 0xd, 0)->ebx, 0x240);
+	assert_int_equal(cpuid_find(a, 0x80000008, 0)->eax, 0x302e);
+	assert_int_equal(cpuid_find(a, 0, 0)->eax, 7);
+	assert_int_equal(cpuid_signature(a), 0xa10f11);
+	free(a);
+	free(b);
+}
+
+static void leaves_of_one_go_unless_they_promise_nothing(void **s)
+{
+	struct cpuid_list *a = provider(), *b = provider();
+
+	leaf(a, 0xa, 0, false, 2, 0, 0, 0);
+	leaf(a, 0x80000005, 0, false, 0x1234, 0, 0, 0);
+	cpuid_keep_common(a, b);
+	assert_null(cpuid_find(a, 0xa, 0));
+	assert_int_equal(cpuid_find(a, 0x80000005, 0)->eax, 0x1234);
+	free(a);
+	free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +303,8 @@ int main(void)
 		cmocka_unit_test(apic_ids_pack_threads_cores_and_sockets),
 		cmocka_unit_test(topology_leaves_agree),
 		cmocka_unit_test(the_hypervisor_signature_is_there),
+		cmocka_unit_test(common_features_are_those_of_both),
+		cmocka_unit_test(leaves_of_one_go_unless_they_promise_nothing),
 		cmocka_unit_test(every_need_is_a_feature),
 		cmocka_unit_test(every_model_names_features_there_are),
 	};

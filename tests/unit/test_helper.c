@@ -28,6 +28,7 @@ static struct x86_machine machine;
 static int real_vcpu = -1;             /* where KVM_RUN fails at CODE */
 static unsigned entries;               /* KVM_RUNs that reached the guest */
 static bool slow;
+static bool syncs;                     /* registers come with kvm_run */
 
 /* --- a KVM with a hole in it --- */
 
@@ -56,19 +57,53 @@ static int fail_to_emulate(void)
 	return 0;
 }
 
-static int holed_ioctl(int fd, unsigned long req, void *arg)
+static int run_holed(int fd, void *arg)
 {
 	struct kvm_regs r;
 
-	if (req == KVM_RUN && fd != real_vcpu && slow)
-		burn(20000000);        /* the one that is measured */
-	if (req == KVM_RUN && fd == real_vcpu &&
-	    !vm.vcpus[0]->kvm.run->immediate_exit) {
+	if (!vm.vcpus[0]->kvm.run->immediate_exit) {
 		mote_kvm_provider.ioctl(fd, KVM_GET_REGS, &r);
 		if (r.rip == CODE)
 			return fail_to_emulate();
 		entries++;
 	}
+	return mote_kvm_provider.ioctl(fd, KVM_RUN, arg);
+}
+
+/* What the kernel does around KVM_RUN where it has KVM_CAP_SYNC_REGS. */
+static int run_synced(int fd, void *arg)
+{
+	struct kvm_run *run = vm.vcpus[0]->kvm.run;
+	struct kvm_sync_regs *r = &run->s.regs;
+	const struct {
+		unsigned long get, set;
+		void *at;
+	} rows[] = {
+		{ KVM_GET_SREGS, KVM_SET_SREGS, &r->sregs },
+		{ KVM_GET_REGS, KVM_SET_REGS, &r->regs },
+		{ KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, &r->events },
+	};
+	const bool wanted = run->kvm_valid_regs;
+	int rc;
+
+	for (unsigned i = 0; run->kvm_dirty_regs && i < 3; i++)
+		mote_kvm_provider.ioctl(fd, rows[i].set, rows[i].at);
+	run->kvm_valid_regs = run->kvm_dirty_regs = 0;
+	rc = run_holed(fd, arg);
+	for (unsigned i = 0; wanted && i < 3; i++)
+		mote_kvm_provider.ioctl(fd, rows[i].get, rows[i].at);
+	run->kvm_valid_regs = wanted ? KVM_SYNC_X86_VALID_FIELDS : 0;
+	return rc;
+}
+
+static int holed_ioctl(int fd, unsigned long req, void *arg)
+{
+	if (req == KVM_CHECK_EXTENSION && (long)arg == KVM_CAP_SYNC_REGS)
+		return syncs ? KVM_SYNC_X86_VALID_FIELDS : 0;
+	if (req == KVM_RUN && fd != real_vcpu && slow)
+		burn(20000000);        /* the one that is measured */
+	if (req == KVM_RUN && fd == real_vcpu)
+		return syncs ? run_synced(fd, arg) : run_holed(fd, arg);
 	return mote_kvm_provider.ioctl(fd, req, arg);
 }
 
@@ -186,7 +221,7 @@ static int fresh(void **state)
 	assert_int_equal(kvm_vm_attach_gmem(&vm.kvm, vm.gmem, &e), 0);
 	assert_int_equal(gmem_add(vm.gmem, "ram", 0, RAM, -1, 0, GMEM_RAM,
 				  &e), 0);
-	vm.helper = helper_create(&vm, &mote_kvm_provider);
+	helper_begin(helper_create(&vm, &mote_kvm_provider));
 	vm.vcpus = calloc(1, sizeof(vm.vcpus[0]));
 	vm.vcpus[0] = vcpu_create(&vm, 0, &e);
 	assert_non_null(vm.vcpus[0]);
@@ -198,6 +233,12 @@ static int fresh(void **state)
 static int fresh_slow(void **state)
 {
 	slow = true;
+	return fresh(state);
+}
+
+static int fresh_synced(void **state)
+{
+	syncs = true;
 	return fresh(state);
 }
 
@@ -214,7 +255,7 @@ static int done(void **state)
 	loop_destroy(vm.loop);
 	free(machine.cpuid);
 	config_fini(&config);
-	slow = false;
+	slow = syncs = false;
 	return 0;
 }
 
@@ -306,6 +347,32 @@ static void registers_of_the_fpu_go_there_and_back(void **state)
 	assert_true(sum > 4.1415926 && sum < 4.1415927);
 }
 
+/* The exit that makes the twin was one without them. */
+static void registers_that_come_with_an_exit_are_there_from_the_first(void **state)
+{
+	static const u8 code[] = {
+		0xe7, 0x10, EXIT_33            /* out %ax,$0x10 */
+	};
+
+	(void)state;
+	run(code, sizeof(code));
+	assert_int_equal(vm.exit_code, 33);
+	assert_int_equal(probe.nwrites, 1);
+	assert_int_equal(probe.writes[0], 0x1111);
+	assert_true(reported("1 instructions KVM cannot execute, 1 executed"));
+}
+
+static void a_helper_that_rests_is_not_asked_until_it_begins_again(void **state)
+{
+	struct helper *h = vm.helper;
+
+	(void)state;
+	helper_rest(h);
+	assert_null(vm.helper);
+	helper_begin(h);
+	assert_ptr_equal(vm.helper, h);
+}
+
 static void end_when_stopped(struct vm_listener *l, enum vm_event ev, int arg)
 {
 	(void)l;
@@ -377,6 +444,10 @@ int main(void)
 		TEST(what_kvm_cannot_do_is_done_and_kvm_goes_on),
 		TEST(its_device_accesses_are_answered_once),
 		TEST(registers_of_the_fpu_go_there_and_back),
+		TEST(a_helper_that_rests_is_not_asked_until_it_begins_again),
+		cmocka_unit_test_setup_teardown(
+			registers_that_come_with_an_exit_are_there_from_the_first,
+			fresh_synced, done),
 		TEST(what_nobody_can_do_here_stops_the_vm),
 		TEST_SLOW(a_slow_kvm_is_left_for_the_plugin),
 		TEST_SLOW(in_a_slow_kvm_msrs_stay_kvms),

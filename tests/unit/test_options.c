@@ -286,6 +286,9 @@ static void accelerators_come_in_the_order_given(void **state)
 	assert_int_equal(parse("-accel", "kvm,helper=off", NULL), 0);
 	assert_true(c.no_helper);
 	assert_int_equal(parse("-accel", "kvm,helper=maybe", NULL), -EINVAL);
+	assert_false(c.can_switch);
+	assert_int_equal(parse("-accel", "tcg,switch=on", NULL), 0);
+	assert_true(c.can_switch);
 	assert_int_equal(parse("-accel", "hax", NULL), -EINVAL);
 	assert_int_equal(parse("-accel", "tcg,tb-size=1", NULL), -EINVAL);
 	assert_int_equal(parse("-M", "pdp11", NULL), -EINVAL);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "arch/x86/cpuid.h"
 #include "arch/x86/helper.h"
 #include "arch/x86/xsave.h"
 #include "vmm/kvm/kvm.h"
@@ -15,6 +16,8 @@
 enum { BV = 512, XMM0 = 160, ST0 = 32, MXCSR = 24, YMMH0 = 576 };
 
 extern const struct kvm_provider mote_kvm_provider;    /* libtcg.a */
+
+static struct cpuid_list guest;        /* no leaf at all */
 
 static u64 bv(const struct kvm_xsave *x)
 {
@@ -36,7 +39,23 @@ static void the_plugin_has_x87_and_sse_at_least(void **state)
 
 	(void)state;
 	assert_int_equal(kvm_vm_open(&vm, &mote_kvm_provider, NULL), 0);
-	assert_int_equal(x86_xfeatures(&vm) & 3, 3);
+	assert_int_equal(x86_xfeatures(&vm, &guest) & 3, 3);
+	kvm_vm_close(&vm);
+}
+
+/* KVM tells AVX state of guests that were never offered it. */
+static void what_the_guest_was_not_offered_does_not_count(void **state)
+{
+	struct cpuid_list all = { .head.nent = CPUID_MAX };
+	struct kvm_vm vm;
+
+	(void)state;
+	assert_int_equal(kvm_vm_open(&vm, &mote_kvm_provider, NULL), 0);
+	assert_true(kvm_sys_ioctl(&vm, KVM_GET_SUPPORTED_CPUID, &all) >= 0);
+	assert_int_equal(x86_xfeatures(&vm, &guest), 3);
+	if (cpuid_find(&all, 0xd, 0))
+		assert_int_equal(x86_xfeatures(&vm, &all),
+				 cpuid_find(&all, 0xd, 0)->eax | 3);
 	kvm_vm_close(&vm);
 }
 
@@ -96,6 +115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_plugin_has_x87_and_sse_at_least),
+		cmocka_unit_test(what_the_guest_was_not_offered_does_not_count),
 		cmocka_unit_test(keeping_forgets_the_other_components),
 		cmocka_unit_test(merging_leaves_what_was_not_asked_for),
 		cmocka_unit_test(integer_instructions_need_no_floating_point),

@@ -20,6 +20,7 @@
 
 #define TRACE_EVENTS(X) \
 	X(vm_state,        "the run state changes")                       \
+	X(vm_switch,       "accel_switch ends")                           \
 	X(vm_request,      "a device or vCPU asks the main loop")         \
 	X(vm_reset,        "the machine is reset")                        \
 	X(vcpu_exit,       "a vCPU leaves the guest: its exit reason")    \

@@ -241,6 +241,16 @@ void gdb_arm(struct gdb *g)
 	}
 }
 
+/* What was pushed went to vCPUs that are not the guest's any more. */
+void gdb_arm_anew(struct gdb *g)
+{
+	lock_take(&g->lock);
+	for (unsigned i = 0; i < g->vm->nvcpus; i++)
+		g->cpu[i].pushed.control = ~0u;
+	lock_drop(&g->lock);
+	gdb_arm(g);
+}
+
 /* --- whose stop was it? [vcpu], the lock is held --- */
 
 static gpa_t where_on_vcpu(struct vcpu *v, gva_t va)

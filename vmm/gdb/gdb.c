@@ -200,6 +200,12 @@ static bool can_block_irqs(struct gdb *g)
 	return known > 0 && !(d.control & ~(u32)known);
 }
 
+void gdb_rearm(struct gdb *g)
+{
+	g->can_block = can_block_irqs(g);
+	gdb_arm_anew(g);
+}
+
 static struct gdb *gdb_create(struct vm *vm)
 {
 	struct gdb *g = calloc(1, sizeof(*g));

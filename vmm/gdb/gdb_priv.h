@@ -144,7 +144,12 @@ void gdb_breaks_keep(struct gdb *g, gpa_t gpa, u8 *buf, size_t n);
 void gdb_breaks_check(struct gdb *g);
 /* Tell every provider what to stop at. */
 void gdb_arm(struct gdb *g);
+void gdb_arm_anew(struct gdb *g);      /* all, whatever was told before */
 bool gdb_debug_exit(struct vcpu *v);   /* vm->debug_exit [vcpu] */
+
+/* --- gdb.c --- */
+/* Another provider runs the guest: what it can, and what it must know. */
+void gdb_rearm(struct gdb *g);
 
 /* --- run.c --- */
 void gdb_vm_event(struct vm_listener *l, enum vm_event ev, int arg);

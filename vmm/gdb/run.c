@@ -133,6 +133,9 @@ void gdb_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
 		gdb_regs_forget(g);
 		gdb_breaks_check(g);
 		break;
+	case VM_EV_SWITCHED:
+		gdb_rearm(g);
+		break;
 	default:
 		break;
 	}

@@ -135,8 +135,11 @@ int kvm_vm_ioeventfd(struct kvm_vm *vm, int efd, bool pio, u64 addr,
 			     (match ? KVM_IOEVENTFD_FLAG_DATAMATCH : 0u) |
 			     (assign ? 0u : KVM_IOEVENTFD_FLAG_DEASSIGN),
 	};
+	int rc = kvm_vm_ioctl(vm, KVM_IOEVENTFD, &io);
 
-	return kvm_vm_ioctl(vm, KVM_IOEVENTFD, &io);
+	if (rc >= 0)
+		kvm_eventfd_note(vm, &io, NULL);
+	return rc;
 }
 
 int kvm_vm_irqfd(struct kvm_vm *vm, int efd, unsigned gsi, bool assign)
@@ -146,6 +149,9 @@ int kvm_vm_irqfd(struct kvm_vm *vm, int efd, unsigned gsi, bool assign)
 		.gsi   = gsi,
 		.flags = assign ? 0 : KVM_IRQFD_FLAG_DEASSIGN,
 	};
+	int rc = kvm_vm_ioctl(vm, KVM_IRQFD, &f);
 
-	return kvm_vm_ioctl(vm, KVM_IRQFD, &f);
+	if (rc >= 0)
+		kvm_eventfd_note(vm, NULL, &f);
+	return rc;
 }

@@ -34,6 +34,8 @@ s64  kvm_calibrate_beside(const struct kvm_vm *vm);
 #define KVM_NATIVE_RATE 100000000ll
 
 /* --- VM --- */
+struct kvm_eventfds;                   /* kvm/exchange.c                 */
+
 struct kvm_vm {
 	const struct kvm_provider *ops;
 	int sys_fd, fd;                /* -1 when closed                 */
@@ -46,6 +48,9 @@ struct kvm_vm {
 	void *scratch;                 /* kvm_vm_forget_translations     */
 	bool scratch_moved;
 	struct kvm_vm *twin;           /* its dirty pages are ours, too  */
+	struct kvm_eventfds *eventfds; /* NULL: not kept                 */
+	u64 **carried;                 /* by slot: dirty under who ran it
+					  before; kvm_vm_exchange        */
 };
 
 int  kvm_vm_open(struct kvm_vm *vm, const struct kvm_provider *p,
@@ -64,6 +69,8 @@ int  kvm_vm_attach_gmem(struct kvm_vm *vm, struct gmem *g, struct err *e);
  * nothing changed. [one thread at a time] */
 int  kvm_vm_follow(struct kvm_vm *vm, const struct kvm_vm *other,
 		   struct err *e);
+/* No slots any more. */
+void kvm_vm_unfollow(struct kvm_vm *vm);
 /* Page tables in guest memory changed behind its back: where KVM keeps shadows
  * of them, it drops them all. [any] */
 int  kvm_vm_forget_translations(struct kvm_vm *vm);
@@ -80,6 +87,25 @@ int  kvm_vm_ioeventfd(struct kvm_vm *vm, int efd, bool pio, u64 addr,
 		      unsigned len, bool match, u64 data, bool assign);
 int  kvm_vm_irqfd(struct kvm_vm *vm, int efd, unsigned gsi, bool assign);
 
+/*
+ * --- one guest, two VMs (kvm/exchange.c) ---
+ *
+ * `vm` runs the guest; `other`, of another provider, takes it over.  First
+ * kvm_vm_follow gives `other` the memory, then its vCPUs get their state, then
+ * kvm_vm_move_eventfds and kvm_vm_exchange.  No vCPU of either runs meanwhile.
+ * Other threads may look at `vm` during an exchange: one request of theirs can
+ * fail then.
+ */
+/* From now on ioeventfds and irqfds are noted, to be moved. [loop] */
+void kvm_vm_keep_eventfds(struct kvm_vm *vm);
+/* All of `vm` also reach `other`, and no longer `vm`; on failure they are back
+ * where they were. [loop] */
+int  kvm_vm_move_eventfds(struct kvm_vm *vm, struct kvm_vm *other,
+			  struct err *e);
+/* The descriptors change places; `other` has no memory any more.  What was dirty
+ * stays so for kvm_vm_dirty_fetch.  `other` follows `vm`. [loop] */
+void kvm_vm_exchange(struct kvm_vm *vm, struct kvm_vm *other);
+
 /* --- vCPU --- */
 struct kvm_vcpu {
 	struct kvm_vm *vm;
@@ -92,6 +118,8 @@ int  kvm_vcpu_open(struct kvm_vcpu *v, struct kvm_vm *vm, unsigned id,
 		   struct err *e);
 void kvm_vcpu_close(struct kvm_vcpu *v);
 int  kvm_vcpu_ioctl(struct kvm_vcpu *v, unsigned long req, void *arg);
+/* Before or after the VMs' exchange; neither is in KVM_RUN. */
+void kvm_vcpu_exchange(struct kvm_vcpu *v, struct kvm_vcpu *other);
 /* KVM_RUN: 0 with run->exit_reason, -EINTR after a kick, or -errno. */
 int  kvm_vcpu_run(struct kvm_vcpu *v);
 /* Ask it to return; the caller also signals the thread when kick is NULL.

@@ -12,10 +12,10 @@
 
 #include "vmm/core/gmem.h"
 #include "vmm/kvm/kvm.h"
+#include "vmm/kvm/kvm_priv.h"
 
 /* Where no guest can look: beyond what any CPU addresses. */
 #define SCRATCH_GPA (1ull << 51)
-enum { FOLLOWED_MAX = 64 };
 
 static int slot_set(struct kvm_vm *vm, const struct gmem_block *b, u64 len)
 {
@@ -51,6 +51,7 @@ static void slots_del(struct gmem_listener *l, const struct gmem_block *b)
 {
 	struct kvm_vm *vm = container_of(l, struct kvm_vm, slots);
 
+	kvm_carried_drop(vm, b->slot);
 	if (vm->fd >= 0)               /* closing the VM took them all */
 		slot_set(vm, b, 0);
 }
@@ -71,6 +72,7 @@ int kvm_vm_dirty_log(struct kvm_vm *vm, bool on, struct err *e)
 	if (vm->dirty_logging == on)
 		return 0;
 	vm->dirty_logging = on;
+	kvm_carried_free(vm);
 	b = gmem_blocks(vm->gmem, &n);
 	for (unsigned i = 0; i < n; i++) {
 		int rc = b[i]->flags & GMEM_ROM ? 0 :
@@ -87,7 +89,7 @@ int kvm_vm_dirty_log(struct kvm_vm *vm, bool on, struct err *e)
 static int fetch_twin(struct kvm_vm *twin, const struct gmem_block *b,
 		      u64 *bitmap)
 {
-	const u64 words = (b->len / PAGE_SIZE + 63) / 64;
+	const u64 words = kvm_bitmap_words(b);
 	u64 *more = malloc(words * sizeof(*more));
 	struct kvm_dirty_log log = {
 		.slot         = (u32)b->slot,
@@ -101,8 +103,8 @@ static int fetch_twin(struct kvm_vm *twin, const struct gmem_block *b,
 	return rc == -ENOENT ? 0 : rc;         /* not logging yet: no page */
 }
 
-int kvm_vm_dirty_fetch(struct kvm_vm *vm, const struct gmem_block *b,
-		       u64 *bitmap)
+int kvm_vm_dirty_read(struct kvm_vm *vm, const struct gmem_block *b,
+		      u64 *bitmap)
 {
 	struct kvm_dirty_log log = {
 		.slot         = (u32)b->slot,
@@ -115,11 +117,21 @@ int kvm_vm_dirty_fetch(struct kvm_vm *vm, const struct gmem_block *b,
 	return fetch_twin(vm->twin, b, bitmap);
 }
 
+int kvm_vm_dirty_fetch(struct kvm_vm *vm, const struct gmem_block *b,
+		       u64 *bitmap)
+{
+	int rc = kvm_vm_dirty_read(vm, b, bitmap);
+
+	if (rc >= 0)
+		kvm_carried_fetch(vm, b, bitmap);
+	return rc;
+}
+
 /* --- following another VM --- */
 
-static void drop_followed(struct kvm_vm *vm)
+void kvm_vm_unfollow(struct kvm_vm *vm)
 {
-	for (unsigned i = 0; i < FOLLOWED_MAX; i++) {
+	for (unsigned i = 0; i < KVM_SLOTS_FOLLOWED; i++) {
 		struct kvm_userspace_memory_region none = { .slot = i };
 
 		if (vm->followed_slots & BIT64(i))
@@ -137,10 +149,10 @@ int kvm_vm_follow(struct kvm_vm *vm, const struct kvm_vm *other,
 
 	if (b == vm->followed && vm->dirty_logging == other->dirty_logging)
 		return 0;
-	drop_followed(vm);
+	kvm_vm_unfollow(vm);
 	vm->dirty_logging = other->dirty_logging;
 	for (unsigned i = 0; i < n; i++) {
-		int rc = b[i]->slot < FOLLOWED_MAX ?
+		int rc = b[i]->slot < KVM_SLOTS_FOLLOWED ?
 			 slot_set(vm, b[i], b[i]->len) : -ENOSPC;
 
 		if (rc < 0)

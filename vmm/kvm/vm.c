@@ -91,6 +91,8 @@ void kvm_vm_close(struct kvm_vm *vm)
 	if (vm->scratch)
 		munmap(vm->scratch, PAGE_SIZE);
 	vm->scratch = NULL;
+	kvm_eventfds_free(vm);
+	kvm_carried_free(vm);
 }
 
 int kvm_vm_ioctl(struct kvm_vm *vm, unsigned long req, void *arg)

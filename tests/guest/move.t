@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# TAP: accel_switch moves a running guest (move.c) to and fro, 100 times, while
+# its timers, clocks, IPIs and registers are looked at by the guest itself.
+#
+# O: the build folder.  MOVES: how often (100).  SEED: of the pauses between.
+import os
+import random
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "monitor"))
+import vm as motevm                                                 # noqa: E402
+
+O = os.environ.get("O", "build")
+MOVES = int(os.environ.get("MOVES", "100"))
+LIMIT = int(os.environ.get("GUEST_LIMIT", "240"))
+OTHER = {"kvm": "tcg", "tcg": "kvm"}
+t = motevm.Tap()
+
+
+class Guest(motevm.Vm):
+    def __init__(self, accel, cpus, kernel="move", options=()):
+        image = os.path.abspath(os.path.join(O, "tests/guest", kernel + ".elf"))
+        super().__init__(
+            ["-m", "64", "-smp", str(cpus), "-kernel", image,
+             "-append", "cpus=%d" % cpus, "-S",
+             "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+             "-serial", "unix:serial,server=on,wait=off"] + list(options),
+            accel=accel)
+        self.serial = self.dial("serial", 60)
+        self.qmp = motevm.Qmp(self)
+        self.said = b""
+        self.qmp.ask({"execute": "cont"})
+        self.qmp.events.clear()
+
+    def until(self, text):
+        """Everything the guest said, when `text` is in it or time is up."""
+        self.serial.settimeout(1)
+        end = time.time() + LIMIT
+        while text not in self.said and time.time() < end:
+            try:
+                got = self.serial.recv(4096)
+            except TimeoutError:
+                continue
+            if not got:
+                break
+            self.said += got
+        return text in self.said
+
+    def complaints(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def switch(self, accel):
+        return self.qmp.ask({"execute": "x-accel-switch",
+                             "arguments": {"accel": accel}})
+
+
+def to_and_fro(accel, cpus):
+    name = "%d CPUs, %d times, from %s" % (cpus, MOVES, accel)
+    g = Guest(accel + ",switch=on", cpus)
+    rng = random.Random(int(os.environ.get("SEED", "1")))
+    answers, at = [], accel
+    ok = g.until(b"started")
+    try:
+        for _ in range(MOVES if ok else 0):
+            at = OTHER[at]
+            answers.append(g.switch(at))
+            time.sleep(rng.random() * 0.06)
+        bad = [a for a in answers if a is None or "return" not in a]
+        t.ok(ok and not bad, "every switch is done: " + name, str(bad[:1]))
+        kvm = g.qmp.ask({"execute": "human-monitor-command", "arguments":
+                         {"command-line": "info kvm"}})["return"]
+        t.ok("%d switches" % MOVES in kvm, "they are counted: " + name, kvm)
+        events = [e for e in g.qmp.events if e["event"] == "X_ACCEL_SWITCHED"]
+        t.ok(len(events) == MOVES and not any(
+            e["event"] in ("STOP", "RESUME") for e in g.qmp.events),
+            "there is an event for each, and none of a stop: " + name)
+        g.serial.sendall(b"q")
+        done = g.until(b"as it was") or b"failed" in g.said
+        code = g.proc.wait(LIMIT) if done else "hung"
+        t.ok(code == 33 and b"as it was" in g.said,
+             "the guest did not notice: " + name,
+             "%s\n%s" % (code, g.said.decode(errors="replace")))
+    except (BrokenPipeError, ConnectionError, OSError) as e:
+        g.until(b"as it was")
+        t.ok(False, "mote lives: " + name,
+             "%s\n%s\nexit %s: %s" % (e, g.said.decode(errors="replace"),
+                                     g.proc.wait(LIMIT), g.complaints()))
+    finally:
+        g.end()
+
+
+if not (os.access("/dev/kvm", os.R_OK | os.W_OK)):
+    motevm.skip("no usable /dev/kvm here")
+for first in ("tcg", "kvm"):
+    for ncpus in (1, 2):
+        to_and_fro(first, ncpus)
+print("1..%d" % t.n)
+sys.exit(1 if t.failed else 0)
