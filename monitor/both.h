@@ -50,6 +50,7 @@ struct balloon_stats;
 void mon_each_virtio(struct mon *m, void (*fn)(const char *path,
 		     const char *name, void *opaque), void *opaque);
 int  mon_do_balloon(struct vm *vm, u64 target, struct err *e);
+int  mon_do_balloon_hint(struct vm *vm, struct err *e);
 int  mon_do_query_balloon(struct vm *vm, u64 *actual, struct balloon_stats *s,
 			  struct err *e);
 

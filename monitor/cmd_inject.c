@@ -88,6 +88,16 @@ const struct mon_cmd mon_inject_cmds[] = {
 		.example = "balloon 512",
 		.when    = MON_MAIN,
 		.run     = mon_balloon,
+	}, {
+		.name    = "balloon_hint",
+		.args    = "",
+		.params  = "",
+		.help    = "ask the guest once which pages are free",
+		.doc     = "The host gets them back. Mote's own; the balloon "
+			   "needs free-page-hint=on.",
+		.example = "balloon_hint",
+		.when    = MON_MAIN,
+		.run     = mon_balloon_hint,
 	},
 	{ 0 }
 };

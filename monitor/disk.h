@@ -17,6 +17,7 @@ void mon_info_block(struct mon *m, const struct mon_arg *a);
 void mon_info_blockstats(struct mon *m, const struct mon_arg *a);
 
 void mon_balloon(struct mon *m, const struct mon_arg *a);
+void mon_balloon_hint(struct mon *m, const struct mon_arg *a);
 void mon_info_balloon(struct mon *m, const struct mon_arg *a);
 void mon_info_virtio(struct mon *m, const struct mon_arg *a);
 void mon_info_virtio_status(struct mon *m, const struct mon_arg *a);

@@ -142,6 +142,13 @@ static void run_balloon(struct qmp_call *c)
 					(u64)target : 0, &e), &e);
 }
 
+static void run_balloon_hint(struct qmp_call *c)
+{
+	struct err e = { 0 };
+
+	check_balloon(c, mon_do_balloon_hint(mon_vm(c->m), &e), &e);
+}
+
 static void run_query_balloon(struct qmp_call *c)
 {
 	struct balloon_stats s;
@@ -405,6 +412,9 @@ const struct qmp_cmd qmp_guest_cmds[] = {
 	  MON_ANYTIME, run_empty_list, NULL },
 	{ "balloon", "value:int", "", "Ask the guest to keep so much memory.",
 	  MON_MAIN, run_balloon, NULL },
+	{ "x-balloon-hint", "", "",
+	  "Ask the guest once which pages are free (mote's own).",
+	  MON_MAIN, run_balloon_hint, NULL },
 	{ "query-balloon", "", "BalloonInfo", "How much the guest has.",
 	  MON_MAIN, run_query_balloon, NULL },
 	{ "query-stats", "target:StatsTarget providers:[StatsRequest]? "

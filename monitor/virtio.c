@@ -58,6 +58,21 @@ int mon_do_query_balloon(struct vm *vm, u64 *actual, struct balloon_stats *s,
 	return 0;
 }
 
+int mon_do_balloon_hint(struct vm *vm, struct err *e)
+{
+	struct device *d = find_balloon(vm, e);
+
+	return d ? balloon_hint(d, e) : -ENODEV;
+}
+
+void mon_balloon_hint(struct mon *m, const struct mon_arg *a UNUSED)
+{
+	struct err e = { 0 };
+
+	if (mon_do_balloon_hint(mon_vm(m), &e) < 0)
+		mon_error(m, &e);
+}
+
 void mon_balloon(struct mon *m, const struct mon_arg *a)
 {
 	struct err e = { 0 };

@@ -144,6 +144,23 @@ static void report_queue(struct virtio_balloon *b, unsigned q)
 	virtio_notify(&b->v, q);
 }
 
+/* What the driver reads as the command: 5.5.6.5. */
+static void hint_command(struct virtio_balloon *b, u32 id)
+{
+	virtio_config_put(&b->v, HINT_CMD_ID, id, 4);
+	virtio_config_changed(&b->v);
+}
+
+/* The driver keeps the pages it named until it hears that all is done. */
+static void hint_word(struct virtio_balloon *b, u32 id)
+{
+	const bool was = b->hint_on;
+
+	b->hint_on = id == b->hint_id && id >= HINT_FIRST;
+	if (was && id == HINT_STOP)
+		hint_command(b, HINT_DONE);
+}
+
 /* A command id starts a round; pages that follow are free while it lasts. */
 static void hint_queue(struct virtio_balloon *b, unsigned q)
 {
@@ -153,7 +170,7 @@ static void hint_queue(struct virtio_balloon *b, unsigned q)
 	while (virtio_pop(&b->v, q, &c) > 0) {
 		if (c.out_len == sizeof(id)) {
 			virtq_read(&c, 0, &id, sizeof(id));
-			b->hint_on = id == b->hint_id && id >= HINT_FIRST;
+			hint_word(b, id);
 		} else if (b->hint_on) {
 			free_iovs(b, &c);
 		}
@@ -245,6 +262,28 @@ bool balloon_get(struct device *d, u64 *pages, struct balloon_stats *s)
 	return true;
 }
 
+int balloon_hint(struct device *d, struct err *e)
+{
+	struct virtio_balloon *b = balloon_of(d);
+	int rc = 0;
+
+	if (!b)
+		return err_set(e, -ENODEV, "No balloon device");
+	virtio_lock(&b->v);
+	if (!virtio_has(&b->v, F_HINT) || !b->v.started)
+		rc = err_set(e, -ENOTSUP, b->hinting ?
+			     "the guest's driver gives no hints" :
+			     "the balloon has free-page-hint=off");
+	else if (virtio_config_get(&b->v, HINT_CMD_ID, 4) >= HINT_FIRST)
+		rc = err_set(e, -EBUSY, "the guest is still at the last hints");
+	if (!rc) {
+		b->hint_id = MAX(b->hint_id + 1, (u32)HINT_FIRST);
+		hint_command(b, b->hint_id);
+	}
+	virtio_unlock(&b->v);
+	return rc;
+}
+
 /* --- the device ------------------------------------------------------------ */
 
 static void balloon_kick(struct virtio *v, unsigned q)
@@ -283,6 +322,13 @@ static void balloon_reset(struct virtio *v)
 		b->last.val[i] = UINT64_MAX;
 	b->last.seconds = 0;
 	virtio_config_put(v, ACTUAL, 0, 4);
+	virtio_config_put(v, HINT_CMD_ID, HINT_DONE, 4);
+}
+
+static void balloon_describe(struct virtio *v, struct strbuf *out)
+{
+	strbuf_addf(out, "given back = %llu bytes\n",
+		    (unsigned long long)of_virtio(v)->discarded);
 }
 
 /* So that no chain is out while the state is saved. */
@@ -354,6 +400,7 @@ static const struct virtio_class balloon_class = {
 	.realize      = balloon_realize,      .unrealize = balloon_unrealize,
 	.reset        = balloon_reset,        .kick      = balloon_kick,
 	.config_write = balloon_config_write, .quiesce   = balloon_quiesce,
+	.describe     = balloon_describe,
 };
 
 VIRTIO_DEVICE(virtio_balloon, "virtio-balloon", struct virtio_balloon,
@@ -364,6 +411,6 @@ VIRTIO_DEVICE(virtio_balloon, "virtio-balloon", struct virtio_balloon,
 	PROP("free-page-reporting", PROP_BOOL, struct virtio_balloon,
 	     reporting, "on", "the guest tells which pages are free"),
 	PROP("free-page-hint", PROP_BOOL, struct virtio_balloon, hinting,
-	     "off", "free pages on request, for migration"),
+	     "off", "free pages on request: balloon_hint"),
 	PROP("guest-stats-polling-interval", PROP_U64, struct virtio_balloon,
 	     stats_interval, "0", "seconds between statistics, 0: none"),);

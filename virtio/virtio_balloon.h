@@ -18,5 +18,11 @@ struct balloon_stats {
 bool balloon_set(struct device *d, u64 pages);
 /* What it gave up; asks for new statistics, returns the last. */
 bool balloon_get(struct device *d, u64 *pages, struct balloon_stats *s);
+/*
+ * Ask the guest, once, which pages are free; the host gets them back, and the
+ * guest uses them again when all are told.  -ENODEV: `d` is no balloon;
+ * -ENOTSUP: free-page-hint is off or not the driver's; -EBUSY: a round is on.
+ */
+int  balloon_hint(struct device *d, struct err *e);
 
 #endif

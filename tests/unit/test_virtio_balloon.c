@@ -5,6 +5,8 @@
  */
 #include "tests/unit/virtio_guest.h"
 
+#include <errno.h>
+
 #include "virtio/virtio_balloon.h"
 
 enum { INFLATE = 0, DEFLATE = 1, STATS = 2, REPORT = 3, PAGE_AT = 2 << 20 };
@@ -138,6 +140,73 @@ static void the_target_is_what_the_driver_reads(void **s)
 	fake_machine_down();
 }
 
+static u32 hint_command(void)
+{
+	return virtio_config_access_read(g.v, 8, 4);
+}
+
+static void hint_word(u32 id)
+{
+	g_out(3, &id, sizeof(id));     /* REPORT is 4 with hints           */
+	g_kick(3);
+}
+
+static void hint_page(u32 at)
+{
+	struct g_desc d = { .addr = at, .len = 4096 };
+
+	g_chain(3, &d, 0, 1);
+	g_kick(3);
+}
+
+static void a_round_of_hints_gives_free_pages_back_and_ends(void **s)
+{
+	static const char *const props[] = { "free-page-hint", "on", NULL };
+	struct err e = { 0 };
+	u32 id;
+
+	(void)s;
+	g_memory();
+	assert_int_equal(g_realize("virtio-balloon-device", props, &e), 0);
+	g_start(to_virtio(fake.dev)->offered & 0x3f);
+	g_turns(2);
+	assert_int_equal(hint_command(), 1);           /* DONE             */
+	three_pages();
+	hint_page(PAGE_AT);                            /* nobody asked     */
+	page_is(PAGE_AT, 0x55);
+	assert_int_equal(balloon_hint(fake.dev, &e), 0);
+	id = hint_command();
+	assert_true(id >= 2);
+	assert_int_equal(balloon_hint(fake.dev, &e), -EBUSY);
+	hint_word(id + 1);                             /* another round's  */
+	hint_page(PAGE_AT);
+	page_is(PAGE_AT, 0x55);
+	hint_word(id);
+	hint_page(PAGE_AT + 4096);
+	page_is(PAGE_AT, 0x55);
+	page_is(PAGE_AT + 4096, 0);
+	hint_word(0);                                  /* STOP             */
+	assert_int_equal(hint_command(), 1);
+	hint_page(PAGE_AT + 8192);
+	page_is(PAGE_AT + 8192, 0x55);
+	assert_int_equal(balloon_hint(fake.dev, &e), 0);
+	assert_int_not_equal(hint_command(), id);
+	device_reset(fake.dev);
+	assert_int_equal(hint_command(), 1);
+	fake_machine_down();
+}
+
+static void hints_that_cannot_be_are_refused(void **s)
+{
+	struct err e = { 0 };
+
+	(void)s;
+	balloon_up();
+	assert_int_equal(balloon_hint(fake.dev, &e), -ENOTSUP);
+	assert_string_equal(e.msg, "the balloon has free-page-hint=off");
+	fake_machine_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +216,8 @@ int main(void)
 		cmocka_unit_test(statistics_are_kept_and_the_buffer_goes_back_when_asked),
 		cmocka_unit_test(a_buffer_that_is_held_is_taken_again_after_a_load),
 		cmocka_unit_test(the_target_is_what_the_driver_reads),
+		cmocka_unit_test(a_round_of_hints_gives_free_pages_back_and_ends),
+		cmocka_unit_test(hints_that_cannot_be_are_refused),
 	};
 
 	return cmocka_run_group_tests_name("virtio_balloon", tests, NULL, NULL);

@@ -42,6 +42,16 @@ def plan():
     print(f"1..{count}")
 
 
+def until(limit, claim):
+    """Wait until the claim is true; whether it became so."""
+    end = time.time() + limit
+    while not claim():
+        if time.time() > end:
+            return False
+        time.sleep(0.3)
+    return True
+
+
 class Pipes:
     """The guest's console where there is no terminal."""
     def __init__(self):
@@ -109,6 +119,12 @@ class Guest:
     def stderr(self):
         with open(self.err_path) as f:
             return f.read()
+
+    def resident(self):
+        """MiB of the guest's memory the host holds."""
+        with open(f"/proc/{self.p.pid}/smaps_rollup") as f:
+            return next(int(line.split()[1]) for line in f
+                        if line.startswith("Pss_Shmem")) >> 10
 
     # --- the console ---
 

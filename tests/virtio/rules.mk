@@ -26,7 +26,8 @@ virtio-files: $(VIRTIO_DIR)/virtio.gz
 CHECK_DEPS  += virtio-files $(O)/tests/bench/startup_guest.elf
 CHECK_TESTS += tests/virtio/virtio.t tests/virtio/microvm.t tests/virtio/hotplug.t \
                tests/virtio/fleet.t tests/virtio/full.t tests/virtio/refused.t \
-               tests/virtio/tap.t tests/virtio/console.t
+               tests/virtio/tap.t tests/virtio/console.t \
+               tests/virtio/balloon.t
 SLOW_DEPS   += virtio-files
 SLOW_TESTS  += tests/virtio/disk-slow.t
 

@@ -12,10 +12,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from guest import Guest, plan, result
+from guest import Guest, plan, result, until
 
 MB = 32
 
@@ -111,26 +110,13 @@ def test_tcp(g, how):
     result(seen.size > 3000, how + ": in merged frames", seen.size)
 
 
-def resident(g):
-    with open(f"/proc/{g.p.pid}/smaps_rollup") as f:
-        return next(int(line.split()[1]) for line in f
-                    if line.startswith("Pss_Shmem")) >> 10
-
-
-def until(limit, claim):
-    end = time.time() + limit
-    while not claim() and time.time() < end:
-        time.sleep(0.3)
-    return claim()
-
-
 def test_balloon(g, how):
     g.sh("dd if=/dev/zero of=/tmp/fill bs=1M count=200 2>/dev/null; "
          "rm /tmp/fill", 300)
-    full = resident(g)
+    full = g.resident()
     g.hmp("balloon 192")
     ok = until(120, lambda: "actual=192 " in g.hmp("info balloon"))
-    small = resident(g)
+    small = g.resident()
     result(ok and small <= 200 and small < full - 100,
            how + ": the balloon in, and the host has its memory",
            (full, small, g.hmp("info balloon")))
@@ -138,9 +124,9 @@ def test_balloon(g, how):
     ok = until(120, lambda: int(g.hmp("info balloon").split("actual=")[1]
                                 .split()[0]) >= 380)
     g.sh("dd if=/dev/zero of=/tmp/fill bs=1M count=200 2>/dev/null", 300)
-    result(ok and resident(g) > small + 100,
+    result(ok and g.resident() > small + 100,
            how + ": the balloon out, and the guest uses it",
-           (small, resident(g), g.hmp("info balloon")))
+           (small, g.resident(), g.hmp("info balloon")))
 
 
 def test_transport(how, tmp):
