@@ -204,6 +204,14 @@ void emit_rorx(struct emit *e, u8 dst, u8 src, u8 n)
 	emit_vex(e, &op, dst, 0, false, rm_reg(src));
 }
 
+void emit_cmp_imm(struct emit *e, u8 r, s32 imm)
+{
+	const struct host_op op = { .byte = 0x81, .w = true, .imm_len = 4,
+				    .imm = (u64)(s64)imm };
+
+	emit_modrm(e, &op, 7, rm_reg(r));
+}
+
 void emit_movzx16(struct emit *e, u8 dst, u8 src)
 {
 	const struct host_op op = { .map = 1, .byte = 0xb7 };

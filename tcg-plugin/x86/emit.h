@@ -15,6 +15,7 @@
 #include "vmm/base/types.h"
 
 enum { EMIT_MAX = 24 };
+enum { JCC_AE = 3 };                    /* condition codes */
 
 enum host_reg { H_AX, H_CX, H_DX, H_BX, H_SP, H_BP, H_SI, H_DI,
 		H_8, H_9, H_10, H_11, H_12, H_13, H_14, H_15, H_NONE };
@@ -109,6 +110,7 @@ void emit_store8_imm(struct emit *e, u8 imm, struct host_rm m);
 void emit_lea(struct emit *e, u8 dst, struct host_rm m);
 void emit_lea32(struct emit *e, u8 dst, struct host_rm m);
 void emit_rorx(struct emit *e, u8 dst, u8 src, u8 n);       /* BMI2 */
+void emit_cmp_imm(struct emit *e, u8 r, s32 imm);          /* 64 bits */
 void emit_movzx16(struct emit *e, u8 dst, u8 src);
 void emit_pext(struct emit *e, u8 dst, u8 src, struct host_rm mask);
 void emit_pdep(struct emit *e, u8 dst, u8 src, struct host_rm mask);

@@ -75,7 +75,7 @@ static void count_block(struct tr *t)
 	emit_store(&t->e, H_CX, GS(jr.icount_left));
 }
 
-static void block_entry(struct tr *t)
+static void look_at_requests(struct tr *t)
 {
 	u8 *ok, *out;
 
@@ -85,6 +85,11 @@ static void block_entry(struct tr *t)
 	emit_here8(&t->e, ok);
 	/* the cold piece sets rip to the block's own address and leaves */
 	tr_cold(t, out, NULL, JIT_NONE, JIT_NONE, 0);
+}
+
+static void block_entry(struct tr *t)
+{
+	look_at_requests(t);
 	t->j->block[t->block].inner = (u32)(t->e.p - t->j->buf.rw);
 	if (t->c->counted)
 		count_block(t);
@@ -118,6 +123,10 @@ static void one_cold(struct tr *t, const struct jit_cold *k)
 	for (unsigned n = 0; n < 2; n++)
 		if (k->from[n])
 			emit_here32(e, k->from[n]);
+	if (k->fault)
+		t->j->site[k->site].again = (u32)(e->p - t->j->buf.rw);
+	if (k->flags.kind)
+		tr_flags_again(t, &k->flags);
 	if (k->site != JIT_NONE) {
 		emit_mov_imm(e, H_15, k->site);
 	} else if (k->link != JIT_NONE) {
@@ -148,20 +157,22 @@ static bool fits_64(const struct tr *t, const struct insn *i)
 static void one_insn(struct tr *t, const struct insn *i)
 {
 	t->i = i;
-	if (i->row->fn != op_ud && i->row->fn != op_gp &&
-	    (t->word == 8 || fits_64(t, i)) &&
-	    (tr_flow(t, i) || tr_sys(t, i) || tr_string(t, i) ||
-	     tr_plain(t, i)))
-		return;
-	tr_interp(t, i->row->attr & A_END);
+	if (i->row->fn == op_ud || i->row->fn == op_gp ||
+	    (t->word != 8 && !fits_64(t, i)) ||
+	    !(tr_flow(t, i) || tr_sys(t, i) || tr_string(t, i) ||
+	      tr_plain(t, i)))
+		tr_interp(t, i->row->attr & A_END);
+	tr_flags_after(t, i);
 }
 
 /* A group whose range was not in one known page: one by one. */
 static void group_alone(struct tr *t, const struct jit_group *g)
 {
-	const struct insn *body = (const struct insn *)(void *)t->guest->body;
+	const struct insn *body = tr_body(t);
 
 	emit_here32(&t->e, g->from);
+	t->flags = g->flags;
+	t->flags.keep = true;          /* as the way it goes back to did */
 	t->rip = g->rip;
 	t->mode = g->mode;
 	t->ended = false;
@@ -184,12 +195,11 @@ static void translate_lone(struct tr *t)
 	t->rip += i->len;
 }
 
-static void translate_body(struct tr *t)
+static void body_once(struct tr *t)
 {
-	const struct insn *body = (const struct insn *)(void *)t->guest->body;
+	const struct insn *body = tr_body(t);
 	unsigned left, count;
 
-	block_entry(t);
 	for (t->n = 0; t->n < t->guest->count && !t->ended; t->n += count) {
 		left = t->guest->count - t->n;
 		count = tr_group(t, &body[t->n], left);
@@ -208,6 +218,28 @@ static void translate_body(struct tr *t)
 		return;
 	if (!t->ended)
 		tr_goto(t, t->rip);
+}
+
+/* The loop's other rounds, which know more: what made the flags, and that the
+ * FPU is here.  Nothing links to them, so they end with their block. */
+static void loop_again(struct tr *t)
+{
+	emit_here32(&t->e, t->loop.from);
+	t->loop.head = emit_here(&t->e);
+	t->rip = t->start;
+	t->ended = false;
+	look_at_requests(t);
+	body_once(t);
+}
+
+static void translate_body(struct tr *t)
+{
+	block_entry(t);
+	body_once(t);
+	if (t->loop.from && !t->failed)
+		loop_again(t);
+	if (t->failed)
+		return;
 	t->hot_end = t->e.p;
 	t->e.p = t->j->buf.rw + t->j->buf.cold;
 	for (unsigned n = 0; n < t->ngroup; n++)
@@ -219,7 +251,7 @@ static void translate_body(struct tr *t)
 static bool has_room(const struct jit *j, const struct block *b)
 {
 	return j->nblock < JIT_MAX_BLOCKS &&
-	       code_buf_room(&j->buf) > (b->count + 4u) * JIT_INSN_ROOM +
+	       code_buf_room(&j->buf) > (2 * b->count + 4u) * JIT_INSN_ROOM +
 					JIT_COLD_MAX * 32;
 }
 
@@ -321,6 +353,9 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
 	t.block = j->nblock;
 	t.ncold = t.ngroup = 0;
 	t.group.on = false;
+	t.start = c->rip;
+	t.flags = (struct tr_flags){ .lost = false };
+	memset(&t.loop, 0, sizeof(t.loop));
 	jb = &j->block[t.block];
 	h = hash_at(j, b, c->rip);
 	*jb = (struct jit_block){ .guest = b, .rip = c->rip,

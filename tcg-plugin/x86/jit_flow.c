@@ -259,7 +259,8 @@ static bool flow_jcc(struct tr *t, const struct insn *i)
 	u8 *taken = emit_jcc_fwd(&t->e, i->byte & 15);
 
 	if (may_link(t, target)) {
-		link_at(t, taken, target, entry_for(t, target));
+		if (!tr_loop_back(t, taken, target))
+			link_at(t, taken, target, entry_for(t, target));
 		tr_goto(t, next);
 		return true;
 	}

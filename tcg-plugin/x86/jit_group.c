@@ -291,6 +291,7 @@ static void group_insn(struct tr *t, const struct insn *i)
 		tr_plain(t, i);
 		t->group.shift += base_move(t, i, t->group.base);
 	}
+	tr_flags_after(t, i);
 }
 
 /* The look-up of the range; misses go out of line. */
@@ -310,6 +311,7 @@ static void group_lookup(struct tr *t, const struct scan *s, unsigned count)
 	g->rip = t->rip;
 	g->mode = t->mode;
 	g->back = NULL;
+	g->flags = t->flags;
 }
 
 unsigned tr_group(struct tr *t, const struct insn *i, unsigned left)

@@ -221,6 +221,7 @@ void tr_fault_site(struct tr *t)
 
 	t->j->site[site].pc = (u32)(t->e.p - t->j->buf.rw);
 	t->j->site[site].end = t->group.on;    /* it would need r15 */
+	tr_fault_flags(t, site);
 }
 
 /*

@@ -94,10 +94,22 @@ void tr_cold(struct tr *t, u8 *from0, u8 *from1, u32 site, u32 link, u32 thunk)
 		t->failed = true;
 		return;
 	}
-	t->cold[t->ncold++] = (struct jit_cold){
+	t->cold[t->ncold] = (struct jit_cold){
 		.from = { from0, from1 }, .site = site, .link = link,
 		.thunk = thunk,
 	};
+	if (t->flags.lost)
+		t->cold[t->ncold].flags = t->flags.by;
+	t->ncold++;
+}
+
+void tr_fault_flags(struct tr *t, u32 site)
+{
+	if (!t->flags.lost)
+		return;
+	tr_cold(t, NULL, NULL, site, JIT_NONE, t->j->fault);
+	if (!t->failed)
+		t->cold[t->ncold - 1].fault = true;
 }
 
 static u32 code_off(const struct tr *t)
@@ -112,6 +124,7 @@ static u8 *lookup(struct tr *t, unsigned kind, struct host_rm last)
 	struct emit *e = &t->e;
 	s32 neg = (s32)offsetof(struct x86_cpu, tlb.neg[t->mode][kind]);
 	s32 delta = (s32)offsetof(struct x86_cpu, tlb.delta[t->mode][kind]);
+	const bool flags = !tr_flags_free(t);
 	u8 *hit, *slow;
 
 	emit_rorx(e, H_CX, H_14, PAGE_SHIFT);
@@ -121,6 +134,11 @@ static u8 *lookup(struct tr *t, unsigned kind, struct host_rm last)
 	if (last.index != H_14)
 		emit_lea(e, H_CX, rm_mem(H_CX, H_14, 0, 0));
 	emit_lea(e, H_CX, last);
+	if (!flags) {
+		emit_cmp_imm(e, H_CX, PAGE_SIZE);
+		return emit_jcc_fwd(e, JCC_AE);
+	}
+	t->loop.wanted = true;
 	emit_pext(e, H_CX, H_CX, GS(jr.page_mask));
 	hit = emit_jrcxz_fwd(e);
 	slow = emit_jmp_fwd(e);
@@ -142,6 +160,8 @@ static void lookup_site(struct tr *t, unsigned kind, unsigned size,
 	slow = lookup(t, kind, last);
 	s->hit = code_off(t);
 	tr_cold(t, slow, NULL, site, JIT_NONE, thunk);
+	if (t->i->row->attr & (A_XM | A_FPU | A_MMX))
+		tr_fault_flags(t, site);
 }
 
 void tr_lookup(struct tr *t, unsigned kind, unsigned size)

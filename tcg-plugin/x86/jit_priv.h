@@ -8,6 +8,7 @@
  *           jit_vex.c    re-emission of VEX-encoded instructions
  *           jit_operand.c  what they read and write of their registers
  *           jit_group.c  accesses that share a look-up
+ *           jit_flags.c  look-ups that may lose EFLAGS; loops of one block
  *           jit_flow.c   stack, jumps, links
  *           jit_sys.c    flags, segments, time: what kernels do all day
  *           jit_syscall.c  SYSCALL and SYSRET
@@ -47,6 +48,7 @@ enum {
 	JIT_HASH       = 1 << 17,
 	JIT_COLD_MAX   = 256,          /* out-of-line pieces per block     */
 	JIT_GROUPS     = 16,           /* shared look-ups per block       */
+	LOOP_INSNS_MAX = 32,           /* of a block made twice           */
 	JIT_INSN_ROOM  = 640,          /* bytes one instruction may take   */
 	JIT_ASIDE_MAX  = 512,
 	JIT_NONE       = ~0u,
@@ -68,6 +70,8 @@ struct jit_site {
 	u8  kind, size, mode;          /* the look-up's                   */
 	bool end;                      /* do not come back: leave         */
 	u32 block;                     /* it belongs to                   */
+	u32 again;                     /* code offset: flags first, then as a
+					  host fault; 0: they are there   */
 	s32 undo;                      /* indirect jump: add to rsp when the
 					  target turns out not canonical  */
 };
@@ -162,8 +166,19 @@ enum { ST_FPU = BIT(2),                /* no #NM, no #UD for FP and SSE   */
        ST_ENV = ST_FPU | ST_SMAP | ST_FSGS | ST_TSD | ST_AVX | ST_LA57 |
 		ST_SYSCALL | ST_32 | ST_FS32 | ST_GS32 };
 
+/* What EFLAGS are, while the operands are where they were: add and sub are
+ * known by their result in `a` and the other operand. */
+enum { FL_NONE, FL_ADD, FL_SUB, FL_CMP, FL_TEST, FL_RESULT };
+struct jit_flags {
+	u8 kind, size;                 /* size: 1, 2, 4, 8                */
+	u8 a, b;                       /* guest registers; b may be R_NONE */
+	s32 imm;                       /* ... and this the other operand  */
+};
+
 /* An out-of-line piece, emitted behind the block. */
 struct jit_cold {
+	struct jit_flags flags;        /* to be made again, if kind       */
+	bool fault;                    /* nobody jumps: a host fault goes here */
 	u8 *from[2];                   /* displacements that jump here    */
 	u32 site, link;                /* which; JIT_NONE                 */
 	u32 thunk;                     /* code offset to go to            */
@@ -176,6 +191,11 @@ struct jit_group {
 	u64 rip;                       /* of the first                    */
 	unsigned insn, count;
 	u8 mode;
+	struct tr_flags {
+		struct jit_flags by;   /* FL_NONE: not known              */
+		bool lost;             /* EFLAGS are not the guest's      */
+		bool keep;             /* no look-up may lose them now    */
+	} flags;                       /* behind the look-up              */
 };
 
 /* Translating one block. */
@@ -205,6 +225,13 @@ struct tr {
 	} group;
 	struct jit_group groups[JIT_GROUPS];
 	unsigned ngroup, n;            /* n: index of the instruction     */
+	struct tr_flags flags;
+	u64 start;                     /* the block's address             */
+	struct {                       /* its last jump leads to itself   */
+		bool wanted;           /* a second copy would be better   */
+		u8 *from;              /* displacement of the first's     */
+		u64 head;              /* of the second, while making it  */
+	} loop;
 };
 
 /* --- jit_mem.c --- */
@@ -240,6 +267,8 @@ void tr_lookup_run(struct tr *t, unsigned kind, u8 count, u8 log2);
 u32  tr_site(struct tr *t);            /* new site for the current insn   */
 void tr_cold(struct tr *t, u8 *from0, u8 *from1, u32 site, u32 link,
 	     u32 thunk);
+/* A host fault in `site` finds the flags again. */
+void tr_fault_flags(struct tr *t, u32 site);
 static inline struct host_rm tr_host(void)
 {
 	return rm_mem(H_14, H_15, 0, 0);
@@ -281,6 +310,21 @@ static inline void word_rsp(struct tr *t, s32 by)
 unsigned tr_group(struct tr *t, const struct insn *i, unsigned left);
 /* In a group: where the operand is. */
 struct host_rm tr_group_operand(const struct tr *t, const struct insn *i);
+
+/* --- jit_flags.c --- */
+static inline const struct insn *tr_body(const struct tr *t)
+{
+	return (const struct insn *)(void *)t->guest->body;
+}
+/* May a look-up for t->i lose EFLAGS?  Then they count as lost. */
+bool tr_flags_free(struct tr *t);
+/* `i` has been emitted. */
+void tr_flags_after(struct tr *t, const struct insn *i);
+/* Make them again; clobbers rcx only. */
+void tr_flags_again(struct tr *t, const struct jit_flags *f);
+/* A conditional jump, displacement at `from`, ends the block: is its way to
+ * `target` one round of a loop?  Then this takes care of it. */
+bool tr_loop_back(struct tr *t, u8 *from, u64 target);
 
 /* --- jit_operand.c: guest registers that live in memory --- */
 /* May the r/m operand, such a register, be the host's memory operand? */

@@ -372,7 +372,8 @@ bool jit_host_fault(struct x86_cpu *c, u64 pc, u64 *new_pc, u64 *r15)
 	site = site_of_pc(j, (u32)(pc - (u64)(uintptr_t)j->buf.rx));
 	if (site == JIT_NONE)
 		return false;
-	*new_pc = (u64)(uintptr_t)j->buf.rx + j->fault;
+	*new_pc = (u64)(uintptr_t)j->buf.rx +
+		  (j->site[site].again ? j->site[site].again : j->fault);
 	*r15 = site;
 	return true;
 }

@@ -197,7 +197,7 @@ static void a_full_code_buffer_starts_again(void **state)
 	j = ((struct tcg_vcpu *)cpu)->cpu.jit;
 	fdtable_put(b.cpu);
 	if (j)
-		j->buf.middle = j->buf.used + 15000;
+		j->buf.middle = j->buf.used + 20000;
 	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
 	r = box_regs(&b);
@@ -333,6 +333,57 @@ static void a_fault_leaves_what_came_before_and_nothing_after(void **state)
 	box_close(&b);
 }
 
+/* --- flags that look-ups lose --------------------------------------------------- */
+
+/* The third round's load faults, with the flags the second round's end made. */
+#define FAULTING_LOOP(name, setup, producer)                              \
+	CODE(name, "mov $0x4ffc0, %ebx\n" setup "\n"                      \
+	     "1: mov (%rbx), %rdx; add $32, %rbx\n" producer "; jnz 1b\n"  \
+	     "hlt")
+FAULTING_LOOP(loop_cmp, "mov $0x60000, %esi", "cmp %rsi, %rbx");
+FAULTING_LOOP(loop_slot, "mov $0x4ff01, %r14d", "cmp %rbx, %r14");
+FAULTING_LOOP(loop_sub, "mov $0x11, %edi", "sub $1, %edi");
+FAULTING_LOOP(loop_add8, "mov $0x78, %edi", "add $7, %dil");
+FAULTING_LOOP(loop_add, "mov $1, %edi; mov $1, %esi; shl $63, %rsi",
+	      "add %rsi, %rdi");
+FAULTING_LOOP(loop_test, "mov $0x80, %edi", "test %dil, %dil");
+FAULTING_LOOP(loop_and, "mov $0x1ff83, %edi", "and $0xff03, %edi");
+/* ... the second round's division, with those of the first */
+CODE(loop_xm,
+     "mov $0x4ffc0, %ebx; mov $0x60000, %esi; mov $0x3ff0, %eax\n"
+     "shl $48, %rax; mov %rax, 32(%rbx); xorps %xmm1, %xmm1\n"
+     "movl $0x1d80, (%rbx); ldmxcsr (%rbx); movl $0, (%rbx)\n"
+     "1: movsd (%rbx), %xmm0; divsd %xmm1, %xmm0; add $32, %rbx\n"
+     "cmp %rsi, %rbx; jnz 1b; hlt");
+
+static void a_fault_shows_flags_that_its_look_up_lost(void **state)
+{
+	static const struct {
+		const u8 *code, *end;
+		u64 rbx, flags;
+	} t[] = {
+		{ loop_cmp,  loop_cmp_end,  0x50000, 0x085 },
+		{ loop_slot, loop_slot_end, 0x50000, 0x081 },
+		{ loop_sub,  loop_sub_end,  0x50000, 0x014 },
+		{ loop_add8, loop_add8_end, 0x50000, 0x890 },
+		{ loop_add,  loop_add_end,  0x50000, 0x801 },
+		{ loop_test, loop_test_end, 0x50000, 0x080 },
+		{ loop_and,  loop_and_end,  0x50000, 0x004 },
+		{ loop_xm,   loop_xm_end,   0x4ffe0, 0x081 },
+	};
+
+	(void)state;
+	for (unsigned n = 0; n < ARRAY_LEN(t); n++) {
+		struct kvm_regs r;
+		struct box b;
+
+		r = run_at(&b, t[n].code, t[n].end, 0x1000, KVM_EXIT_SHUTDOWN);
+		assert_int_equal(r.rbx, t[n].rbx);
+		assert_int_equal(r.rflags & 0x8d5, t[n].flags);
+		box_close(&b);
+	}
+}
+
 /* --- code that changes ------------------------------------------------------------- */
 
 CODE(smc_code,
@@ -436,6 +487,7 @@ int main(void)
 		cmocka_unit_test(vectors_cross_pages),
 		cmocka_unit_test(
 			a_store_that_faults_in_its_second_page_writes_nothing),
+		cmocka_unit_test(a_fault_shows_flags_that_its_look_up_lost),
 		cmocka_unit_test(a_block_may_change_itself),
 		cmocka_unit_test(an_instruction_may_lie_in_two_pages),
 		cmocka_unit_test(links_to_replaced_code_are_gone),

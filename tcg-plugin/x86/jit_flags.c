@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Translated code: where a look-up may lose EFLAGS.
+ *
+ * A comparison and a conditional jump are cheaper than the look-up that leaves
+ * EFLAGS alone.  They serve where nobody reads the flags again: within the
+ * block an instruction that sets all six comes before any that reads one.  But a
+ * fault on the way there must show them, and an interrupt.  So the flags must
+ * also be known: their producer is in the block and its operands are still
+ * in their registers.  Then the pieces out of line compute them again, and only
+ * then go to C.
+ *
+ * A loop of one block knows at its start what its end made: tr_loop_back.
+ *
+ * Invariant: t->flags.lost implies t->flags.by.kind, and each place that may go
+ *            to C then gets a copy of t->flags.by.
+ */
+#include "tcg-plugin/x86/jit_priv.h"
+
+/* Sets all six, reads none, and does so whatever its operands are.  Shifts may
+ * set none. */
+static bool sets_all(const struct insn *i)
+{
+	unsigned ext = i->modrm >> 3 & 7;
+
+	if (i->row->map == M0F || i->row->map == V0F)
+		return (i->byte == 0x2e || i->byte == 0x2f) &&
+		       (i->row->attr & A_SSE);         /* (u)comis*       */
+	if (i->row->map != M1)
+		return false;
+	if (i->byte < 0x40)                            /* not adc, sbb    */
+		return (i->byte & 7) < 6 && (i->byte & 0x38) != 0x10 &&
+		       (i->byte & 0x38) != 0x18;
+	switch (i->byte) {
+	case 0x80: case 0x81: case 0x82: case 0x83:
+		return ext != 2 && ext != 3;
+	case 0x84: case 0x85: case 0xa8: case 0xa9:
+		return true;
+	case 0xf6: case 0xf7:
+		return ext < 2 || ext == 3;            /* test, neg       */
+	default:
+		return false;
+	}
+}
+
+/* Vector registers and perhaps memory, nothing else. */
+static bool only_vectors(const struct tr *t, const struct insn *i)
+{
+	const struct insn_row *r = i->row;
+
+	if (insn_is_vex(r))
+		return tr_vex_groups(t, i);
+	return (r->attr & A_SSE) && !(r->attr & A_MMX) &&
+	       (r->form == F_VW || r->form == F_WV || r->form == F_VWI8 ||
+		r->form == F_WVI8);
+}
+
+/* Neither reads nor sets flags; of general registers it writes at most those
+ * it names, and rsp. */
+static bool leaves_flags(const struct tr *t, const struct insn *i)
+{
+	const struct insn_row *r = i->row;
+
+	if (r->attr & (R_ALL | W_ALL | A_END | A_REP | A_PRIV | A_FPU))
+		return false;
+	if (only_vectors(t, i))
+		return true;
+	if (r->map == M0F)
+		return (i->byte & 0xf6) == 0xb6 ||     /* movzx, movsx    */
+		       r->form == F_VE;                /* movd, cvtsi2s?  */
+	if (r->map != M1)
+		return false;
+	switch (i->byte) {
+	case 0x50 ... 0x5f: case 0x63: case 0x88 ... 0x8b: case 0x8d:
+	case 0xb0 ... 0xbf: case 0xc6: case 0xc7:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Might it write that register?  Of instructions that leave flags. */
+static bool may_write(const struct tr *t, const struct insn *i, u8 g)
+{
+	if (g == R_NONE || only_vectors(t, i))
+		return false;
+	if (i->row->map == M1 && i->byte >= 0x50 && i->byte <= 0x5f && g == RSP)
+		return true;
+	/* AH to BH are numbered 4 to 7, and parts of 0 to 3 */
+	return i->reg == g || i->rm == g ||
+	       (i->sel8 && ((i->reg & 3) == g || (i->rm & 3) == g));
+}
+
+static bool spoils(const struct tr *t, const struct insn *i,
+		   const struct jit_flags *f)
+{
+	return may_write(t, i, f->a) || may_write(t, i, f->b);
+}
+
+static bool goes_to_c(const struct insn *i)
+{
+	return (i->flags & I_MEM) || (i->row->attr & (A_XM | A_SSE)) ||
+	       (i->row->map == M1 && i->byte >= 0x50 && i->byte <= 0x5f);
+}
+
+/* --- producers ------------------------------------------------------------------ */
+
+static u8 alu_kind(unsigned op)
+{
+	static const u8 kind[8] = {
+		FL_ADD, FL_RESULT, FL_NONE, FL_NONE,
+		FL_RESULT, FL_SUB, FL_RESULT, FL_CMP,
+	};
+
+	return kind[op & 7];
+}
+
+/* Kind by opcode; *in_reg: the destination is ModRM.reg. */
+static u8 kind_of(const struct insn *i, bool *in_reg)
+{
+	*in_reg = false;
+	if (i->row->map != M1)
+		return FL_NONE;
+	if (i->byte < 0x40) {
+		*in_reg = i->byte & 2;
+		return alu_kind(i->byte >> 3);
+	}
+	switch (i->byte) {
+	case 0x80: case 0x81: case 0x83:
+		return alu_kind(i->modrm >> 3);
+	case 0x84: case 0x85: case 0xa8: case 0xa9:
+		return FL_TEST;
+	case 0xf6: case 0xf7:
+		return (i->modrm >> 3 & 7) < 2 ? FL_TEST : FL_NONE;
+	default:
+		return FL_NONE;
+	}
+}
+
+static struct jit_flags made_by(const struct insn *i)
+{
+	const struct jit_flags none = { .kind = FL_NONE };
+	struct jit_flags f = { .size = i->opsize, .imm = (s32)i->imm };
+	bool in_reg;
+
+	f.kind = kind_of(i, &in_reg);
+	if (!f.kind || (i->flags & I_MEM) || i->sel8)
+		return none;
+	switch (i->row->form) {
+	case F_EG: case F_GE:
+		f.a = in_reg ? i->reg : i->rm;
+		f.b = in_reg ? i->rm : i->reg;
+		break;
+	case F_EI8: case F_EI:
+		f.a = i->rm;
+		f.b = R_NONE;
+		break;
+	case F_AI:
+		f.a = RAX;
+		f.b = R_NONE;
+		break;
+	default:
+		return none;
+	}
+	if (f.kind == FL_SUB && f.a == f.b)
+		f.kind = FL_RESULT;
+	return f.kind == FL_ADD && f.a == f.b ? none : f;
+}
+
+/* --- the door --------------------------------------------------------------------- */
+
+bool tr_flags_free(struct tr *t)
+{
+	const struct insn *i = t->i, *end = tr_body(t) + t->guest->count;
+	bool known = true;
+
+	if (t->flags.lost)
+		return true;
+	if (t->flags.keep || !t->flags.by.kind)
+		return false;
+	for (; i < end; i++) {
+		if (!known && goes_to_c(i))
+			return false;
+		if (sets_all(i))
+			return t->flags.lost = true;
+		if (!leaves_flags(t, i))
+			return false;
+		known = known && !spoils(t, i, &t->flags.by);
+	}
+	return false;
+}
+
+static bool is_jcc(const struct insn *i)
+{
+	return i->row->map == M1  ? (i->byte & 0xf0) == 0x70
+	     : i->row->map == M0F ? (i->byte & 0xf0) == 0x80 : false;
+}
+
+void tr_flags_after(struct tr *t, const struct insn *i)
+{
+	if (sets_all(i)) {
+		t->flags.lost = false;
+		t->flags.by = made_by(i);
+	} else if (is_jcc(i)) {
+		return;
+	} else if (!leaves_flags(t, i) || spoils(t, i, &t->flags.by)) {
+		t->flags.by.kind = FL_NONE;
+	}
+}
+
+/* --- making them again ----------------------------------------------------------------- */
+
+/* ALU operation `op` (0 to 7; 8: test) on rcx and the second operand. */
+static void on_rcx(struct tr *t, const struct jit_flags *f, unsigned op)
+{
+	const bool test = op == 8;
+	struct host_op h = { .w = f->size == 8, .p66 = f->size == 2,
+			     .rex = f->size == 1 };
+	const u8 wide = f->size > 1;
+
+	if (f->b == R_NONE) {
+		h.byte = (test ? 0xf6 : 0x80) | wide;
+		h.imm_len = (u8)MIN(f->size, 4);
+		h.imm = (u64)(s64)f->imm;
+		emit_modrm(&t->e, &h, test ? 0 : (u8)op, rm_reg(H_CX));
+		return;
+	}
+	h.byte = (u8)((test ? 0x84 : op << 3 | 2) | wide);
+	emit_modrm(&t->e, &h, H_CX,
+		   jit_home[f->b] == HOME_SLOT ? rm_gs(gs_reg(f->b))
+					       : rm_reg(jit_home[f->b]));
+}
+
+void tr_flags_again(struct tr *t, const struct jit_flags *f)
+{
+	u8 a = tr_get(t, f->a, H_CX);
+	struct jit_flags self = *f;
+
+	if (a != H_CX)
+		emit_mov(&t->e, H_CX, a);
+	switch (f->kind) {
+	case FL_CMP:
+		on_rcx(t, f, 7);
+		break;
+	case FL_TEST:
+		on_rcx(t, f, 8);
+		break;
+	case FL_ADD:
+		on_rcx(t, f, 5);
+		on_rcx(t, f, 0);
+		break;
+	case FL_SUB:
+		on_rcx(t, f, 0);
+		on_rcx(t, f, 5);
+		break;
+	default:                       /* the result is all there is to know */
+		self.b = f->a;
+		on_rcx(t, &self, 8);
+		break;
+	}
+}
+
+/* --- loops --------------------------------------------------------------------------------- */
+
+bool tr_loop_back(struct tr *t, u8 *from, u64 target)
+{
+	struct emit *e = &t->e;
+
+	if (target != t->start || t->group.on)
+		return false;
+	if (t->loop.head) {
+		emit_patch32(e, from, t->loop.head);
+		return true;
+	}
+	if (!t->loop.wanted || !t->flags.by.kind || t->c->counted ||
+	    t->guest->count > LOOP_INSNS_MAX)
+		return false;
+	t->loop.from = from;
+	return true;
+}
