@@ -2,11 +2,12 @@
 /*
  * Dirty rates: two looks at guest memory, a period apart.
  *
- * Talks to: gmem for pages, the kvm door for its dirty log, a timer of the
- *           main loop.
+ * Talks to: gmem for pages, the kvm door for its dirty log, vCPUs for their
+ *           rings, a timer of the main loop.
  * Never:    stops a vCPU.
  */
 #include "monitor/dirty_rate.h"
+#include "vmm/vcpu.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@
 enum { NS_PER_MS = 1000000 };
 
 const char *const rate_mode_names[] = {
-	[RATE_SAMPLING] = "page-sampling", [RATE_BITMAP] = "dirty-bitmap", NULL
+	[RATE_SAMPLING] = "page-sampling", [RATE_BITMAP] = "dirty-bitmap",
+	[RATE_RING] = "dirty-ring", NULL
 };
 const char *const rate_status_names[] = {
 	[RATE_UNSTARTED] = "unstarted", [RATE_MEASURING] = "measuring",
@@ -36,6 +38,7 @@ struct dirty_rate {
 	s64 start_ns;
 	struct sample *samples;
 	unsigned nsamples;
+	u64 *vcpu;                     /* rings: pages before, then MiB/s  */
 };
 
 static bool hash_page(struct gmem *g, gpa_t at, u32 *hash)
@@ -159,24 +162,84 @@ static u64 count_log(struct dirty_rate *r)
 	return pages * PAGE_SIZE;
 }
 
+/* --- dirty rings --- */
+
+static u64 mib_per_s(u64 bytes, s64 ns)
+{
+	return (u64)((unsigned __int128)bytes * 1000000000 / (u64)ns / MiB);
+}
+
+static int start_rings(struct dirty_rate *r, struct err *e)
+{
+	struct vm *vm = r->mons->vm;
+	int rc;
+
+	free(r->vcpu);
+	r->vcpu = calloc(vm->nvcpus + 1, sizeof(r->vcpu[0]));
+	if (!r->vcpu)
+		return err_set(e, -ENOMEM, "%m");
+	rc = kvm_vm_ring_track(&vm->kvm, true, e);
+	for (unsigned i = 0; rc >= 0 && i < vm->nvcpus; i++)
+		r->vcpu[i] = vcpu_charge_dirty(vm->vcpus[i]);
+	return rc;
+}
+
+static u64 count_rings(struct dirty_rate *r, s64 ns)
+{
+	struct vm *vm = r->mons->vm;
+	u64 all = 0;
+
+	for (unsigned i = 0; i < vm->nvcpus; i++) {
+		const u64 bytes = (vcpu_charge_dirty(vm->vcpus[i]) -
+				   r->vcpu[i]) * PAGE_SIZE;
+
+		all += bytes;
+		r->vcpu[i] = mib_per_s(bytes, ns);
+	}
+	kvm_vm_ring_track(&vm->kvm, false, NULL);
+	r->report.nvcpus = vm->nvcpus;
+	r->report.vcpu_mib = r->vcpu;
+	return all;
+}
+
 /* --- a measurement --- */
+
+static u64 count(struct dirty_rate *r, s64 ns)
+{
+	switch (r->report.wish.mode) {
+	case RATE_BITMAP:   return count_log(r);
+	case RATE_RING:     return count_rings(r, ns);
+	case RATE_SAMPLING: break;
+	}
+	return count_samples(r);
+}
 
 static void on_timer(void *opaque)
 {
 	struct dirty_rate *r = opaque;
 	const s64 ns = MAX(clock_host_ns() - r->start_ns, 1ll);
-	const u64 bytes = r->report.wish.mode == RATE_BITMAP ? count_log(r) :
-			  count_samples(r);
 
-	r->report.mib_per_s = (u64)((unsigned __int128)bytes * 1000000000 /
-				    (u64)ns / MiB);
+	r->report.mib_per_s = mib_per_s(count(r, ns), ns);
 	r->report.status = RATE_MEASURED;
 	free(r->samples);
 	r->samples = NULL;
 }
 
-static int check(const struct rate_wish *w, struct err *e)
+static int begin(struct dirty_rate *r, struct err *e)
 {
+	switch (r->report.wish.mode) {
+	case RATE_BITMAP:   return start_log(r, e);
+	case RATE_RING:     return start_rings(r, e);
+	case RATE_SAMPLING: break;
+	}
+	return take_samples(r, e);
+}
+
+static int check(const struct kvm_vm *vm, const struct rate_wish *w,
+		 struct err *e)
+{
+	const bool rings = vm->ring_entries;
+
 	if (w->period_ms < RATE_PERIOD_MIN * 1000 ||
 	    w->period_ms > RATE_PERIOD_MAX * 1000)
 		return err_set(e, -EINVAL, "calc-time is out of range[%d, "
@@ -185,6 +248,9 @@ static int check(const struct rate_wish *w, struct err *e)
 					 w->samples > RATE_SAMPLES_MAX))
 		return err_set(e, -EINVAL, "sample-pages is out of range[%d, "
 			       "%d].", RATE_SAMPLES_MIN, RATE_SAMPLES_MAX);
+	if (w->mode == (rings ? RATE_BITMAP : RATE_RING))
+		return err_set(e, -ENOTSUP, "mode %s is not enabled, use other "
+			       "method instead.", rate_mode_names[w->mode]);
 	return 0;
 }
 
@@ -211,11 +277,11 @@ int dirty_rate_start(struct monitors *s, const struct rate_wish *w,
 	if (r->report.status == RATE_MEASURING)
 		return err_set(e, -EBUSY, "the dirty rate is already being "
 			       "measured.");
-	rc = check(w, e);
+	rc = check(&s->vm->kvm, w, e);
 	if (rc < 0)
 		return rc;
-	r->report.wish = *w;
-	rc = w->mode == RATE_BITMAP ? start_log(r, e) : take_samples(r, e);
+	r->report = (struct rate_report){ .wish = *w };
+	rc = begin(r, e);
 	if (rc < 0)
 		return rc;
 	r->start_ns = clock_host_ns();
@@ -236,6 +302,7 @@ void dirty_rate_free(struct monitors *s)
 		return;
 	timer_fini(&s->rate->timer);
 	free(s->rate->samples);
+	free(s->rate->vcpu);
 	free(s->rate);
 	s->rate = NULL;
 }

@@ -3,7 +3,8 @@
  * How fast the guest writes to its memory: calc_dirty_rate, info dirty_rate.
  *
  * Samples of pages are hashed, and hashed again after the period; or the
- * provider's dirty log counts every page.  vCPUs run on meanwhile.
+ * provider's dirty log counts every page, or dirty rings do, by vCPU.  vCPUs
+ * run on meanwhile.
  *
  * Thread: main loop.
  */
@@ -12,7 +13,7 @@
 
 #include "monitor/mon.h"
 
-enum rate_mode { RATE_SAMPLING, RATE_BITMAP };
+enum rate_mode { RATE_SAMPLING, RATE_BITMAP, RATE_RING };
 enum rate_status { RATE_UNSTARTED, RATE_MEASURING, RATE_MEASURED };
 extern const char *const rate_mode_names[];    /* NULL ends */
 extern const char *const rate_status_names[];
@@ -32,6 +33,8 @@ struct rate_report {
 	struct rate_wish wish;
 	s64 start_ms;                  /* host time                  */
 	u64 mib_per_s;                 /* measured                   */
+	unsigned nvcpus;               /* with rings: measured, too  */
+	const u64 *vcpu_mib;           /* until the next measurement */
 };
 
 int  dirty_rate_start(struct monitors *s, const struct rate_wish *w,

@@ -7,6 +7,7 @@
  * Never:    blocks the VM: a running vCPU is asked for its registers and goes
  *           on.
  */
+#include "monitor/dirty_limit.h"
 #include "monitor/dirty_rate.h"
 #include "monitor/input.h"
 #include "monitor/mon.h"
@@ -396,6 +397,7 @@ void monitors_fini(struct monitors *s)
 	while (!list_empty(&s->fds))
 		close(mon_fd_take(s, list_entry(s->fds.next, struct mon_fd,
 						node)->name));
+	dirty_limit_free(s);
 	dirty_rate_free(s);
 	input_fini(s);
 	pthread_cond_destroy(&s->done);

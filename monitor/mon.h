@@ -24,6 +24,7 @@
 #include "vmm/core/chardev.h"
 #include "vmm/vm.h"
 
+struct dirty_limit;
 struct dirty_rate;
 struct dump;
 struct mon;
@@ -256,6 +257,7 @@ struct monitors {
 	struct mon_dump dump;
 	struct mon_input input;
 	struct dirty_rate *rate;       /* [main loop] NULL: never measured */
+	struct dirty_limit *limit;     /* [main loop] NULL: never limited  */
 };
 
 /* A descriptor kept by getfd, the caller's from now on; -ENOENT. [any] */

@@ -6,7 +6,6 @@
  * Talks to: the functions the human monitor's commands call.
  */
 #include "monitor/both.h"
-#include "monitor/dirty_rate.h"
 #include "monitor/dump.h"
 #include "monitor/qmp.h"
 #include "monitor/stats.h"
@@ -80,47 +79,6 @@ static void run_dump_formats(struct qmp_call *c)
 		json_array_append_new(list,
 				      json_string(dump_formats[i].name));
 	c->ret = json_pack("{s:o}", "formats", list);
-}
-
-/* --- dirty rates --- */
-
-static void run_calc_rate(struct qmp_call *c)
-{
-	const char *mode = qmp_str(c, "mode"), *unit =
-		qmp_str(c, "calc-time-unit");
-	const bool ms = unit && !strcmp(unit, "millisecond");
-	const bool bitmap = mode && !strcmp(mode, "dirty-bitmap");
-	const s64 time = qmp_int(c, "calc-time", 0);
-	struct rate_wish w = {
-		.mode = bitmap ? RATE_BITMAP : RATE_SAMPLING,
-		.samples = bitmap ? 0 : (u64)qmp_int(c, "sample-pages",
-						     RATE_SAMPLES),
-	};
-	struct err e = { 0 };
-
-	if (mode && !strcmp(mode, "dirty-ring")) {
-		qmp_fail(c, QMP_GENERIC, "not supported yet: dirty rings");
-		return;
-	}
-	w.period_ms = time < 0 || time > RATE_PERIOD_MAX * 1000 ? UINT64_MAX :
-		      (u64)time * (ms ? 1 : 1000);
-	qmp_check(c, dirty_rate_start(c->m->mons, &w, &e), &e);
-}
-
-static void run_query_rate(struct qmp_call *c)
-{
-	const struct rate_report r = dirty_rate_report(c->m->mons);
-
-	c->ret = json_pack("{s:s,s:I,s:I,s:s,s:I,s:s}",
-			   "status", rate_status_names[r.status],
-			   "start-time", (json_int_t)r.start_ms / 1000,
-			   "calc-time", (json_int_t)r.wish.period_ms / 1000,
-			   "calc-time-unit", "second",
-			   "sample-pages", (json_int_t)r.wish.samples,
-			   "mode", rate_mode_names[r.wish.mode]);
-	if (r.status == RATE_MEASURED)
-		json_object_set_new(c->ret, "dirty-rate",
-				    json_integer((json_int_t)r.mib_per_s));
 }
 
 /* --- the balloon --- */
@@ -402,14 +360,6 @@ const struct qmp_cmd qmp_guest_cmds[] = {
 	{ "query-dump-guest-memory-capability", "",
 	  "DumpGuestMemoryCapability", "The formats of dumps.", MON_PRE,
 	  run_dump_formats, NULL },
-	{ "calc-dirty-rate", "calc-time:int calc-time-unit:TimeUnit? "
-	  "sample-pages:int? mode:DirtyRateMeasureMode?", "",
-	  "Measure how fast the guest writes memory.", MON_MAIN,
-	  run_calc_rate, NULL },
-	{ "query-dirty-rate", "calc-time-unit:TimeUnit?", "DirtyRateInfo",
-	  "What calc-dirty-rate found.", MON_MAIN, run_query_rate, NULL },
-	{ "query-vcpu-dirty-limit", "", "[any]", "Write limits: none.",
-	  MON_ANYTIME, run_empty_list, NULL },
 	{ "balloon", "value:int", "", "Ask the guest to keep so much memory.",
 	  MON_MAIN, run_balloon, NULL },
 	{ "x-balloon-hint", "", "",

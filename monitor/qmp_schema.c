@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define QMP_GROUPS(X) X(run) X(query) X(char) X(device) X(block) X(guest) \
-		      X(input) X(trace)
+		      X(rate) X(input) X(trace)
 
 #define DECLARE(g) extern const struct qmp_cmd qmp_##g##_cmds[];
 QMP_GROUPS(DECLARE)

@@ -152,7 +152,11 @@ const struct qmp_type qmp_types[] = {
 	ENUM("DirtyRateMeasureMode", "page-sampling dirty-ring dirty-bitmap"),
 	STRUCT("DirtyRateInfo", "dirty-rate:int? status:DirtyRateStatus "
 	       "start-time:int calc-time:int calc-time-unit:TimeUnit "
-	       "sample-pages:int mode:DirtyRateMeasureMode"),
+	       "sample-pages:int mode:DirtyRateMeasureMode "
+	       "vcpu-dirty-rate:[DirtyRateVcpu]?"),
+	STRUCT("DirtyRateVcpu", "id:int dirty-rate:int"),
+	STRUCT("DirtyLimitInfo", "cpu-index:int limit-rate:int "
+	       "current-rate:int"),
 	STRUCT("BalloonInfo", "actual:int"),
 	STRUCT("VirtioInfo", "path:str name:str"),
 	STRUCT("KeyValue", "type:str data:any"),

@@ -59,6 +59,7 @@ struct vm_config {
 	bool one_insn;                 /* one-insn-per-tb, likewise        */
 	bool no_helper;                /* -accel kvm,helper=off            */
 	bool can_switch;               /* -accel ...,switch=on             */
+	unsigned dirty_ring;           /* -accel kvm,dirty-ring-size=      */
 	char *cpu;                     /* model and flags, NULL: "max"     */
 	unsigned cpus, max_cpus, sockets, cores, threads;
 	u64 ram_bytes;                 /* default 128 MiB                  */

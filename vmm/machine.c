@@ -414,7 +414,14 @@ int machine_start_threads(struct vm *vm, struct err *e)
 
 static int open_vm(struct vm *vm, struct err *e)
 {
-	return kvm_vm_open(&vm->kvm, vm->provider, e);
+	const u32 ring = vm->config->dirty_ring;
+	int rc;
+
+	if (ring && vm->config->can_switch)
+		return err_set(e, -ENOTSUP, "dirty-ring-size does not go with "
+			       "switch=on: the plugin has no rings");
+	rc = kvm_vm_open(&vm->kvm, vm->provider, e);
+	return rc < 0 || !ring ? rc : kvm_vm_use_rings(&vm->kvm, ring, e);
 }
 
 /* What happens next is these lists. */

@@ -73,11 +73,15 @@ static int accel_props(struct vm_config *c, struct opts *o, struct err *e)
 	const char *thread = opts_take(o, "thread");
 	const char *irqchip = opts_take(o, "kernel-irqchip");
 	bool helper = !c->no_helper;
+	u64 ring = c->dirty_ring;
 	int rc = opts_take_bool(o, "helper", &helper, e);
 
+	if (!rc)
+		rc = opts_take_u64(o, "dirty-ring-size", &ring, e);
 	if (rc < 0)
 		return rc;
 	c->no_helper = !helper;
+	c->dirty_ring = (unsigned)MIN(ring, (u64)UINT32_MAX);
 	if (thread && strcmp(thread, "multi"))
 		return err_set(e, -ENOTSUP, "not supported yet: thread=%s",
 			       thread);

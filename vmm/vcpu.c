@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/arch.h"
@@ -32,6 +33,9 @@
 #include "vmm/base/trace.h"
 #include "vmm/helper.h"
 #include "vmm/vm.h"
+
+#define NS_PER_S 1000000000ll
+#define BURST_NS (NS_PER_S / 10)
 
 struct vcpu_work {
 	struct vcpu_work *next;
@@ -183,6 +187,12 @@ static void exit_hlt(struct vcpu *v)
 	lock_drop(&v->lock);
 }
 
+static void exit_ring_full(struct vcpu *v)
+{
+	kvm_vcpu_ring_full(&v->kvm);
+	vcpu_charge_dirty(v);
+}
+
 /* What the guest did.  True when KVM_RUN must be entered to finish it. */
 static bool vcpu_dispatch(struct vcpu *v)
 {
@@ -210,6 +220,7 @@ static bool vcpu_dispatch(struct vcpu *v)
 		exit_internal_error(v);
 		return false;
 	case KVM_EXIT_FAIL_ENTRY:      exit_fail_entry(v);     return false;
+	case KVM_EXIT_DIRTY_RING_FULL: exit_ring_full(v);      return false;
 	case KVM_EXIT_DEBUG:
 		if (v->vm->helper && helper_trapped(v->vm->helper, v))
 			return true;
@@ -291,6 +302,27 @@ static bool vcpu_attend(struct vcpu *v)
 	}
 }
 
+/* It wrote more than it may: wait, but for questions and for being parked. */
+static void vcpu_hold_back(struct vcpu *v)
+{
+	vcpu_settle(v);
+	SCOPED_LOCK(&v->lock);
+	while (!v->stop && !v->quit && v->too_fast) {
+		const struct timespec until = {
+			.tv_sec = v->slow_until / NS_PER_S,
+			.tv_nsec = v->slow_until % NS_PER_S,
+		};
+
+		if (v->work)
+			vcpu_do_work(v);
+		else if (!v->dirty_limit || clock_host_ns() >= v->slow_until)
+			v->too_fast = false;
+		else
+			pthread_cond_clockwait(&v->wake, &v->lock.mutex,
+					       CLOCK_MONOTONIC, &until);
+	}
+}
+
 static void vcpu_loop(struct vcpu *v)
 {
 	for (;;) {
@@ -298,6 +330,8 @@ static void vcpu_loop(struct vcpu *v)
 				 __ATOMIC_SEQ_CST);
 		if (atomic_exchange(&v->attention, false) && !vcpu_attend(v))
 			return;
+		if (atomic_load_explicit(&v->too_fast, memory_order_relaxed))
+			vcpu_hold_back(v);
 		if (!atomic_load(&v->attention))
 			vcpu_step(v);
 	}
@@ -425,6 +459,36 @@ static void vcpu_nudge(struct vcpu *v)
 	kvm_vcpu_kick(&v->kvm);
 	if (!v->kvm.vm->ops->kick)
 		pthread_kill(v->thread, VCPU_KICK_SIGNAL);
+}
+
+void vcpu_limit_dirty(struct vcpu *v, u64 pages)
+{
+	SCOPED_LOCK(&v->lock);
+	v->dirty_limit = pages;
+	v->slow_until = 0;
+	pthread_cond_broadcast(&v->wake);
+}
+
+/* Each page costs 1/limit seconds; BURST_NS of them are on credit. */
+u64 vcpu_charge_dirty(struct vcpu *v)
+{
+	const s64 now = clock_host_ns();
+	const u64 total = kvm_vcpu_ring_take(&v->kvm);
+	u64 limit, pages;
+
+	SCOPED_LOCK(&v->lock);
+	limit = v->dirty_limit;
+	pages = total - MIN(v->pages_charged, total);
+	v->pages_charged = MAX(v->pages_charged, total);
+	if (!limit || !pages)
+		return total;
+	v->slow_until = MAX(v->slow_until, now - BURST_NS) +
+			(s64)((unsigned __int128)pages * NS_PER_S / limit);
+	if (v->slow_until <= now)
+		return total;
+	v->too_fast = true;
+	vcpu_nudge(v);
+	return total;
 }
 
 void vcpu_destroy(struct vcpu *v)

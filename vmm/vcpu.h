@@ -36,6 +36,10 @@ struct vcpu {
 	struct vcpu_work *work;        /* queue of posted calls            */
 	_Atomic bool halted;           /* last seen in HLT (informational) */
 	_Atomic u64 exits[40];         /* by KVM_EXIT_*, for info stats    */
+	_Atomic u64 dirty_limit;       /* pages a second, 0: any           */
+	_Atomic bool too_fast;         /* it waits until slow_until        */
+	s64 slow_until;                /* under lock: what it wrote is paid for */
+	u64 pages_charged;             /* under lock                       */
 	_Atomic u64 calls;             /* vcpu_calls it left the guest for */
 };
 
@@ -58,6 +62,12 @@ void vcpu_call(struct vcpu *v, void (*fn)(struct vcpu *v, void *opaque),
 /* Its thread goes on with `other`, which gets what it had so far; between the
  * VMs' exchange (kvm.h) and a vcpu_resume. [loop, parked] */
 void vcpu_exchange(struct vcpu *v, struct kvm_vcpu *other);
+/*
+ * With dirty rings: how many pages a second it may write, 0: any; and take its
+ * ring, hold it back if that was more; the pages so far. [any]
+ */
+void vcpu_limit_dirty(struct vcpu *v, u64 pages);
+u64  vcpu_charge_dirty(struct vcpu *v);
 
 /* Let the device answer the port or memory access `run` is about. [vcpu] */
 void vcpu_answer(struct vm *vm, struct kvm_run *run);

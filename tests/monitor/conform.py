@@ -140,7 +140,9 @@ def mote_args(cmdline, accel, cwd, all_of_it):
         elif w == "-smp":
             out += [w, mote_smp(arg)]
         elif w == "-accel" and arg.startswith("kvm"):
-            accel = "kvm" if os.path.exists("/dev/kvm") else accel
+            if os.path.exists("/dev/kvm"):
+                ring = re.search(r",dirty-ring-size=\d+", arg)
+                accel = "kvm" + (ring.group() if ring else "")
         elif w == "-chardev" and "id=chrtpm," in arg:
             continue                   # its other end was a TPM
         elif w == "-chardev" and re.match(CHARDEVS, arg):
@@ -325,6 +327,10 @@ class Run:
                 m.settle()
             for row in rows:
                 got, eof = m.ask(row["cmd"])
+                while "Status: measured" in row["out"] and \
+                        "Status: measuring" in got and not eof:
+                    time.sleep(0.2)    # the recorded client waited
+                    got, eof = m.ask(row["cmd"])
                 self.take(group, row, got)
                 if eof:
                     break

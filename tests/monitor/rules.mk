@@ -3,7 +3,8 @@ MON_TABLE := $(O)/tests/unit/test_mon_table
 QMP_TABLE := $(O)/tests/unit/test_qmp
 
 CHECK_TESTS += tests/monitor/conform.t tests/monitor/qmp.t \
-               tests/monitor/commands.t tests/monitor/hostile.t tests/monitor/disk.t
+               tests/monitor/commands.t tests/monitor/hostile.t tests/monitor/disk.t \
+               tests/monitor/dirty-ring.t
 SLOW_TESTS  += tests/monitor/hostile-slow.t
 .PHONY: docs-ref monitor-status monitor-conform monitor-conform-list
 

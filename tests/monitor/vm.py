@@ -68,7 +68,8 @@ def multiboot_image(path):
 class Vm:
     alive = []                         # for a test that breaks off
 
-    def __init__(self, args=(), accel="tcg", qmps=1, hmps=1, setup=None):
+    def __init__(self, args=(), accel="tcg", qmps=1, hmps=1, setup=None,
+                 ring=0):
         build = os.environ.get("O", "build")
         self.mote = os.path.abspath(os.path.join(build, "mote"))
         if not os.path.exists(self.mote):
@@ -78,6 +79,8 @@ class Vm:
         multiboot_image(kernel)
         if setup:
             setup(self.dir)
+        if ring:
+            accel = "kvm,dirty-ring-size=%d" % ring
         cmd = [self.mote, "-accel", accel, "-m", "32", "-display", "none",
                "-nodefaults", "-name", "qtest", "-kernel", kernel]
         for i in range(qmps):

@@ -11,6 +11,7 @@
 #include <linux/kvm.h>
 
 #include "vmm/base/err.h"
+#include "vmm/base/lock.h"
 #include "vmm/base/types.h"
 #include "vmm/core/gmem.h"
 #include "vmm/kvm/provider.h"
@@ -51,6 +52,8 @@ struct kvm_vm {
 	struct kvm_eventfds *eventfds; /* NULL: not kept                 */
 	u64 **carried;                 /* by slot: dirty under who ran it
 					  before; kvm_vm_exchange        */
+	u32 ring_entries;              /* of each vCPU's dirty ring, 0: none */
+	unsigned ring_users;           /* of kvm_vm_ring_track           */
 };
 
 int  kvm_vm_open(struct kvm_vm *vm, const struct kvm_provider *p,
@@ -112,6 +115,11 @@ struct kvm_vcpu {
 	int fd;
 	unsigned id;
 	struct kvm_run *run;           /* mapped, run_size bytes         */
+	struct lock ring_lock;         /* guards the next four           */
+	struct kvm_dirty_gfn *ring;    /* mapped, or NULL                */
+	u32 ring_next;
+	u64 ring_pages;                /* taken so far                   */
+	u64 ring_full_at;              /* ring_pages when it was full    */
 };
 
 int  kvm_vcpu_open(struct kvm_vcpu *v, struct kvm_vm *vm, unsigned id,
@@ -122,6 +130,22 @@ int  kvm_vcpu_ioctl(struct kvm_vcpu *v, unsigned long req, void *arg);
 void kvm_vcpu_exchange(struct kvm_vcpu *v, struct kvm_vcpu *other);
 /* KVM_RUN: 0 with run->exit_reason, -EINTR after a kick, or -errno. */
 int  kvm_vcpu_run(struct kvm_vcpu *v);
+/*
+ * Dirty rings (kvm/dirty_ring.c), in place of the dirty log: KVM notes each page in
+ * the ring of the vCPU that writes it, once until it is taken; a full ring ends
+ * KVM_RUN with KVM_EXIT_DIRTY_RING_FULL.  kvm_vm_dirty_fetch is -ENXIO then.
+ */
+/* `entries` a power of two; before the first vCPU. */
+int  kvm_vm_use_rings(struct kvm_vm *vm, u32 entries, struct err *e);
+/* Note pages from now on; users are counted. */
+int  kvm_vm_ring_track(struct kvm_vm *vm, bool on, struct err *e);
+/* Map a new vCPU's ring; unmap it. */
+int  kvm_vcpu_ring_open(struct kvm_vcpu *v, struct err *e);
+void kvm_vcpu_ring_close(struct kvm_vcpu *v);
+/* Take what is noted; how many pages so far. [any] */
+u64  kvm_vcpu_ring_take(struct kvm_vcpu *v);
+/* The same after KVM_EXIT_DIRTY_RING_FULL. [vcpu] */
+void kvm_vcpu_ring_full(struct kvm_vcpu *v);
 /* Ask it to return; the caller also signals the thread when kick is NULL.
  * [any] */
 void kvm_vcpu_kick(struct kvm_vcpu *v);

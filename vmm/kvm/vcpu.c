@@ -17,6 +17,7 @@ int kvm_vcpu_open(struct kvm_vcpu *v, struct kvm_vm *vm, unsigned id,
 	int rc;
 
 	*v = (struct kvm_vcpu){ .vm = vm, .fd = -1, .id = id };
+	lock_init(&v->ring_lock, "dirty ring");
 	rc = kvm_vm_ioctl(vm, KVM_CREATE_VCPU, (void *)(unsigned long)id);
 	if (rc < 0)
 		return err_set(e, rc, "%s cannot create vCPU %u: %m",
@@ -31,11 +32,15 @@ int kvm_vcpu_open(struct kvm_vcpu *v, struct kvm_vm *vm, unsigned id,
 		kvm_vcpu_close(v);
 		return rc;
 	}
-	return 0;
+	rc = kvm_vcpu_ring_open(v, e);
+	if (rc < 0)
+		kvm_vcpu_close(v);
+	return rc;
 }
 
 void kvm_vcpu_close(struct kvm_vcpu *v)
 {
+	kvm_vcpu_ring_close(v);
 	if (v->run)
 		munmap(v->run, v->vm->run_size);
 	if (v->fd >= 0)
