@@ -63,6 +63,26 @@ static int set_props(struct device *d, const struct opts *o, struct err *e)
 	return 0;
 }
 
+/* There is one bus of each kind; the PCI one has the names of a PC's and a
+ * Q35's. */
+static int check_bus(const struct vm *vm, const struct device_class *c,
+		     const char *bus, struct err *e)
+{
+	static const struct { const char *name, *kind; } buses[] = {
+		{ "pci.0", "PCI" }, { "pcie.0", "PCI" }, { "isa.0", "ISA" },
+	};
+
+	for (unsigned i = 0; bus && i < ARRAY_LEN(buses); i++) {
+		if (strcmp(bus, buses[i].name) ||
+		    (*bus == 'p' && !vm->env.pci))
+			continue;
+		return !strcmp(c->bus, buses[i].kind) ? 0 :
+		       err_set(e, -EINVAL, "Device '%s' can't go on %s bus",
+			       c->name, buses[i].kind);
+	}
+	return bus ? err_set(e, -ENOENT, "Bus '%s' not found", bus) : 0;
+}
+
 /* The guest runs, or did: it is told of a device on a bus it can be told of. */
 static void came_late(struct device *d)
 {
@@ -79,6 +99,8 @@ static int device_add_opts(struct vm *vm, struct opts *o, struct err *e)
 	struct device *d;
 	int rc = check_class(vm, driver, &c, e);
 
+	if (!rc)
+		rc = check_bus(vm, c, opts_take(o, "bus"), e);
 	if (rc < 0)
 		return rc;
 	if (id && !opts_id_ok(id))

@@ -85,6 +85,7 @@ DRIVERS = {"i6300esb": None, "pvpanic": None, "virtio-blk-pci": None,
            "e1000": "virtio-net-pci", "e1000e": "virtio-net-pci"}
 KEPT_PROPERTIES = {"id", "drive", "netdev", "mac"}
 DISK_BYTES = 64 << 20
+WITH_DESCRIPTOR = {"getfd myfd", "getfd 9bad"}  # so says the record's notes
 
 
 def parse_list(text):
@@ -211,7 +212,12 @@ class Machine:
 
     def ask(self, line):
         """The answer, LF ended, without echo and prompt; and EOF."""
-        self.sock.sendall(line.encode("utf-8", "surrogateescape") + b"\n")
+        data = line.encode("utf-8", "surrogateescape") + b"\n"
+        if line in WITH_DESCRIPTOR:
+            with open("/dev/null") as f:
+                socket.send_fds(self.sock, [data], [f.fileno()])
+        else:
+            self.sock.sendall(data)
         data, eof = self.read_prompt()
         echo, _, rest = data.partition(b"\r\n")
         if rest.endswith(PROMPT):

@@ -75,6 +75,12 @@ static void what_is_wrong_with_a_device_is_named(void **state)
 		{ "isa-debug-exit,flux=1", -ENOENT, "flux" },
 		{ "isa-debug-exit,iobase=here", -EINVAL, "iobase" },
 		{ "isa-debug-exit,id=9x", -EINVAL, "'9x' is no id" },
+		{ "isa-debug-exit,bus=nosuch", -ENOENT,
+		  "Bus 'nosuch' not found" },
+		{ "isa-debug-exit,bus=pci.0", -ENOENT,
+		  "Bus 'pci.0' not found" },
+		{ "virtio-rng-pci,bus=isa.0", -EINVAL,
+		  "Device 'virtio-rng-pci' can't go on ISA bus" },
 		{ "id=x", -EINVAL, "" },
 	};
 
@@ -86,6 +92,13 @@ static void what_is_wrong_with_a_device_is_named(void **state)
 		assert_non_null(strstr(e.msg, bad[i].says));
 		assert_true(list_empty(&vm.devices));
 	}
+}
+
+static void a_bus_may_be_named(void **state)
+{
+	(void)state;
+	assert_int_equal(machine_device_add(&vm, "isa-debug-exit,bus=isa.0",
+					    &e), 0);
 }
 
 static void an_id_is_given_once(void **state)
@@ -145,6 +158,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_device_is_added_with_its_properties),
 		T(what_is_wrong_with_a_device_is_named),
+		T(a_bus_may_be_named),
 		T(an_id_is_given_once),
 		T(parts_of_the_board_cannot_be_added),
 		T(what_cannot_be_plugged_stays_out_and_in),
