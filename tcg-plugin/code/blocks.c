@@ -72,9 +72,10 @@ int code_cache_init(struct code_cache *cc, size_t arena_size)
 	lock_init(&cc->lock, "tcg code");
 	cc->blocks = map_zeroed(CODE_BLOCK_HASH * sizeof(*cc->blocks));
 	cc->pages = map_zeroed(CODE_PAGE_HASH * sizeof(*cc->pages));
+	cc->maybe = map_zeroed(CODE_MAYBE / 8);
 	cc->arena = map_zeroed(arena_size);
 	cc->writers = map_zeroed(CODE_WRITER_HASH);
-	if (cc->blocks && cc->pages && cc->arena && cc->writers)
+	if (cc->blocks && cc->pages && cc->maybe && cc->arena && cc->writers)
 		return 0;
 	code_cache_fini(cc);
 	return -ENOMEM;
@@ -87,6 +88,8 @@ void code_cache_fini(struct code_cache *cc)
 		       CODE_BLOCK_HASH * sizeof(*cc->blocks));
 	if (cc->pages)
 		munmap((void *)cc->pages, CODE_PAGE_HASH * sizeof(*cc->pages));
+	if (cc->maybe)
+		munmap((void *)cc->maybe, CODE_MAYBE / 8);
 	if (cc->arena)
 		munmap(cc->arena, cc->size);
 	if (cc->writers)
@@ -119,10 +122,27 @@ struct block *code_find(struct code_cache *cc, const u8 *host, unsigned mode)
 	return NULL;
 }
 
+static bool maybe_page(const struct code_cache *cc, const u8 *host)
+{
+	const unsigned bit = (uintptr_t)host >> PAGE_SHIFT & (CODE_MAYBE - 1);
+
+	return atomic_load_explicit(&cc->maybe[bit / 64],
+				    memory_order_relaxed) >> bit % 64 & 1;
+}
+
+static void note_page(struct code_cache *cc, const u8 *host)
+{
+	const unsigned bit = (uintptr_t)host >> PAGE_SHIFT & (CODE_MAYBE - 1);
+
+	atomic_fetch_or(&cc->maybe[bit / 64], 1ull << bit % 64);
+}
+
 static struct code_page *page_find(struct code_cache *cc, const u8 *host)
 {
 	struct code_page *p;
 
+	if (!maybe_page(cc, host))
+		return NULL;
 	host = page_of(host);
 	p = atomic_load_explicit(&cc->pages[page_hash(host)],
 				 memory_order_acquire);
@@ -147,6 +167,7 @@ static struct code_page *page_get(struct code_cache *cc, const u8 *host)
 	p->blocks = NULL;
 	p->cover = 0;
 	atomic_store(&p->state, PAGE_PLAIN);
+	note_page(cc, host);           /* before anybody reads `writers`  */
 	atomic_store(&p->hash_next, atomic_load(&cc->pages[h]));
 	atomic_store_explicit(&cc->pages[h], p, memory_order_release);
 	cc->n_pages++;
@@ -298,6 +319,7 @@ void code_flush(struct code_cache *cc)
 
 	memset((void *)cc->blocks, 0, CODE_BLOCK_HASH * sizeof(*cc->blocks));
 	memset((void *)cc->pages, 0, CODE_PAGE_HASH * sizeof(*cc->pages));
+	memset((void *)cc->maybe, 0, CODE_MAYBE / 8);
 	cc->used = 0;
 	cc->n_blocks = cc->n_pages = 0;
 	cc->n_flush++;

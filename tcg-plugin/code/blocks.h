@@ -59,6 +59,7 @@ struct code_page {
 };
 
 enum { CODE_DEAD = 256, CODE_BLOCK_HASH = 1 << 16, CODE_PAGE_HASH = 1 << 12,
+       CODE_MAYBE = 1 << 16,
        CODE_WRITER_HASH = 1 << 18 };
 
 struct code_cache {
@@ -66,6 +67,8 @@ struct code_cache {
 	_Atomic pthread_t faulter;     /* holds the lock over guest memory */
 	struct block *_Atomic *blocks; /* CODE_BLOCK_HASH                 */
 	struct code_page *_Atomic *pages;
+	_Atomic u64 *maybe;            /* CODE_MAYBE bits, by host page: one
+					  that is clear is not in pages   */
 	_Atomic u8 *writers;           /* per hashed page: bit id % 8 of each
 					  vCPU that ever could write it   */
 	u8 *arena;

@@ -158,7 +158,8 @@ struct x86_jit_regs {
 		u32 old;               /* the first came with the space   */
 		u32 slot[8192];        /* mode << 16 | slot               */
 	} jumps[2];
-	u64 jump_pages[1024];          /* by tlb_slot: some jump goes there */
+	/* by mode and tlb_slot: some jump may go there */
+	u64 jump_pages[TLB_MODES][1024];
 };
 struct x86_jump {
 	u64 neg[65536], code[65536];

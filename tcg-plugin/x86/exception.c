@@ -400,7 +400,8 @@ void x86_interrupt(struct x86_cpu *c, unsigned vec, enum int_kind k,
 	e.has_err = has_err && c->mode != MODE_REAL;
 	if (c->mode == MODE_REAL)
 		deliver_real(c, &e);
-	else
+	else if (k == INT_SOFT ||
+		 !trap_enter(c, vec, e.has_err, err, next_rip, e.flags))
 		deliver_prot(c, &e);
 	c->exc.delivering = 0;
 	c->exc.ext = false;

@@ -479,7 +479,7 @@ void op_iret(struct x86_cpu *c, const struct insn *i)
 		if (lma(c))
 			gp(c, 0);
 		iret_task(c, i);
-	} else {
+	} else if (i->opsize != 8 || !trap_leave(c)) {
 		iret_prot(c, i);
 	}
 	c->nmi_masked = false;

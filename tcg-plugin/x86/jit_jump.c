@@ -26,7 +26,7 @@ static void jump_put(struct x86_cpu *c, unsigned mode, u64 rip, u64 code,
 	unsigned s = tlb_slot(rip);
 	u16 k = (u16)rip;
 
-	c->jr.jump_pages[s / 64] |= 1ull << s % 64;
+	c->jr.jump_pages[mode][s / 64] |= 1ull << s % 64;
 	c->jump[mode].neg[k] = -rip;
 	c->jump[mode].code[k] = code;
 	if (l->n < ARRAY_LEN(l->slot))
@@ -172,21 +172,38 @@ void jit_jump_back(struct x86_cpu *c, unsigned set, u64 serial)
 	c->jr.jumps[0].old = c->jr.jumps[0].n;
 }
 
-/* A page's jumps have one upper nibble of slot in common. */
+/* A page's jumps have one upper nibble of slot in common, as have those of all
+ * pages of its TLB slot; so the scan knows what is left of them. */
+static void flush_page(struct x86_cpu *c, unsigned mode, u64 page)
+{
+	const struct x86_jump *t = &c->jump[mode];
+	const unsigned first = (u16)page, s = tlb_slot(page);
+	bool left = false;
+
+	for (unsigned k = first; k < first + PAGE_SIZE; k++) {
+		const u64 at = -t->neg[k] & ~(u64)(PAGE_SIZE - 1);
+
+		if (!t->code[k])
+			continue;
+		if (at == page)
+			jump_clear(c, mode, (u16)k);
+		else if (tlb_slot(at) == s)
+			left = true;
+	}
+	if (!left)
+		c->jr.jump_pages[mode][s / 64] &= ~(1ull << s % 64);
+}
+
 void jit_jump_flush_page(struct x86_cpu *c, u64 la)
 {
-	u64 page = la & ~(u64)(PAGE_SIZE - 1);
-	unsigned first = (u16)page, s = tlb_slot(la);
+	const unsigned s = tlb_slot(la);
 
-	if (c->jit)
-		jit_cut_page(c->jit, la);
-	if (!c->jit || !(c->jr.jump_pages[s / 64] >> s % 64 & 1))
+	if (!c->jit)
 		return;
+	jit_cut_page(c->jit, la);
 	for (unsigned m = 0; m < TLB_MODES; m++)
-		for (unsigned k = first; k < first + PAGE_SIZE; k++)
-			if (c->jump[m].code[k] &&
-			    (-c->jump[m].neg[k] & ~(u64)(PAGE_SIZE - 1)) == page)
-				jump_clear(c, m, (u16)k);
+		if (c->jr.jump_pages[m][s / 64] >> s % 64 & 1)
+			flush_page(c, m, la & ~(u64)(PAGE_SIZE - 1));
 }
 
 const void *jit_jump_get(const struct x86_cpu *c, u64 rip)

@@ -87,4 +87,11 @@ enum int_kind { INT_HW, INT_EXC, INT_SOFT, INT_ICEBP };
 void x86_interrupt(struct x86_cpu *c, unsigned vec, enum int_kind k,
 		   bool has_err, u32 err, u64 next_rip);
 
+/* --- trap.c: the usual case; false: nothing was done, do it step by step --- */
+/* Not of an INT n.  `flags` as pushed. */
+bool trap_enter(struct x86_cpu *c, unsigned vec, bool has_err, u32 err,
+		u64 next_rip, u64 flags);
+/* IRETQ, NT clear. */
+bool trap_leave(struct x86_cpu *c);
+
 #endif
