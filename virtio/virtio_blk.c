@@ -337,6 +337,7 @@ static void blk_kick(struct virtio *v, unsigned q)
 {
 	struct virtio_blk *b = of_virtio(v);
 	struct virtq *vq = virtio_q(v, q);
+	unsigned left = b->queue_size;
 
 	b->in_kick = true;
 	blk_plug(b->disk->root);
@@ -344,10 +345,12 @@ static void blk_kick(struct virtio *v, unsigned q)
 		try_stopped_again(b);
 	do {
 		virtq_want_kicks(vq, false);
-		while (pop(b, q))
-			;
-	} while (!b->stopped && b->free && virtq_want_kicks(vq, true) &&
+		while (left && pop(b, q))
+			left--;
+	} while (left && !b->stopped && b->free && virtq_want_kicks(vq, true) &&
 		 virtio_running(v));
+	if (!left)
+		virtio_kick_later(v, q);       /* others have their turn   */
 	blk_unplug(b->disk->root);
 	b->in_kick = false;
 	notify_finished(b);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "vmm/block/disk.h"
@@ -119,6 +120,54 @@ static void what_is_written_is_read_by_every_engine(void **s)
 		round_trip(d->root);
 		assert_int_equal(disk_del(d, NULL), 0);
 	}
+}
+
+static void count_done(struct blk_req *r, int rc)
+{
+	(*(int *)r->iov[0].iov_base)++;
+	r->rc = rc;
+}
+
+/* Did it come back before blk_submit returned? */
+static bool in_place(struct disk *d, u64 len)
+{
+	static int times;
+	struct iovec iov[2] = { { &times, 0 }, { calloc(1, len), len } };
+	struct blk_req r = { .op = BLK_WRITE, .len = len, .iov = iov,
+			     .niov = 2, .done = count_done };
+	bool at_once;
+
+	times = 0;
+	assert_int_equal(blk_set_loop(d->root, loop, NULL), 0);
+	blk_submit(d->root, &r);
+	at_once = times;
+	blk_drain(d->root);
+	assert_int_equal(times, 1);
+	assert_int_equal(r.rc, 0);
+	free(iov[1].iov_base);
+	return at_once;
+}
+
+static void small_requests_to_a_file_in_memory_are_done_in_place(void **s)
+{
+	int fd = memfd_create("image", MFD_CLOEXEC);
+	struct disk *d;
+
+	(void)s;
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	unlink(path);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	d = drive(",locking=off");
+	round_trip(d->root);
+	assert_true(in_place(d, 4096));
+	assert_true(in_place(d, 64 * 1024));
+	assert_false(in_place(d, 128 * 1024));
+	disk_del(d, NULL);
+
+	d = drive(",locking=off,aio=io_uring");
+	assert_false(in_place(d, 4096));
+	disk_del(d, NULL);
+	close(fd);
 }
 
 static void the_door_refuses_what_is_outside_or_read_only(void **s)
@@ -339,6 +388,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(what_is_written_is_read_by_every_engine),
+		T(small_requests_to_a_file_in_memory_are_done_in_place),
 		T(the_door_refuses_what_is_outside_or_read_only),
 		T(a_discard_makes_a_hole_when_asked_for),
 		T(zeros_are_detected),

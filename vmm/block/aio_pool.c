@@ -71,10 +71,28 @@ static ssize_t move_bounced(const struct blk_req *r, u8 *p, size_t n, u64 off)
 	return got;
 }
 
+/* In one call, when the kernel takes it so. */
+static bool moved_whole(struct blk_req *r)
+{
+	ssize_t got;
+
+	if (r->moved || r->niov > 1024)
+		return false;
+	if (r->op == BLK_READ)
+		got = preadv(r->fd, r->iov, r->niov, r->off);
+	else
+		got = pwritev2(r->fd, r->iov, r->niov, r->off,
+			       r->flags & BLK_F_FUA ? RWF_DSYNC : 0);
+	r->moved = MAX(got, 0);
+	return r->moved == r->len;
+}
+
 static int move_rest(struct blk_req *r)
 {
 	u64 at = 0;
 
+	if (moved_whole(r))
+		return 0;
 	for (int i = 0; i < r->niov; i++) {
 		u64 n = r->iov[i].iov_len;
 
