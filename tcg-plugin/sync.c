@@ -33,7 +33,7 @@ static void futex_wake(_Atomic u32 *w)
 void tcg_request(struct tcg_vcpu *v, u32 what)
 {
 	atomic_fetch_or(&v->cpu.request, what);
-	if (atomic_load(&v->parked))
+	if (atomic_exchange(&v->parked, 0))    /* one wake a sleep         */
 		futex_wake(&v->cpu.request);
 }
 
@@ -102,11 +102,12 @@ int tcg_park(struct tcg_vcpu *v)
 	if (!limit)
 		return 0;
 	from = ic_now();
-	atomic_store(&v->parked, 1);
 	tcg_leave(v);
 	while (!rc && !atomic_load(&v->cpu.request) &&
-	       (limit < 0 || ic_now() - from < limit))
+	       (limit < 0 || ic_now() - from < limit)) {
+		atomic_store(&v->parked, 1);   /* before the look at request */
 		rc = doze(v, limit < 0 ? -1 : limit - (ic_now() - from));
+	}
 	atomic_store(&v->parked, 0);
 	tcg_enter(v);
 	if (limit > 0)

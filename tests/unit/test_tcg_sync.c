@@ -200,6 +200,60 @@ static void an_interrupt_line_wakes_a_halted_vcpu(void **state)
 	box_close(&b);
 }
 
+enum { PULSES = 400 };
+
+struct pulses {
+	int vm, cpu;
+	_Atomic int seen;
+	_Atomic bool lost;
+};
+
+/* The guest says that it is ready; then line 4 goes up and down, and each time
+ * the guest must say so. */
+static void *pulse_line(void *opaque)
+{
+	struct pulses *p = opaque;
+
+	for (int i = 0; i <= PULSES && !p->lost; i++) {
+		for (int n = 0; p->seen <= i && !p->lost; n++) {
+			usleep(i % 7 * 10);
+			p->lost = n > 1000000;
+		}
+		for (int level = 1; level >= 0 && i < PULSES; level--)
+			box_io(p->vm, KVM_IRQ_LINE, &(struct kvm_irq_level){
+				.irq = 4, .level = level });
+	}
+	mote_kvm_provider.kick(p->cpu);
+	return NULL;
+}
+
+static void no_wake_of_a_halted_vcpu_is_lost(void **state)
+{
+	/* As above, out 0x81; 1: hlt; jmp 1b; vector 0x24: EOI, out 0x81,
+	 * iret */
+	BOX(b, true,
+	    0xb0, 0x11, 0xe6, 0x20, 0xb0, 0x20, 0xe6, 0x21,
+	    0xb0, 0x04, 0xe6, 0x21, 0xb0, 0x01, 0xe6, 0x21,
+	    0xb0, 0x00, 0xe6, 0x21, 0xe6, 0x81, 0xfb, 0xf4, 0xeb, 0xfd);
+	struct pulses p = { .vm = b.vm, .cpu = b.cpu };
+	pthread_t t;
+	int rc;
+
+	(void)state;
+	memcpy(b.mem + 0x1800, "\xb0\x20\xe6\x20\xe6\x81\xcf", 7);
+	memcpy(b.mem + 0x24 * 4, "\x00\x18\x00\x00", 4);
+	pthread_create(&t, NULL, pulse_line, &p);
+	while ((rc = box_run(&b)) == 0) {
+		assert_int_equal(b.run->exit_reason, KVM_EXIT_IO);
+		p.seen++;
+	}
+	pthread_join(t, NULL);
+	assert_int_equal(rc, -EINTR);
+	assert_false(p.lost);
+	assert_int_equal(p.seen, PULSES + 1);
+	box_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +262,7 @@ int main(void)
 			locked_counts_agree_on_code_pages_and_across_pages),
 		cmocka_unit_test(slots_may_change_under_a_running_vcpu),
 		cmocka_unit_test(an_interrupt_line_wakes_a_halted_vcpu),
+		cmocka_unit_test(no_wake_of_a_halted_vcpu_is_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

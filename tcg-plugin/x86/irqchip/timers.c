@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The irqchip's timer thread: a binary heap of due times and one condvar.
+ * The irqchip's timer thread: a binary heap of due times and one timerfd.
  *
  * Room:     fires callbacks at CLOCK_MONOTONIC times.
  * Talks to: nobody but its owners' callbacks.
- * Never:    holds its lock while calling; wakes the thread for a timer that
- *           is due later than the one it already sleeps for.
+ * Never:    holds its lock while calling; sets the timerfd for a timer that
+ *           is due later than the one it is set for.
  */
 #include "tcg-plugin/x86/irqchip/timers.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "vmm/base/thread.h"
 
@@ -87,20 +87,28 @@ static void heap_add(struct ic_timers *t, struct ic_timer *x)
 	heap_up(t, t->n - 1);
 }
 
+static void set_alarm(struct ic_timers *t, s64 due)
+{
+	const struct itimerspec at = {
+		.it_value = { due / 1000000000, due % 1000000000 },
+	};
+
+	t->alarm = due;
+	timerfd_settime(t->fd, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
+/* Locked, and again so on return: the first may be another then. */
 static void timers_sleep(struct ic_timers *t)
 {
-	struct timespec ts;
+	u64 times;
 
-	if (!t->n) {
-		t->sleeping_until = NEVER;
-		pthread_cond_wait(&t->wake, &t->lock.mutex);
-	} else {
-		t->sleeping_until = t->heap[0]->due;
-		ts.tv_sec = t->sleeping_until / 1000000000;
-		ts.tv_nsec = t->sleeping_until % 1000000000;
-		pthread_cond_timedwait(&t->wake, &t->lock.mutex, &ts);
-	}
-	t->sleeping_until = 0;
+	if (t->n && t->heap[0]->due < t->alarm)
+		set_alarm(t, t->heap[0]->due);
+	lock_drop(&t->lock);
+	if (read(t->fd, &times, sizeof(times)) < 0)
+		times = 0;             /* a signal                         */
+	lock_take(&t->lock);
+	t->alarm = NEVER;
 }
 
 /* Locked, and again so on return. */
@@ -129,7 +137,6 @@ static void *timers_thread(void *opaque)
 {
 	struct ic_timers *t = opaque;
 
-	prctl(PR_SET_TIMERSLACK, 1000ul);
 	lock_take(&t->lock);
 	while (!t->quit) {
 		s64 now = t->n ? ic_now() : 0;
@@ -145,15 +152,9 @@ static void *timers_thread(void *opaque)
 
 static void init(struct ic_timers *t)
 {
-	pthread_condattr_t a;
-
-	*t = (struct ic_timers){ 0 };
+	*t = (struct ic_timers){ .fd = -1, .alarm = NEVER };
 	lock_init(&t->lock, "irqchip-timers");
-	pthread_condattr_init(&a);
-	pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
-	pthread_cond_init(&t->wake, &a);
 	pthread_cond_init(&t->idle, NULL);
-	pthread_condattr_destroy(&a);
 }
 
 void ic_timers_init_kept(struct ic_timers *t, void (*sooner)(void *),
@@ -167,7 +168,9 @@ void ic_timers_init_kept(struct ic_timers *t, void (*sooner)(void *),
 void ic_timers_init(struct ic_timers *t)
 {
 	init(t);
-	t->started = !thread_start(&t->thread, ROLE_PLUGIN, "tcg-timers",
+	t->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	t->started = t->fd >= 0 &&
+		     !thread_start(&t->thread, ROLE_PLUGIN, "tcg-timers",
 				   timers_thread, t);
 }
 
@@ -175,12 +178,14 @@ void ic_timers_fini(struct ic_timers *t)
 {
 	lock_take(&t->lock);
 	t->quit = true;
-	pthread_cond_signal(&t->wake);
+	if (t->started)
+		set_alarm(t, 1);
 	lock_drop(&t->lock);
 	if (t->started)
 		pthread_join(t->thread, NULL);
+	if (t->fd >= 0)
+		close(t->fd);
 	free(t->heap);
-	pthread_cond_destroy(&t->wake);
 	pthread_cond_destroy(&t->idle);
 	lock_fini(&t->lock);
 }
@@ -201,8 +206,8 @@ void ic_timer_arm(struct ic_timers *t, struct ic_timer *x, s64 due)
 		return;
 	if (t->sooner)
 		t->sooner(t->opaque);
-	else if (x->due < t->sleeping_until)
-		pthread_cond_signal(&t->wake);
+	else if (t->started && x->due < t->alarm)
+		set_alarm(t, x->due);
 }
 
 void ic_timer_cancel(struct ic_timers *t, struct ic_timer *x)

@@ -7,6 +7,9 @@
  * timer, its own included.  A callback may be late relative to a cancel, so
  * owners keep their due time under their own lock and check it when called.
  * Lock order: the owner's lock, then timers->lock.
+ *
+ * The thread sleeps in read() of a timerfd, which whoever arms an earlier timer
+ * sets: the thread wakes when a timer is due and never to be told of one.
  */
 #ifndef TCG_X86_TIMERS_H
 #define TCG_X86_TIMERS_H
@@ -25,12 +28,13 @@ struct ic_timer {
 
 struct ic_timers {
 	struct lock lock;
-	pthread_cond_t wake, idle;
+	pthread_cond_t idle;
 	pthread_t thread;
 	bool started, quit;
 	void (*sooner)(void *opaque);  /* no thread: the first is due earlier */
 	void *opaque;
-	s64 sleeping_until;
+	int fd;                        /* timerfd, or -1: no thread    */
+	s64 alarm;                     /* what fd is set to            */
 	struct ic_timer *running;
 	struct ic_timer **heap;
 	unsigned n, cap;
