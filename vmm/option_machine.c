@@ -185,7 +185,8 @@ int option_machine_done(struct vm_config *c, struct err *e)
 				       "property '%s'", m->name,
 				       parts[i].name);
 	c->board = (m->has | c->board_on) & ~c->board_off;
+	/* Kernels that hear of nothing look for these: rtc_cmos for seconds. */
 	if (!(c->board & BOARD_ACPI))
-		c->board |= (BOARD_PIC | BOARD_PIT) & ~c->board_off;
+		c->board |= (BOARD_PIC | BOARD_PIT | BOARD_RTC) & ~c->board_off;
 	return 0;
 }

@@ -203,9 +203,9 @@ static void without_acpi_legacy_chips_stay_unless_switched_off(void **state)
 	(void)state;
 	assert_int_equal(parse("-M", "microvm,acpi=off", NULL), 0);
 	assert_int_equal(c.board, BOARD_REDUCED | BOARD_SERIAL |
-			 BOARD_CMDLINE | BOARD_PIC | BOARD_PIT);
-	assert_int_equal(parse("-M", "microvm,acpi=off,pit=off,pic=off",
-			       NULL), 0);
+			 BOARD_CMDLINE | BOARD_PIC | BOARD_PIT | BOARD_RTC);
+	assert_int_equal(parse("-M", "microvm,acpi=off,pit=off,pic=off,"
+			       "rtc=off", NULL), 0);
 	assert_int_equal(c.board, BOARD_REDUCED | BOARD_SERIAL |
 			 BOARD_CMDLINE);
 }

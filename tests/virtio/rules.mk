@@ -29,7 +29,19 @@ CHECK_TESTS += tests/virtio/virtio.t tests/virtio/microvm.t tests/virtio/hotplug
                tests/virtio/tap.t tests/virtio/console.t \
                tests/virtio/balloon.t
 SLOW_DEPS   += virtio-files
-SLOW_TESTS  += tests/virtio/disk-slow.t
+SLOW_TESTS  += tests/virtio/disk-slow.t tests/virtio/microvm-slow.t
+
+# A guest that is a host: mote in it, and the kernel modules of vhost.
+VHOST_KERNEL = $(or $(wildcard $(BOOT_DIR)/microvm-vmlinux),$(BOOT_DIR)/vmlinuz)
+$(VIRTIO_DIR)/vhost.gz: $(VIRTIO_DIR)/virtio.gz $(O)/mote $(O)/mote-tcg.so
+	$(Q)MODULES="tun vhost_net vhost_vsock" \
+	    PROGRAMS="$(O)/mote $(O)/mote-tcg.so $(VHOST_KERNEL) $<" \
+	    sh tests/virtio/initramfs.sh $(BOOT_DIR) $(NET_DIR)/netguest $@
+
+.PHONY: vhost-files
+vhost-files: $(VIRTIO_DIR)/vhost.gz
+SLOW_DEPS   += vhost-files
+SLOW_TESTS  += tests/virtio/vhost-slow.t
 
 # The virtqueue fuzzer: libFuzzer with clang; its corpus in `make check`.
 VIRTQ_FUZZ := $(O)/tests/fuzz/fuzz_virtq

@@ -35,21 +35,24 @@ def host_ready(g):
          ">/tmp/in 2>&1 & }")
 
 
-def mon(g, line, words):
-    """A line for the inner monitor, over the console they share."""
-    g.text = ""
+def mon(g, *steps):
+    """Lines for the inner monitor, over the console they share, each with the
+    words to wait for."""
     os.write(g.console.into, b"\x01c")
-    g.start(line)
-    ok = g.wait(words, 120)
-    said = g.text
+    said, ok = "", True
+    for line, words in steps:
+        g.text = ""
+        g.start(line)
+        ok = g.wait(words, 120) and ok
+        said += g.text
     os.write(g.console.into, b"\x01c")
     g.sh("true")
     return ok, said
 
 
-def started(g, device, is_it):
-    return mon(g, f"info virtio-status {device}",
-               f"vhost_started:           {is_it}")
+def started(device, is_it):
+    return (f"info virtio-status {device}",
+            f"vhost_started:           {is_it}")
 
 
 def send_out(g, name):
@@ -63,32 +66,31 @@ def test(g):
     if not result(g.wait("guest: ready", LONG), "a machine within comes up",
                   g.log[-3000:] + g.stderr()):
         return
-    ok, said = started(g, "nic0", "true")
+    ok, said = mon(g, started("nic0", "true"))
     result(ok, "the card's rings are its host's kernel's", said)
-    ok, said = mon(g, "info virtio-vhost-queue-status nic0 1",
-                   "used_size")
-    result(ok and "virtio-net (vhost)" in said, "which was told where they are", said)
+    ok, said = mon(g, ("info virtio-vhost-queue-status nic0 1", "used_size"))
+    result(ok and "virtio-net (vhost)" in said,
+           "which was told where they are", said)
     g.sh("netguest serve")
     g.sh("ip addr add 10.9.0.2/24 dev eth0; ip link set eth0 up")
     send_out(g, "TCP out through vhost-net")
-    _, said = started(g, "vs0", "true")
-    ok = "vhost_started:           true" in said
+    ok, said = mon(g, started("vs0", "true"))
     out = g.sh("netguest vsend 5000 hello", LONG)
     result(ok and "hello" in out, "an echo through vhost-vsock", out + said)
 
-    mon(g, "stop", "(qemu)")
-    mon(g, "cont", "(qemu)")
+    ok, said = mon(g, ("stop", "stop"), started("nic0", "false"),
+                   ("cont", "cont"), started("nic0", "true"))
+    result(ok, "while it is paused they are mote's", said)
     send_out(g, "TCP after a pause")
-    mon(g, "set_link n0 off", "(qemu)")
-    ok, said = started(g, "nic0", "false")
-    result(ok, "without a cable the rings are mote's", said)
-    mon(g, "set_link n0 on", "(qemu)")
-    ok, said = started(g, "nic0", "true")
-    result(ok, "and with one the kernel's again", said)
+    ok, said = mon(g, ("set_link n0 off", "off"), started("nic0", "false"),
+                   ("set_link n0 on", "on"), started("nic0", "true"))
+    result(ok, "and without a cable", said)
     send_out(g, "TCP after that")
 
     g.text = ""
     g.start("poweroff -f")
+    g.wait("reboot: Power down", 120)
+    g.wait("# ", 120)
     out = g.until("cat /tmp/in", "sent same", LONG)
     result(out, "TCP in through vhost-net", g.sh("cat /tmp/in"))
 
