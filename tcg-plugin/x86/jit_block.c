@@ -51,7 +51,7 @@ struct jit_block *jit_block_find(struct jit *j, const struct block *b, u64 rip,
 		struct jit_block *jb = &j->block[k];
 
 		if (jb->guest == b && jb->rip == rip && jb->state == state &&
-		    !jb->dead)
+		    !jb->version && !jb->dead)
 			return jb;
 	}
 	return NULL;
@@ -77,8 +77,16 @@ static void count_block(struct tr *t)
 
 static void look_at_requests(struct tr *t)
 {
+	static const struct host_op cmp8 = { .byte = 0x83, .imm_len = 1 };
 	u8 *ok, *out;
 
+	t->i = tr_body(t);
+	if (t->guest->count && tr_flags_free(t)) {
+		emit_modrm(&t->e, &cmp8, 7, GS(request));
+		out = emit_jcc_fwd(&t->e, JCC_NE);
+		tr_cold(t, out, NULL, JIT_NONE, JIT_NONE, 0);
+		return;
+	}
 	emit_load32(&t->e, H_CX, GS(request));
 	ok = emit_jrcxz_fwd(&t->e);
 	out = emit_jmp_fwd(&t->e);
@@ -195,11 +203,12 @@ static void translate_lone(struct tr *t)
 	t->rip += i->len;
 }
 
-static void body_once(struct tr *t)
+static void translate_body(struct tr *t)
 {
 	const struct insn *body = tr_body(t);
 	unsigned left, count;
 
+	block_entry(t);
 	for (t->n = 0; t->n < t->guest->count && !t->ended; t->n += count) {
 		left = t->guest->count - t->n;
 		count = tr_group(t, &body[t->n], left);
@@ -216,30 +225,11 @@ static void body_once(struct tr *t)
 		translate_lone(t);
 	if (t->failed)
 		return;
-	if (!t->ended)
+	if (!t->ended) {
+		t->fell = true;
 		tr_goto(t, t->rip);
-}
-
-/* The loop's other rounds, which know more: what made the flags, and that the
- * FPU is here.  Nothing links to them, so they end with their block. */
-static void loop_again(struct tr *t)
-{
-	emit_here32(&t->e, t->loop.from);
-	t->loop.head = emit_here(&t->e);
-	t->rip = t->start;
-	t->ended = false;
-	look_at_requests(t);
-	body_once(t);
-}
-
-static void translate_body(struct tr *t)
-{
-	block_entry(t);
-	body_once(t);
-	if (t->loop.from && !t->failed)
-		loop_again(t);
-	if (t->failed)
-		return;
+		t->fell = false;
+	}
 	t->hot_end = t->e.p;
 	t->e.p = t->j->buf.rw + t->j->buf.cold;
 	for (unsigned n = 0; n < t->ngroup; n++)
@@ -251,7 +241,7 @@ static void translate_body(struct tr *t)
 static bool has_room(const struct jit *j, const struct block *b)
 {
 	return j->nblock < JIT_MAX_BLOCKS &&
-	       code_buf_room(&j->buf) > (2 * b->count + 4u) * JIT_INSN_ROOM +
+	       code_buf_room(&j->buf) > (b->count + 4u) * JIT_INSN_ROOM +
 					JIT_COLD_MAX * 32;
 }
 
@@ -318,6 +308,7 @@ static void finish(struct x86_cpu *c, struct jit_block *jb,
 		.cold_len = (u32)(t->e.p - j->buf.rw) - jb->cold,
 	};
 
+	jb->wants_flags = t->wants_flags;
 	j->st.blocks++;
 	j->st.bytes_in += b->bytes;
 	j->st.bytes_out += p.hot_len;
@@ -329,7 +320,8 @@ static void finish(struct x86_cpu *c, struct jit_block *jb,
 		log_block(c, jb, &p);
 }
 
-struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
+struct jit_block *jit_translate(struct x86_cpu *c, struct block *b,
+				const struct jit_known *known)
 {
 	struct jit *j = c->jit;
 	struct jit_block *jb;
@@ -353,9 +345,12 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b)
 	t.block = j->nblock;
 	t.ncold = t.ngroup = 0;
 	t.group.on = false;
-	t.start = c->rip;
 	t.flags = (struct tr_flags){ .lost = false };
-	memset(&t.loop, 0, sizeof(t.loop));
+	t.wants_flags = t.fell = false;
+	if (known) {
+		t.flags.by = known->flags;
+		t.fpu_here = known->fpu;
+	}
 	jb = &j->block[t.block];
 	h = hash_at(j, b, c->rip);
 	*jb = (struct jit_block){ .guest = b, .rip = c->rip,

@@ -10,7 +10,7 @@
  * in their registers.  Then the pieces out of line compute them again, and only
  * then go to C.
  *
- * A loop of one block knows at its start what its end made: tr_loop_back.
+ * What a block's end knows goes along with its links (jit_version.c).
  *
  * Invariant: t->flags.lost implies t->flags.by.kind, and each place that may go
  *            to C then gets a copy of t->flags.by.
@@ -208,6 +208,19 @@ void tr_flags_after(struct tr *t, const struct insn *i)
 	}
 }
 
+static bool is_jmp(const struct insn *i)
+{
+	return i->row->map == M1 && (i->byte == 0xe9 || i->byte == 0xeb);
+}
+
+/* Others may change what they have not told tr_flags_after yet. */
+struct jit_known tr_known(const struct tr *t)
+{
+	if (!t->fell && !(t->i && (is_jcc(t->i) || is_jmp(t->i))))
+		return (struct jit_known){ .fpu = false };
+	return (struct jit_known){ .flags = t->flags.by, .fpu = t->fpu_here };
+}
+
 /* --- making them again ----------------------------------------------------------------- */
 
 /* ALU operation `op` (0 to 7; 8: test) on rcx and the second operand. */
@@ -258,23 +271,4 @@ void tr_flags_again(struct tr *t, const struct jit_flags *f)
 		on_rcx(t, &self, 8);
 		break;
 	}
-}
-
-/* --- loops --------------------------------------------------------------------------------- */
-
-bool tr_loop_back(struct tr *t, u8 *from, u64 target)
-{
-	struct emit *e = &t->e;
-
-	if (target != t->start || t->group.on)
-		return false;
-	if (t->loop.head) {
-		emit_patch32(e, from, t->loop.head);
-		return true;
-	}
-	if (!t->loop.wanted || !t->flags.by.kind || t->c->counted ||
-	    t->guest->count > LOOP_INSNS_MAX)
-		return false;
-	t->loop.from = from;
-	return true;
 }

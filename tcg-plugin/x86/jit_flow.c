@@ -24,6 +24,7 @@ static void link_at(struct tr *t, u8 *at, u64 target, unsigned entry)
 	j->link[j->nlink] = (struct jit_link){
 		.target = target, .at = (u32)(at - j->buf.rw),
 		.entry = (u8)entry, .from = t->block, .to = JIT_NONE,
+		.known = tr_known(t),
 		.next_in = JIT_NONE, .cross = (target ^ t->page) >> PAGE_SHIFT,
 	};
 	tr_cold(t, at, NULL, JIT_NONE, j->nlink, j->leave);
@@ -259,8 +260,7 @@ static bool flow_jcc(struct tr *t, const struct insn *i)
 	u8 *taken = emit_jcc_fwd(&t->e, i->byte & 15);
 
 	if (may_link(t, target)) {
-		if (!tr_loop_back(t, taken, target))
-			link_at(t, taken, target, entry_for(t, target));
+		link_at(t, taken, target, entry_for(t, target));
 		tr_goto(t, next);
 		return true;
 	}

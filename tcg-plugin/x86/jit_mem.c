@@ -138,7 +138,7 @@ static u8 *lookup(struct tr *t, unsigned kind, struct host_rm last)
 		emit_cmp_imm(e, H_CX, PAGE_SIZE);
 		return emit_jcc_fwd(e, JCC_AE);
 	}
-	t->loop.wanted = true;
+	t->wants_flags |= !t->flags.by.kind;
 	emit_pext(e, H_CX, H_CX, GS(jr.page_mask));
 	hit = emit_jrcxz_fwd(e);
 	slow = emit_jmp_fwd(e);

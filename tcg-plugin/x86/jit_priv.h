@@ -8,7 +8,8 @@
  *           jit_vex.c    re-emission of VEX-encoded instructions
  *           jit_operand.c  what they read and write of their registers
  *           jit_group.c  accesses that share a look-up
- *           jit_flags.c  look-ups that may lose EFLAGS; loops of one block
+ *           jit_flags.c  look-ups that may lose EFLAGS
+ *           jit_version.c  blocks made again for what is known before them
  *           jit_flow.c   stack, jumps, links
  *           jit_sys.c    flags, segments, time: what kernels do all day
  *           jit_syscall.c  SYSCALL and SYSRET
@@ -48,9 +49,9 @@ enum {
 	JIT_HASH       = 1 << 17,
 	JIT_COLD_MAX   = 256,          /* out-of-line pieces per block     */
 	JIT_GROUPS     = 16,           /* shared look-ups per block       */
-	LOOP_INSNS_MAX = 32,           /* of a block made twice           */
 	JIT_INSN_ROOM  = 640,          /* bytes one instruction may take   */
 	JIT_ASIDE_MAX  = 512,
+	JIT_VERSIONS   = 3,            /* of one block, at most           */
 	JIT_NONE       = ~0u,
 	JIT_JUMP       = 1u << 30,     /* leave: with the jump's site     */
 };
@@ -80,6 +81,21 @@ struct jit_site {
  * leaving for C must not let an interrupt in. */
 enum jit_link_entry { LINK_BACK, LINK_FORWARD, LINK_SHADOW };
 
+/* What EFLAGS are, while the operands are where they were: add and sub are
+ * known by their result in `a` and the other operand. */
+enum { FL_NONE, FL_ADD, FL_SUB, FL_CMP, FL_TEST, FL_RESULT };
+struct jit_flags {
+	u8 kind, size;                 /* size: 1, 2, 4, 8                */
+	u8 a, b;                       /* guest registers; b may be R_NONE */
+	s32 imm;                       /* ... and this the other operand  */
+};
+
+/* What holds where a link leads from one block to another. */
+struct jit_known {
+	struct jit_flags flags;
+	bool fpu;                      /* it is in the host's registers   */
+};
+
 /* A direct jump out of a block. */
 struct jit_link {
 	u64 target;                    /* guest rip                       */
@@ -94,6 +110,7 @@ struct jit_link {
 					  the jump cache                  */
 	u32 from;                      /* block                           */
 	u32 to, next_in;               /* linked: block, its list         */
+	struct jit_known known;
 };
 
 struct jit_block {
@@ -107,6 +124,10 @@ struct jit_block {
 	u16 state;                     /* jit_state() it was made for     */
 	u32 links_in;                  /* first jit_link that lands here  */
 	bool dead;
+	/* jit_version.c */
+	bool wants_flags, version;
+	u8 versions;                   /* made of it                      */
+	struct jit_known known;        /* version: before it              */
 	u8  missed;                    /* jit_lone_missed                 */
 };
 
@@ -166,15 +187,6 @@ enum { ST_FPU = BIT(2),                /* no #NM, no #UD for FP and SSE   */
        ST_ENV = ST_FPU | ST_SMAP | ST_FSGS | ST_TSD | ST_AVX | ST_LA57 |
 		ST_SYSCALL | ST_32 | ST_FS32 | ST_GS32 };
 
-/* What EFLAGS are, while the operands are where they were: add and sub are
- * known by their result in `a` and the other operand. */
-enum { FL_NONE, FL_ADD, FL_SUB, FL_CMP, FL_TEST, FL_RESULT };
-struct jit_flags {
-	u8 kind, size;                 /* size: 1, 2, 4, 8                */
-	u8 a, b;                       /* guest registers; b may be R_NONE */
-	s32 imm;                       /* ... and this the other operand  */
-};
-
 /* An out-of-line piece, emitted behind the block. */
 struct jit_cold {
 	struct jit_flags flags;        /* to be made again, if kind       */
@@ -226,12 +238,8 @@ struct tr {
 	struct jit_group groups[JIT_GROUPS];
 	unsigned ngroup, n;            /* n: index of the instruction     */
 	struct tr_flags flags;
-	u64 start;                     /* the block's address             */
-	struct {                       /* its last jump leads to itself   */
-		bool wanted;           /* a second copy would be better   */
-		u8 *from;              /* displacement of the first's     */
-		u64 head;              /* of the second, while making it  */
-	} loop;
+	bool wants_flags;              /* look-ups that had to keep them  */
+	bool fell;                     /* behind the last instruction     */
 };
 
 /* --- jit_mem.c --- */
@@ -320,11 +328,16 @@ static inline const struct insn *tr_body(const struct tr *t)
 bool tr_flags_free(struct tr *t);
 /* `i` has been emitted. */
 void tr_flags_after(struct tr *t, const struct insn *i);
+/* What holds at the jump being made. */
+struct jit_known tr_known(const struct tr *t);
 /* Make them again; clobbers rcx only. */
 void tr_flags_again(struct tr *t, const struct jit_flags *f);
-/* A conditional jump, displacement at `from`, ends the block: is its way to
- * `target` one round of a loop?  Then this takes care of it. */
-bool tr_loop_back(struct tr *t, u8 *from, u64 target);
+
+/* --- jit_version.c --- */
+/* Where this link should lead instead of to `to`, the block made for all comers:
+ * the same, or a version of it. */
+struct jit_block *jit_version(struct x86_cpu *c, u32 link,
+			      struct jit_block *to);
 
 /* --- jit_operand.c: guest registers that live in memory --- */
 /* May the r/m operand, such a register, be the host's memory operand? */
@@ -425,8 +438,9 @@ void jit_make_thunks(struct x86_cpu *c, struct jit *j);
 /* --- jit_block.c --- */
 struct jit_block *jit_block_find(struct jit *j, const struct block *b, u64 rip,
 				 u16 state);
-/* NULL: no room; flush and try again. */
-struct jit_block *jit_translate(struct x86_cpu *c, struct block *b);
+/* NULL: no room; flush and try again.  known NULL: nothing; else a version. */
+struct jit_block *jit_translate(struct x86_cpu *c, struct block *b,
+				const struct jit_known *known);
 void jit_link_to(struct jit *j, u32 link, struct jit_block *to);
 /* A cross link's target is not global: by the jump cache from now on. */
 void jit_link_via(struct jit *j, u32 link);

@@ -516,10 +516,10 @@ static struct jit_block *block_for(struct x86_cpu *c, struct block *b)
 	struct jit_block *jb = jit_block_find(c->jit, b, c->rip, jit_state(c));
 
 	if (!jb)
-		jb = jit_translate(c, b);
+		jb = jit_translate(c, b, NULL);
 	if (!jb) {                     /* full: start again */
 		jit_forget_all(c);
-		jb = jit_translate(c, b);
+		jb = jit_translate(c, b, NULL);
 	}
 	return jb;
 }
@@ -587,14 +587,18 @@ static bool next_rip(struct x86_cpu *c, u32 r, bool *past)
 	return false;
 }
 
-/* Patch the link that led to `jb`; false: it goes by the jump cache. */
-static bool link_up(struct x86_cpu *c, u32 link, struct jit_block *jb)
+/* Patch the link that led to `*jb`, or a better version, which is entered then;
+ * false: it goes by the jump cache. */
+static bool link_up(struct x86_cpu *c, u32 link, struct jit_block **jb)
 {
 	if (c->jit->link[link].cross && !jit_page_global(c, c->rip)) {
 		jit_link_via(c->jit, link);
 		return false;
 	}
-	jit_link_to(c->jit, link, jb);
+	*jb = jit_version(c, link, *jb);
+	jit_link_to(c->jit, link, *jb);
+	if ((*jb)->known.fpu)
+		fpu_load(c);
 	return true;
 }
 
@@ -607,7 +611,7 @@ static void run(struct x86_cpu *c, struct block *b)
 	u32 r = JIT_JUMP;
 
 	while (jb) {
-		if (flushes != j->st.flushes || !is_link(r) || !link_up(c, r, jb))
+		if (flushes != j->st.flushes || !is_link(r) || !link_up(c, r, &jb))
 			if (!past)
 				jit_jump_fill(c, c->rip, jb->code);
 		r = enter(c, past ? jb->inner : jb->code);

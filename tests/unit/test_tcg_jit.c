@@ -197,7 +197,7 @@ static void a_full_code_buffer_starts_again(void **state)
 	j = ((struct tcg_vcpu *)cpu)->cpu.jit;
 	fdtable_put(b.cpu);
 	if (j)
-		j->buf.middle = j->buf.used + 20000;
+		j->buf.middle = j->buf.used + 15000;
 	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
 	r = box_regs(&b);
@@ -356,6 +356,21 @@ CODE(loop_xm,
      "1: movsd (%rbx), %xmm0; divsd %xmm1, %xmm0; add $32, %rbx\n"
      "cmp %rsi, %rbx; jnz 1b; hlt");
 
+/* Loops of two blocks: the fault is in the second, or in the first again. */
+CODE(loop_second,
+     "mov $0x4ffc0, %ebx; mov $0x60000, %esi\n"
+     "1: mov (%rbx), %rdx; add $32, %rbx; cmp %rsi, %rbx; jz 2f\n"
+     "mov (%rbx), %rdx; test %rsi, %rsi; jnz 1b; 2: hlt");
+CODE(loop_first,
+     "mov $0x4ffc0, %ebx; mov $0x60000, %esi\n"
+     "1: mov (%rbx), %rdx; cmp %rsi, %rbx; jz 2f\n"
+     "add $32, %rbx; test %rsi, %rsi; jnz 1b; 2: hlt");
+/* A call moves the stack pointer the flags were made of. */
+CODE(loop_call,
+     "mov $0x4ffc0, %ebx; mov $0x48000, %esp; jmp 1f\n"
+     "2: mov (%rbx), %rdx; add $32, %rbx; ret\n"
+     "1: sub $8, %rsp; call 2b; add $8, %rsp; jnz 1b; hlt");
+
 static void a_fault_shows_flags_that_its_look_up_lost(void **state)
 {
 	static const struct {
@@ -370,6 +385,9 @@ static void a_fault_shows_flags_that_its_look_up_lost(void **state)
 		{ loop_test, loop_test_end, 0x50000, 0x080 },
 		{ loop_and,  loop_and_end,  0x50000, 0x004 },
 		{ loop_xm,   loop_xm_end,   0x4ffe0, 0x081 },
+		{ loop_second, loop_second_end, 0x50000, 0x085 },
+		{ loop_first,  loop_first_end,  0x50000, 0x004 },
+		{ loop_call,   loop_call_end,   0x50000, 0x010 },
 	};
 
 	(void)state;
