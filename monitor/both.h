@@ -47,6 +47,15 @@ int  mon_generation_id(struct vm *vm, struct strbuf *out);
 
 /* --- virtio.c --- */
 struct balloon_stats;
+struct virtio;
+/* By its path or id; NULL with a sentence. [loop] */
+struct virtio *mon_find_virtio(struct mon *m, const char *path, struct err *e);
+/* Names of feature and status bits; NULL: none. */
+const char *mon_virtio_feature(const struct virtio *v, unsigned bit);
+const char *mon_virtio_status(unsigned bit);
+/* Does vhost work any queue; and if not this one, why. */
+bool mon_virtio_vhost(const struct virtio *v);
+const char *mon_virtio_no_vhost(const struct virtio *v);
 void mon_each_virtio(struct mon *m, void (*fn)(const char *path,
 		     const char *name, void *opaque), void *opaque);
 int  mon_do_balloon(struct vm *vm, u64 target, struct err *e);

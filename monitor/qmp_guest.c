@@ -333,18 +333,6 @@ static void run_query_rx_filter(struct qmp_call *c)
 			 name);
 }
 
-static void add_virtio(const char *path, const char *name, void *opaque)
-{
-	json_array_append_new(opaque, json_pack("{s:s,s:s}", "path", path,
-						"name", name));
-}
-
-static void run_query_virtio(struct qmp_call *c)
-{
-	c->ret = json_array();
-	mon_each_virtio(c->m, add_virtio, c->ret);
-}
-
 static void run_empty_list(struct qmp_call *c)
 {
 	c->ret = json_array();
@@ -375,8 +363,6 @@ const struct qmp_cmd qmp_guest_cmds[] = {
 	  NULL },
 	{ "query-rx-filter", "name:str?", "[RxFilterInfo]",
 	  "What NICs let in.", MON_MAIN, run_query_rx_filter, NULL },
-	{ "x-query-virtio", "", "[VirtioInfo]", "The virtio devices.",
-	  MON_MAIN, run_query_virtio, NULL },
 	{ "query-jobs", "", "[any]", "Background jobs: none.", MON_ANYTIME,
 	  run_empty_list, NULL },
 	{ 0 }

@@ -159,6 +159,29 @@ const struct qmp_type qmp_types[] = {
 	       "current-rate:int"),
 	STRUCT("BalloonInfo", "actual:int"),
 	STRUCT("VirtioInfo", "path:str name:str"),
+	STRUCT("VirtioDeviceFeatures", "transports:[str] dev-features:[str] "
+	       "unknown-dev-features:int?"),
+	STRUCT("VirtioDeviceStatus", "statuses:[str] unknown-statuses:int?"),
+	STRUCT("VirtioStatus", "name:str device-id:int vhost-started:bool "
+	       "device-endian:str guest-features:VirtioDeviceFeatures "
+	       "host-features:VirtioDeviceFeatures "
+	       "backend-features:VirtioDeviceFeatures num-vqs:int "
+	       "status:VirtioDeviceStatus isr:int queue-sel:int "
+	       "vm-running:bool broken:bool started:bool bus-name:str"),
+	STRUCT("VirtQueueStatus", "name:str queue-index:int inuse:int "
+	       "vring-num:int vring-num-default:int vring-align:int "
+	       "vring-desc:int vring-avail:int vring-used:int "
+	       "last-avail-idx:int? shadow-avail-idx:int? used-idx:int "
+	       "signalled-used:int signalled-used-valid:bool"),
+	STRUCT("VirtVhostQueueStatus", "name:str kick:int call:int desc:int "
+	       "avail:int used:int num:int desc-phys:int desc-size:int "
+	       "avail-phys:int avail-size:int used-phys:int used-size:int"),
+	STRUCT("VirtioRingDesc", "addr:int len:int flags:[str]"),
+	STRUCT("VirtioRingAvail", "flags:int idx:int ring:int"),
+	STRUCT("VirtioRingUsed", "flags:int idx:int"),
+	STRUCT("VirtioQueueElement", "name:str index:int "
+	       "descs:[VirtioRingDesc] avail:VirtioRingAvail "
+	       "used:VirtioRingUsed"),
 	STRUCT("KeyValue", "type:str data:any"),
 	STRUCT("InputEvent", "type:str data:any"),
 	ENUM("RxState", "normal none all"),

@@ -190,16 +190,23 @@ static bool is_it(struct virtio *v, const char *path, void *o)
 	return true;
 }
 
-static struct virtio *find(struct mon *m, const char *path)
+struct virtio *mon_find_virtio(struct mon *m, const char *path, struct err *e)
 {
 	struct search s = { path, NULL };
-	struct err e = { 0 };
 
-	if (!each(m, is_it, &s)) {
-		err_set(&e, -ENODEV, "Path %s is not a VirtIODevice", path);
-		mon_error(m, &e);
-	}
+	if (!each(m, is_it, &s))
+		err_set(e, -ENODEV, "Path %s is not a VirtIODevice", path);
 	return s.found;
+}
+
+static struct virtio *find(struct mon *m, const char *path)
+{
+	struct err e = { 0 };
+	struct virtio *v = mon_find_virtio(m, path, &e);
+
+	if (!v)
+		mon_error(m, &e);
+	return v;
 }
 
 static const char *const ring_names[64] = {
@@ -209,34 +216,42 @@ static const char *const ring_names[64] = {
 	[VIRTIO_F_RING_RESET] = "ring_reset",
 };
 
-static void print_features(struct mon *m, const struct virtio *v, u64 f)
+const char *mon_virtio_feature(const struct virtio *v, unsigned bit)
 {
 	const char *const *names = v->class->feature_names;
 
+	return ring_names[bit] ? ring_names[bit] : names ? names[bit] : NULL;
+}
+
+static void print_features(struct mon *m, const struct virtio *v, u64 f)
+{
 	for (unsigned i = 0; i < 64; i++) {
-		if (!(f >> i & 1))
-			continue;
-		if (ring_names[i])
-			mon_printf(m, "\t%s\n", ring_names[i]);
-		else if (names && names[i])
-			mon_printf(m, "\t%s\n", names[i]);
-		else
+		const char *name = mon_virtio_feature(v, i);
+
+		if (f >> i & 1 && name)
+			mon_printf(m, "\t%s\n", name);
+		else if (f >> i & 1)
 			mon_printf(m, "\tbit %u\n", i);
 	}
 }
 
-static void print_status(struct mon *m, u8 s)
+const char *mon_virtio_status(unsigned bit)
 {
 	static const char *const names[8] = { "ACKNOWLEDGE", "DRIVER",
 		"DRIVER_OK", "FEATURES_OK", NULL, NULL, "NEEDS_RESET",
 		"FAILED" };
 
-	for (unsigned i = 0; i < 8; i++)
-		if (s >> i & 1 && names[i])
-			mon_printf(m, "\t%s\n", names[i]);
+	return names[bit];
 }
 
-static bool any_vhost(const struct virtio *v)
+static void print_status(struct mon *m, u8 s)
+{
+	for (unsigned i = 0; i < 8; i++)
+		if (s >> i & 1 && mon_virtio_status(i))
+			mon_printf(m, "\t%s\n", mon_virtio_status(i));
+}
+
+bool mon_virtio_vhost(const struct virtio *v)
 {
 	for (unsigned i = 0; i < v->nqueues; i++)
 		if (v->q[i].vhost)
@@ -256,7 +271,7 @@ void mon_info_virtio_status(struct mon *m, const struct mon_arg *a)
 	mon_printf(m, "  device_id:               %u\n", v->class->id);
 	mon_printf(m, "  transport:               %s\n", v->transport->name);
 	mon_printf(m, "  vhost_started:           %s\n",
-		   any_vhost(v) ? "true" : "false");
+		   mon_virtio_vhost(v) ? "true" : "false");
 	mon_printf(m, "  bus_name:                %s\n", v->pci.dev.class->bus);
 	mon_printf(m, "  broken:                  %s\n",
 		   v->status & VIRTIO_S_NEEDS_RESET ? "true" : "false");
@@ -359,6 +374,12 @@ void mon_info_virtio_element(struct mon *m, const struct mon_arg *a)
 	}
 }
 
+const char *mon_virtio_no_vhost(const struct virtio *v)
+{
+	return mon_virtio_vhost(v) ? "vhost does not work this queue" :
+				     "vhost device has not started yet";
+}
+
 static void print_area(struct mon *m, const char *name, const void *host,
 		       u64 gpa, u64 len)
 {
@@ -383,9 +404,7 @@ void mon_info_virtio_vhost(struct mon *m, const struct mon_arg *a)
 	SCOPED_LOCK(&v->pci.dev.lock);
 	h = v->q[q->index].vhost;
 	if (!h) {
-		err_set(&e, -ENODEV, "%s", any_vhost(v) ?
-			"vhost does not work this queue" :
-			"vhost device has not started yet");
+		err_set(&e, -ENODEV, "%s", mon_virtio_no_vhost(v));
 		mon_error(m, &e);
 		return;
 	}

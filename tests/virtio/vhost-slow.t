@@ -90,6 +90,7 @@ def test(g):
     g.text = ""
     g.start("poweroff -f")
     g.wait("reboot: Power down", 120)
+    g.text = ""
     g.wait("# ", 120)
     out = g.until("cat /tmp/in", "sent same", LONG)
     result(out, "TCP in through vhost-net", g.sh("cat /tmp/in"))
