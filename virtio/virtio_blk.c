@@ -37,7 +37,9 @@ enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11,
        T_WRITE_ZEROES = 13 };
 enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
 enum { AUTO_QUEUES = 65535, ID_LEN = 20, RANGE_SECTORS = 1 << 22, SPARE_IOVS = 8,
-       RANGE_F_UNMAP = 1 };
+       RANGE_F_UNMAP = 1,
+       OWN_IOVS = 20,                  /* a slot's: 64 KiB in pages and more */
+       ROOMS = 32 };                   /* requests with more, at a time    */
 
 struct header {
 	u32 type, reserved;
@@ -57,7 +59,9 @@ struct slot {
 	enum blk_op op;                /* as asked; r.op may be changed    */
 	u16 q;
 	u32 data;                      /* bytes the guest gets             */
-	struct iovec *cut;             /* room for the data's iovecs       */
+	struct iovec *cut;             /* c.max more, for the data's iovecs */
+	struct iovec *room;            /* borrowed for both, or NULL       */
+	struct iovec *own;             /* 2 * OWN_IOVS                     */
 };
 
 struct virtio_blk {
@@ -71,7 +75,13 @@ struct virtio_blk {
 	u32 werror, rerror;
 
 	struct slot *slots, *free, *stopped, **stopped_last;
-	struct iovec *iovs;
+	struct iovec *own;             /* the slots'                       */
+	u32 nslots, fresh;             /* from `fresh` on never used: no
+					  memory of theirs was touched     */
+	struct iovec *iovs;            /* ROOMS of them, each for any chain */
+	struct iovec *room[ROOMS];     /* the nrooms that are free         */
+	u32 nrooms;
+	bool starved;                  /* a chain waits for a room         */
 	bool in_kick;
 	u64 finished[3];               /* queues to notify, by bit         */
 	struct blk_batch batch;
@@ -105,10 +115,59 @@ static void batch_end(struct blk_batch *batch)
 	virtio_unlock(&b->v);
 }
 
+static void set_iovs(struct slot *s, struct iovec *iov, u16 max)
+{
+	s->c.iov = iov;
+	s->c.max = max;
+	s->cut = iov + max;
+}
+
+/* A chain is popped into a room; a short one then moves into its slot. */
+static void settle(struct slot *s)
+{
+	struct virtio_blk *b = s->b;
+	const u16 n = s->c.nout + s->c.nin;
+
+	if (s->c.iov == s->own)
+		return;
+	if (n > OWN_IOVS) {
+		s->room = b->room[--b->nrooms];
+		return;
+	}
+	memcpy(s->own, s->c.iov, n * sizeof(s->own[0]));
+	set_iovs(s, s->own, OWN_IOVS);
+}
+
+static void room_back(struct slot *s)
+{
+	struct virtio_blk *b = s->b;
+
+	b->room[b->nrooms++] = s->room;
+	s->room = NULL;
+	for (unsigned q = 0; b->starved && q < b->num_queues; q++)
+		virtio_kick_later(&b->v, q);
+	b->starved = false;
+}
+
 static void slot_free(struct slot *s)
 {
+	if (s->room)
+		room_back(s);
 	s->next = s->b->free;
 	s->b->free = s;
+}
+
+/* A free one, still on its list; NULL: all are out. */
+static struct slot *next_slot(struct virtio_blk *b)
+{
+	if (!b->free && b->fresh < b->nslots) {
+		struct slot *s = &b->slots[b->fresh];
+
+		s->b = b;
+		s->own = b->own + (size_t)b->fresh++ * 2 * OWN_IOVS;
+		slot_free(s);
+	}
+	return b->free;
 }
 
 static void finish(struct slot *s, u8 status)
@@ -195,8 +254,7 @@ static void set_data(struct slot *s, const struct iovec *iov, u16 n, u64 skip,
 		s->r.niov = k - first;
 		return;
 	}
-	s->r.niov = iov_slice(iov, n, skip, len, s->cut,
-			      s->b->queue_size + SPARE_IOVS);
+	s->r.niov = iov_slice(iov, n, skip, len, s->cut, s->c.max);
 	s->r.iov = s->cut;
 }
 
@@ -321,12 +379,17 @@ static void try_stopped_again(struct virtio_blk *b)
 
 static bool pop(struct virtio_blk *b, unsigned q)
 {
-	struct slot *s = b->free;
+	struct slot *s = next_slot(b);
 
 	if (!s || !virtio_running(&b->v) || b->stopped)
 		return false;
+	b->starved = !b->nrooms;
+	if (b->starved)
+		return false;
+	set_iovs(s, b->room[b->nrooms - 1], b->queue_size + SPARE_IOVS);
 	if (virtq_pop(virtio_q(&b->v, q), &s->c) <= 0)
 		return false;
+	settle(s);
 	b->free = s->next;
 	s->q = q;
 	handle(s);
@@ -347,8 +410,8 @@ static void blk_kick(struct virtio *v, unsigned q)
 		virtq_want_kicks(vq, false);
 		while (left && pop(b, q))
 			left--;
-	} while (left && !b->stopped && b->free && virtq_want_kicks(vq, true) &&
-		 virtio_running(v));
+	} while (left && !b->stopped && !b->starved && next_slot(b) &&
+		 virtq_want_kicks(vq, true) && virtio_running(v));
 	if (!left)
 		virtio_kick_later(v, q);       /* others have their turn   */
 	blk_unplug(b->disk->root);
@@ -466,21 +529,17 @@ static int check_props(const struct virtio_blk *b, struct err *e)
 
 static void make_slots(struct virtio_blk *b)
 {
-	const u32 n = (u32)b->num_queues * b->queue_size;
-	const u32 iovs = b->queue_size + SPARE_IOVS;
+	const size_t room = 2 * (b->queue_size + SPARE_IOVS);
 
-	b->slots = calloc(n, sizeof(*b->slots));
-	b->iovs = calloc((size_t)n * 2 * iovs, sizeof(*b->iovs));
-	if (!b->slots || !b->iovs)
+	b->nslots = (u32)b->num_queues * b->queue_size;
+	b->slots = calloc(b->nslots, sizeof(*b->slots));
+	b->own = calloc((size_t)b->nslots * 2 * OWN_IOVS, sizeof(*b->own));
+	b->iovs = calloc(ROOMS * room, sizeof(*b->iovs));
+	if (!b->slots || !b->own || !b->iovs)
 		abort();
-	for (u32 i = n; i-- > 0; ) {
-		struct slot *s = &b->slots[i];
-
-		s->b = b;
-		s->c.iov = b->iovs + (size_t)i * 2 * iovs;
-		s->c.max = iovs;
-		s->cut = s->c.iov + iovs;
-		slot_free(s);
+	while (b->nrooms < ROOMS) {
+		b->room[b->nrooms] = b->iovs + b->nrooms * room;
+		b->nrooms++;
 	}
 }
 
@@ -529,6 +588,7 @@ static void blk_unrealize(struct virtio *v)
 	if (b->iothread)
 		b->iothread->users--;
 	free(b->slots);
+	free(b->own);
 	free(b->iovs);
 }
 
@@ -562,10 +622,17 @@ static void blk_hold(struct virtio *v)
 static bool blk_take_back(struct virtio *v, const struct virtio_held *h)
 {
 	struct virtio_blk *b = of_virtio(v);
-	struct slot *s = b->free;
+	struct slot *s = next_slot(b);
 
-	if (!s || !virtio_restore(v, h, &s->c))
+	if (!s)
 		return false;
+	if (b->nrooms)
+		set_iovs(s, b->room[b->nrooms - 1], b->queue_size + SPARE_IOVS);
+	else
+		set_iovs(s, s->own, OWN_IOVS);
+	if (!virtio_restore(v, h, &s->c))
+		return false;
+	settle(s);
 	b->free = s->next;
 	s->q = h->q;
 	keep(s);

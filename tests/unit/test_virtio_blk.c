@@ -6,7 +6,9 @@
 #include "tests/unit/device_fake.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "virtio/virtio.h"
 #include "vmm/block/disk.h"
@@ -21,7 +23,7 @@ static struct disk_set *disks;
 static struct device *host, *dev;
 static struct virtio *v;
 static u8 *ram;
-static u16 avail;
+static u16 avail, ring_size = 16;
 
 static void *find(void *o, enum prop_type t, const char *id)
 {
@@ -67,7 +69,7 @@ static void driver_up(void)
 	virtio_accept(v, 1, 1);
 	virtio_set_status(v, 11);
 	v->queue_sel = 0;
-	virtio_queue_size(v, 16);
+	virtio_queue_size(v, ring_size);
 	virtio_queue_addr(v, &virtio_q(v, 0)->desc, false, DESC);
 	virtio_queue_addr(v, &virtio_q(v, 0)->driver, false, AVAIL);
 	virtio_queue_addr(v, &virtio_q(v, 0)->device, false, USED);
@@ -75,8 +77,8 @@ static void driver_up(void)
 	virtio_set_status(v, 15);
 	virtio_unlock(v);
 	avail = 0;
-	memset(ram + AVAIL, 0, 64);
-	memset(ram + USED, 0, 256);
+	memset(ram + AVAIL, 0, 6 + 2 * ring_size);
+	memset(ram + USED, 0, 6 + 8 * ring_size);
 	assert_true(v->started);
 }
 
@@ -142,6 +144,77 @@ static void reads_writes_and_flushes_end_well(void **s)
 	assert_int_equal(used(), 4);
 	assert_int_equal(v->errors, 0);
 	down();
+}
+
+enum { MANY = 40, PIECES = 22, TABLES = 0x10000, HDRS = 0x20000,
+       STATUSES = 0x30000 };
+
+static void table_desc(u64 table, unsigned k, u64 addr, u32 len, u16 flags)
+{
+	desc(k, addr, len, flags);
+	memcpy(ram + table + 16 * k, ram + DESC + 16 * k, 16);
+}
+
+/* Request i: header, PIECES times a sector to write, status. */
+static void put_long(unsigned i)
+{
+	const u64 sector = (u64)i * PIECES, header = HDRS + 16 * i;
+	const u64 table = TABLES + 0x400 * i;
+	const u32 type = 1;
+	const u16 head = i;
+
+	memcpy(ram + header, &type, 4);
+	memcpy(ram + header + 8, &sector, 8);
+	table_desc(table, 0, header, 16, 1);
+	for (unsigned k = 1; k <= PIECES; k++)
+		table_desc(table, k, DATA + 512 * i, 512, 1);
+	table_desc(table, PIECES + 1, STATUSES + i, 1, 2);
+	memset(ram + DATA + 512 * i, i + 1, 512);
+	ram[STATUSES + i] = 0xee;
+	memcpy(ram + AVAIL + 4 + 2 * i, &head, 2);
+}
+
+/* More of them than the device has room for at a time. */
+static void requests_of_many_pieces_wait_their_turn_and_all_are_done(void **s)
+{
+	char path[] = "/tmp/mote-vblk-XXXXXX", spec[128];
+	const u16 n = MANY;
+	int fd = mkstemp(path);
+	u8 byte;
+
+	(void)s;
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	snprintf(spec, sizeof(spec), "file,filename=%s,node-name=n,aio=io_uring",
+		 path);
+	up(spec);
+	ring_size = 64;
+	driver_up();
+	for (unsigned i = 0; i < MANY; i++)
+		put_long(i);
+	for (unsigned i = 0; i < MANY; i++)
+		desc(i, TABLES + 0x400 * i, 16 * (PIECES + 2), 4);
+	memcpy(ram + AVAIL + 2, &n, 2);
+	virtio_kick_later(v, 0);
+	for (unsigned i = 0; i < 1000 && used() < MANY; i++) {
+		fake_turn();
+		blk_drain(disk_find(disks, "n")->root);
+	}
+	assert_int_equal(used(), MANY);
+	assert_int_equal(virtio_q(v, 0)->inuse, 0);
+	assert_int_equal(v->errors, 0);
+	for (unsigned i = 0; i < MANY; i++) {
+		assert_int_equal(ram[STATUSES + i], 0);
+		for (unsigned k = 0; k < PIECES; k++) {
+			off_t at = 512 * (off_t)(i * PIECES + k) + 511;
+
+			assert_int_equal(pread(fd, &byte, 1, at), 1);
+			assert_int_equal(byte, i + 1);
+		}
+	}
+	down();
+	ring_size = 16;
+	close(fd);
+	unlink(path);
 }
 
 static void bad_requests_fail_and_do_no_harm(void **s)
@@ -314,6 +387,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_writes_and_flushes_end_well),
+		cmocka_unit_test(requests_of_many_pieces_wait_their_turn_and_all_are_done),
 		cmocka_unit_test(bad_requests_fail_and_do_no_harm),
 		cmocka_unit_test(a_request_without_header_or_status_breaks_the_device),
 		cmocka_unit_test(a_full_disk_stops_the_vm_and_cont_tries_again),
