@@ -92,6 +92,9 @@ struct arch_helper {
 	bool (*trapped)(struct vcpu *v, const void *state);
 	/* Is that port a device the provider itself has? */
 	bool (*provider_port)(u16 port);
+	/* May a vCPU run on here while others run in KVM?  Not where the
+	 * guest flushes no TLB of a CPU that KVM calls preempted. */
+	bool (*several)(struct vm *vm);
 };
 
 /*

@@ -64,15 +64,13 @@ struct helper {
 
 /* --- life ------------------------------------------------------------------ */
 
-/*
- * Does KVM emulate kernel code?  A millisecond's work, once.  With several CPUs
- * the answer is of no use: a guest leaves out flushing the TLB of a CPU that KVM
- * calls preempted, and so it calls one that runs here. [loop, vcpu]
- */
+/* Does KVM emulate kernel code?  A millisecond's work, once. [loop, vcpu] */
 static void measure(struct helper *h)
 {
-	s64 rate = h->ntwins > 1 ? 0 : kvm_calibrate_beside(&h->vm->kvm);
+	s64 rate = 0;
 
+	if (h->ntwins == 1 || h->vm->arch->helper->several(h->vm))
+		rate = kvm_calibrate_beside(&h->vm->kvm);
 	if (rate <= 0 || rate >= KVM_NATIVE_RATE)
 		return;
 	if (!atomic_exchange(&h->slow, true))
@@ -329,8 +327,10 @@ static bool finish(struct helper *h, struct vcpu *v, struct twin *t, s64 n)
 	if (n < 0 || h->vm->arch->helper->store(v, &t->cpu, t->state,
 							h->slow) < 0)
 		return false;
-	if (h->slow)
-		kvm_vm_forget_translations(&h->vm->kvm);
+	if (!h->slow)
+		return true;
+	SCOPED_LOCK(&h->lock);         /* one slot for all to move        */
+	kvm_vm_forget_translations(&h->vm->kvm);
 	return true;
 }
 
@@ -380,17 +380,26 @@ void helper_before(struct helper *h, struct vcpu *v)
 		timer_settime(t->tick, 0, &when, NULL);
 }
 
-/* The kernel's code from here, as far as it goes. */
+static void wait_longer(struct twin *t)
+{
+	t->tick_ns = MIN(t->tick_ns * 2, (s64)TICK_USER_NS);
+}
+
+/* The kernel's code from here, as far as it goes.  When what comes next is KVM's
+ * and KVM did not get to it, as happens on a busy host, it gets longer. */
 static bool run_kernel(struct helper *h, struct vcpu *v, struct twin *t)
 {
 	u64 pc;
 	s64 n;
 
-	t->tick_ns = TICK_KERNEL_NS;
 	if (h->vm->arch->helper->load(v, &t->cpu, t->state, true, &pc) < 0)
 		return false;
 	n = slice(h, t, HELPER_SLICE, false);
 	__atomic_store_n(&t->slices, t->slices + 1, __ATOMIC_RELAXED);
+	if (n == 0)
+		wait_longer(t);
+	else
+		t->tick_ns = TICK_KERNEL_NS;
 	return finish(h, v, t, n);
 }
 
@@ -402,7 +411,7 @@ bool helper_after(struct helper *h, struct vcpu *v)
 		return false;
 	if (h->vm->arch->helper->in_kernel(v))
 		return run_kernel(h, v, t);
-	t->tick_ns = MIN(t->tick_ns * 2, (s64)TICK_USER_NS);
+	wait_longer(t);
 	return false;
 }
 

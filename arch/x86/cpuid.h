@@ -19,6 +19,17 @@ struct strbuf;
 
 enum { CPUID_MAX = 256 };
 
+/* Leaves, and bits in them, that have a name here. */
+enum {
+	CPUID_EXTENDED     = 7,
+	CPUID_KVM_FEATURES = 0x40000001,
+	CPUID_FSGSBASE          = 1 << 0,      /* EBX of EXTENDED     */
+	CPUID_ARCH_CAPABILITIES = 1 << 29,     /* EDX of EXTENDED     */
+	CPUID_PV_TLB_FLUSH      = 1 << 9,      /* EAX of KVM_FEATURES */
+	CPUID_PV_HYPERCALLS     = 1 << 7 | 1 << 11 | 1 << 13,
+				/* likewise: UNHALT, SEND_IPI, SCHED_YIELD */
+};
+
 struct cpuid_list {
 	struct kvm_cpuid2 head;
 	struct kvm_cpuid_entry2 e[CPUID_MAX];

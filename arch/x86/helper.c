@@ -197,13 +197,9 @@ static int load_rest(struct vcpu *v, struct kvm_vcpu *twin,
 static void load_tsc(struct vcpu *v, struct kvm_vcpu *twin)
 {
 	u64 offset;
-	struct kvm_device_attr a = {
-		.group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET,
-		.addr = (u64)(uintptr_t)&offset,
-	};
 
-	if (kvm_vcpu_ioctl(&v->kvm, KVM_GET_DEVICE_ATTR, &a) >= 0)
-		kvm_vcpu_ioctl(twin, KVM_SET_DEVICE_ATTR, &a);
+	if (x86_tsc_offset(&v->kvm, KVM_GET_DEVICE_ATTR, &offset) >= 0)
+		x86_tsc_offset(twin, KVM_SET_DEVICE_ATTR, &offset);
 }
 
 /* --- SYSCALL in a slow KVM ---------------------------------------------------- */
@@ -324,6 +320,7 @@ static int load(struct vcpu *v, struct kvm_vcpu *twin, void *state,
 	struct x86_twin *t = state;
 	int rc = get_basic(v, t);
 
+	x86_sregs_offered(&t->s, x86_machine(v->vm)->cpuid);
 	if (rc >= 0)
 		rc = load_rest(v, twin, t);
 	if (rc >= 0)
@@ -446,6 +443,14 @@ static bool provider_port(u16 port)
 	       port == 0x61 || (port & ~1) == 0x4d0;
 }
 
+static bool several(struct vm *vm)
+{
+	const struct kvm_cpuid_entry2 *e =
+		cpuid_find(x86_machine(vm)->cpuid, CPUID_KVM_FEATURES, 0);
+
+	return !e || !(e->eax & CPUID_PV_TLB_FLUSH);
+}
+
 const struct arch_helper x86_arch_helper = {
 	.state_size    = sizeof(struct x86_twin),
 	.init          = init,
@@ -454,4 +459,5 @@ const struct arch_helper x86_arch_helper = {
 	.in_kernel     = in_kernel,
 	.trapped       = trapped,
 	.provider_port = provider_port,
+	.several       = several,
 };

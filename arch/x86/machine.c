@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/x86/cpu_features.h"
 #include "arch/x86/mce.h"
 #include "arch/x86/mptable.h"
 #include "arch/x86/regs.h"
@@ -222,8 +223,39 @@ int x86_vcpu_cpuid(struct vcpu *v, struct kvm_vcpu *cpu, struct err *e)
 	       x86_mce_setup(cpu, e);
 }
 
+static void cpuid_lose(struct cpuid_list *l, u32 function, unsigned reg,
+		       u32 bits)
+{
+	struct kvm_cpuid_entry2 *e = cpuid_find(l, function, 0);
+
+	if (e)
+		*cpuid_reg(e, reg) &= ~bits;
+}
+
+/*
+ * A KVM that gives a new vCPU the host's TSC as it is cannot shift it: user code
+ * runs without hardware behind KVM, and kernel code is emulated (PVM).  There
+ *  - KVM's helper may run one CPU's kernel while KVM runs another: guests must
+ *    not leave out flushing the TLB of a CPU that KVM calls preempted;
+ *  - the guest's kernel waits for ever for a hypercall (VMCALL on AMD);
+ *  - ARCH_CAPABILITIES is offered, but reading the MSR is #GP.
+ */
+static void look_for_quirks(struct vcpu *v)
+{
+	struct cpuid_list *l = x86_machine(v->vm)->cpuid;
+	u64 offset;
+
+	if (v->index || x86_tsc_offset(&v->kvm, KVM_GET_DEVICE_ATTR,
+				       &offset) < 0 || offset)
+		return;
+	cpuid_lose(l, CPUID_KVM_FEATURES, R_EAX,
+		   CPUID_PV_TLB_FLUSH | CPUID_PV_HYPERCALLS);
+	cpuid_lose(l, CPUID_EXTENDED, R_EDX, CPUID_ARCH_CAPABILITIES);
+}
+
 static int vcpu_init(struct vcpu *v, struct err *e)
 {
+	look_for_quirks(v);
 	return x86_vcpu_cpuid(v, &v->kvm, e);
 }
 

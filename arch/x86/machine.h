@@ -69,6 +69,10 @@ int  x86_memory_create(struct x86_machine *m, struct err *e);
  * [vcpu] */
 int  x86_vcpu_cpuid(struct vcpu *v, struct kvm_vcpu *cpu, struct err *e);
 
+/* move.c: guest TSC = host TSC + this.  `req` gets or sets it; -errno where KVM
+ * does not tell. [vcpu] */
+int  x86_tsc_offset(struct kvm_vcpu *v, unsigned long req, u64 *offset);
+
 /* irqchip.c: [loop, vCPUs parked] */
 int  x86_irqchip_reset(struct x86_machine *m, struct err *e);
 void x86_irqchip_fini(struct x86_machine *m);

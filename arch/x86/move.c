@@ -68,7 +68,7 @@ static const struct msr_list *msrs_of(struct vm *vm, const struct kvm_vm *kvm)
 
 /* --- prepare ----------------------------------------------------------------- */
 
-static int tsc_offset(struct kvm_vcpu *v, unsigned long req, u64 *offset)
+int x86_tsc_offset(struct kvm_vcpu *v, unsigned long req, u64 *offset)
 {
 	struct kvm_device_attr a = {
 		.group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET,
@@ -110,11 +110,11 @@ static int align_tsc(struct kvm_vcpu *v, struct kvm_vcpu *other, struct err *e)
 	struct kvm_vcpu *kvm = plugin_first ? other : v;
 	struct kvm_vcpu *plugin = plugin_first ? v : other;
 	u64 offset;
-	int rc = tsc_offset(kvm, KVM_GET_DEVICE_ATTR, &offset);
+	int rc = x86_tsc_offset(kvm, KVM_GET_DEVICE_ATTR, &offset);
 
 	if (rc < 0)
 		return 0;
-	rc = tsc_offset(plugin, KVM_SET_DEVICE_ATTR, &offset);
+	rc = x86_tsc_offset(plugin, KVM_SET_DEVICE_ATTR, &offset);
 	return rc < 0 ? err_set(e, rc, "vCPU %u: its TSC: %m", v->id) : 0;
 }
 
@@ -184,7 +184,8 @@ static int set_parts(struct kvm_vcpu *v, const struct cpu_state *c,
 
 static void get_times(struct kvm_vcpu *v, struct cpu_state *c)
 {
-	c->has_offset = tsc_offset(v, KVM_GET_DEVICE_ATTR, &c->tsc_offset) >= 0;
+	c->has_offset = x86_tsc_offset(v, KVM_GET_DEVICE_ATTR,
+				       &c->tsc_offset) >= 0;
 	x86_msr_read(v, MSR_TSC_INDEX, &c->tsc);
 	c->tsc_ns = clock_host_ns();
 	x86_msr_read(v, MSR_TSC_DEADLINE_INDEX, &c->deadline);
@@ -208,7 +209,7 @@ static int load_times(struct vcpu *vcpu, struct kvm_vcpu *v, const void *cpu,
 
 	(void)vcpu;
 	if (!c->has_offset ||
-	    tsc_offset(v, KVM_SET_DEVICE_ATTR, &offset) < 0)
+	    x86_tsc_offset(v, KVM_SET_DEVICE_ATTR, &offset) < 0)
 		x86_msr_write(v, MSR_TSC_INDEX, tsc_now(v, c));
 	if (!x86_msr_write(v, MSR_TSC_DEADLINE_INDEX, c->deadline) &&
 	    c->deadline)
@@ -245,6 +246,7 @@ static int load_cpu(struct vcpu *v, struct kvm_vcpu *to, const void *cpu,
 		abort();
 	*c = *(const struct cpu_state *)cpu;
 	c->dr.flags = 0;
+	x86_sregs_offered(&c->s, x86_machine(v->vm)->cpuid);
 	x86_xsave_keep(&c->xsave,
 		       x86_xfeatures(to->vm, x86_machine(v->vm)->cpuid));
 	rc = set_parts(to, c, e);

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/x86/cpuid.h"
 #include "vmm/vcpu.h"
+
+enum { CR4_FSGSBASE = BIT(16) };
 
 static const u32 msr_numbers[X86_MSR_COUNT] = {
 	[MSR_TSC]            = 0x10,
@@ -66,6 +69,14 @@ int x86_regs_get(struct vcpu *v, struct x86_regs *r)
 	kvm_vcpu_ioctl(&v->kvm, KVM_GET_VCPU_EVENTS, &r->events);
 	msrs_get(v, r->msr);
 	return 0;
+}
+
+void x86_sregs_offered(struct kvm_sregs *s, struct cpuid_list *guest)
+{
+	const struct kvm_cpuid_entry2 *e = cpuid_find(guest, CPUID_EXTENDED, 0);
+
+	if (!e || !(e->ebx & CPUID_FSGSBASE))
+		s->cr4 &= ~(u64)CR4_FSGSBASE;
 }
 
 struct paging x86_regs_paging(const struct x86_regs *r)

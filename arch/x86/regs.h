@@ -50,6 +50,11 @@ int  x86_regs_put(struct vcpu *v, const struct x86_regs *r, struct err *e);
 int  x86_regs_set(struct vcpu *v, const struct x86_regs *r);
 
 extern const struct arch_reg x86_arch_regs[];
+/* PVM tells CR4.FSGSBASE of guests whose CPUID does not offer it; another
+ * provider would not take that. */
+struct cpuid_list;
+void x86_sregs_offered(struct kvm_sregs *s, struct cpuid_list *guest);
+
 extern const struct arch_debug x86_arch_debug;         /* debug.c */
 extern const struct arch_helper x86_arch_helper;       /* helper.c */
 extern const struct arch_move x86_arch_move;           /* move.c */

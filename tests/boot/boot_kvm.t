@@ -15,8 +15,10 @@ if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
 	exit 0
 fi
 
-boot "$dir/initramfs.gz" poweroff -accel kvm -m 512 -smp 1
-check "Debian's kernel boots to a shell and powers off under KVM" \
-	eval "says 'guest: CPUs 1' && [ $rc -eq 0 ]"
-sed 's/^/# /' "$tmp/err"
+for cpus in 1 2; do
+	boot "$dir/initramfs.gz" poweroff -accel kvm -m 512 -smp $cpus
+	check "Debian's kernel boots to a shell and powers off under KVM, $cpus CPUs" \
+		eval "says 'guest: CPUs $cpus' && [ $rc -eq 0 ]"
+	sed 's/^/# /' "$tmp/err"
+done
 echo "1..$n"

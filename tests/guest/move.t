@@ -6,6 +6,8 @@
 # O: the build folder.  MOVES: how often (100).  SEED: of the pauses between.
 import os
 import random
+import re
+import subprocess
 import sys
 import time
 
@@ -21,8 +23,8 @@ t = motevm.Tap()
 
 
 class Guest(motevm.Vm):
-    def __init__(self, accel, cpus, kernel="move", options=()):
-        image = os.path.abspath(os.path.join(O, "tests/guest", kernel + ".elf"))
+    def __init__(self, accel, cpus, options=(), run=True):
+        image = os.path.abspath(os.path.join(O, "tests/guest/move.elf"))
         super().__init__(
             ["-m", "64", "-smp", str(cpus), "-kernel", image,
              "-append", "cpus=%d" % cpus, "-S",
@@ -32,7 +34,8 @@ class Guest(motevm.Vm):
         self.serial = self.dial("serial", 60)
         self.qmp = motevm.Qmp(self)
         self.said = b""
-        self.qmp.ask({"execute": "cont"})
+        if run:
+            self.qmp.ask({"execute": "cont"})
         self.qmp.events.clear()
 
     def until(self, text):
@@ -93,10 +96,55 @@ def to_and_fro(accel, cpus):
         g.end()
 
 
+class Gdb:
+    """As much of gdb's protocol as a breakpoint needs."""
+
+    def __init__(self, guest):
+        self.s = guest.dial("gdb")
+        self.s.settimeout(LIMIT)
+        self.buf = b""
+
+    def ask(self, text):
+        self.s.sendall(b"$%s#%02x" % (text.encode(),
+                                      sum(text.encode()) & 255))
+        while not re.search(rb"\$([^#]*)#..", self.buf):
+            got = self.s.recv(4096)
+            if not got:
+                return ""
+            self.buf += got
+        found = re.search(rb"\$([^#]*)#..", self.buf)
+        self.buf = self.buf[found.end():]
+        self.s.sendall(b"+")
+        return found.group(1).decode()
+
+
+def symbol(name):
+    out = subprocess.run(["nm", O + "/tests/guest/move.elf"], check=True,
+                         capture_output=True, text=True).stdout
+    return int(re.search(r"(\w+) \w %s\n" % name, out).group(1), 16)
+
+
+def breakpoints():
+    g = Guest("tcg,switch=on", 1, ["-gdb", "unix:gdb,server=on,wait=off"],
+              run=False)
+    try:
+        gdb, at = Gdb(g), symbol("on_timer")
+        stops = [gdb.ask("Z1,%x,1" % at)]
+        for accel in ("kvm", "tcg", "kvm"):
+            stops.append(gdb.ask("c")[:3] + gdb.ask("p10"))
+            g.switch(accel)
+        rip = at.to_bytes(8, "little").hex()
+        t.ok(stops == ["OK"] + ["T05" + rip] * 3, "a debugger's breakpoints "
+             "go along, and a stopped guest moves", stops)
+    finally:
+        g.end()
+
+
 if not (os.access("/dev/kvm", os.R_OK | os.W_OK)):
     motevm.skip("no usable /dev/kvm here")
 for first in ("tcg", "kvm"):
     for ncpus in (1, 2):
         to_and_fro(first, ncpus)
+breakpoints()
 print("1..%d" % t.n)
 sys.exit(1 if t.failed else 0)

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "arch/x86/cpu_features.h"
 #include "arch/x86/machine.h"
 #include "arch/x86/regs.h"
 #include "vmm/arch.h"
@@ -157,6 +158,57 @@ static void look(unsigned cpu, struct look *l)
 {
 	l->r = calloc(1, sizeof(*l->r));
 	vcpu_call(vm.vcpus[cpu], look_fn, l);
+}
+
+/* A KVM whose guests have the host's TSC as it is. */
+static int unshifted_ioctl(int fd, unsigned long req, void *arg)
+{
+	const struct kvm_device_attr *a = arg;
+
+	if (req != KVM_GET_DEVICE_ATTR)
+		return mote_kvm_provider.ioctl(fd, req, arg);
+	memset((void *)(uintptr_t)a->addr, 0, 8);
+	return 0;
+}
+
+static bool offers(u32 function, unsigned reg, u32 bits)
+{
+	struct cpuid_list *l = x86_machine(&vm)->cpuid;
+
+	return *cpuid_reg(cpuid_find(l, function, 0), reg) & bits;
+}
+
+static void what_a_kvm_cannot_keep_is_not_offered(void **state)
+{
+	struct kvm_provider unshifted = mote_kvm_provider;
+
+	unshifted.ioctl = unshifted_ioctl;
+	vm.provider = vm.kvm.ops = &unshifted;
+	build(1);
+	assert_false(offers(CPUID_EXTENDED, R_EDX, CPUID_ARCH_CAPABILITIES));
+	assert_false(offers(CPUID_KVM_FEATURES, R_EAX,
+			    CPUID_PV_TLB_FLUSH | CPUID_PV_HYPERCALLS));
+	vm.provider = vm.kvm.ops = &mote_kvm_provider;
+}
+
+static void what_it_can_is(void **state)
+{
+	build(1);
+	assert_true(offers(CPUID_EXTENDED, R_EDX, CPUID_ARCH_CAPABILITIES));
+}
+
+static void bits_of_cr4_that_are_not_offered_are_not_told(void **state)
+{
+	struct cpuid_list l = { .head.nent = 1 };
+	struct kvm_sregs s = { .cr4 = 0x100b0 };
+
+	l.head.entries[0] = (struct kvm_cpuid_entry2){
+		.function = CPUID_EXTENDED, .ebx = CPUID_FSGSBASE };
+	x86_sregs_offered(&s, &l);
+	assert_int_equal(s.cr4, 0x100b0);
+	l.head.entries[0].ebx = 0;
+	x86_sregs_offered(&s, &l);
+	assert_int_equal(s.cr4, 0xb0);
 }
 
 static void without_a_kernel_it_says_use_kernel(void **state)
@@ -458,6 +510,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(without_a_kernel_it_says_use_kernel),
+		T(what_a_kvm_cannot_keep_is_not_offered),
+		T(what_it_can_is),
+		T(bits_of_cr4_that_are_not_offered_are_not_told),
 		T(little_ram_is_one_run_around_the_vga_hole),
 		T(much_ram_goes_above_4_gib),
 		T(too_little_ram_is_refused),
