@@ -58,7 +58,7 @@ struct code_page {
 	u8  copy[PAGE_SIZE];
 };
 
-enum { CODE_DEAD = 256, CODE_BLOCK_HASH = 1 << 16, CODE_PAGE_HASH = 1 << 12,
+enum { CODE_DEAD = 4096, CODE_BLOCK_HASH = 1 << 16, CODE_PAGE_HASH = 1 << 12,
        CODE_MAYBE = 1 << 16,
        CODE_WRITER_HASH = 1 << 18 };
 

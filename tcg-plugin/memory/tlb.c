@@ -34,6 +34,10 @@ static void fill(struct soft_tlb *t, unsigned mode, enum tlb_kind k, u64 la,
 	}
 	t->neg[mode][k][s] = -page;
 	t->delta[mode][k][s] = (u64)(uintptr_t)host_page - page;
+	if (k == TLB_WRITE) {
+		s = tlb_slot((u64)(uintptr_t)host_page);
+		t->wrote[s / 64] |= 1ull << s % 64;
+	}
 }
 
 void tlb_fill(struct soft_tlb *t, unsigned mode, enum tlb_kind k, u64 la,
@@ -84,6 +88,7 @@ void tlb_flush(struct soft_tlb *t)
 		for (unsigned k = 0; k < TLB_KINDS; k++)
 			flush_one(t, m, k);
 	tlb_aside_forget(t);
+	memset(t->wrote, 0, sizeof(t->wrote));
 	t->gen++;
 }
 
@@ -176,7 +181,11 @@ static void protect_listed(struct soft_tlb *t, unsigned m, unsigned which,
 void tlb_protect(struct soft_tlb *t, const void *host, u64 len)
 {
 	u64 lo = (u64)(uintptr_t)host;
+	const unsigned s = tlb_slot(lo);
 
+	if (len <= PAGE_SIZE - lo % PAGE_SIZE &&
+	    !(t->wrote[s / 64] >> s % 64 & 1))
+		return;
 	for (unsigned m = 0; m < TLB_MODES; m++) {
 		protect_listed(t, m, LOCAL, lo, len);
 		protect_listed(t, m, GLOBAL, lo, len);

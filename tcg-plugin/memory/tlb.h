@@ -66,6 +66,8 @@ struct soft_tlb {
 	u64 neg[TLB_MODES][TLB_KINDS][TLB_SIZE];    /* -(page address)     */
 	u64 delta[TLB_MODES][TLB_KINDS][TLB_SIZE];  /* host - linear       */
 	u64 gen;                       /* bumped by every full flush        */
+	u64 wrote[TLB_SIZE / 64];      /* by host page: it may have a write
+					  entry, here or put aside          */
 	struct tlb_list list[TLB_MODES][TLB_KINDS][2];  /* local, global   */
 	u32 asid;                      /* whose the local entries are      */
 	u64 serial;                    /* of the last putting-aside        */

@@ -309,7 +309,8 @@ static void finish(struct x86_cpu *c, struct jit_block *jb,
 	};
 
 	jb->wants_flags = t->wants_flags;
-	j->st.blocks++;
+	if (++j->st.blocks == JIT_SETTLED)
+		jit_settle(c);
 	j->st.bytes_in += b->bytes;
 	j->st.bytes_out += p.hot_len;
 	j->st.bytes_cold += p.cold_len;

@@ -49,6 +49,7 @@ enum {
 	JIT_HASH       = 1 << 17,
 	JIT_COLD_MAX   = 256,          /* out-of-line pieces per block     */
 	JIT_GROUPS     = 16,           /* shared look-ups per block       */
+	JIT_SETTLED    = 4096,         /* translations: no small guest    */
 	JIT_INSN_ROOM  = 640,          /* bytes one instruction may take   */
 	JIT_ASIDE_MAX  = 512,
 	JIT_VERSIONS   = 3,            /* of one block, at most           */
@@ -425,6 +426,8 @@ u32  jit_c_fpu(struct x86_cpu *c, u32 site, u64 unused);
 /* Something waits that blocks must not run past. */
 bool jit_must_stop(const struct x86_cpu *c);
 u16  jit_state(const struct x86_cpu *c);
+/* So many blocks were translated: JIT_SETTLED. */
+void jit_settle(struct x86_cpu *c);
 
 /* --- jit_split.c --- */
 /* A memory operand that crosses a page: not done, its bytes are in c->jr.bounce,

@@ -11,6 +11,7 @@
 #include "tcg-plugin/x86/jit_priv.h"
 
 #include <errno.h>
+#include <linux/mman.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -49,7 +50,12 @@ static void *map(size_t n)
 	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	return p == MAP_FAILED ? NULL : p;
+	if (p == MAP_FAILED)
+		return NULL;
+	/* arenas are filled from their start: a small guest pays nothing */
+	if (n > 4 * MiB)
+		madvise((u8 *)p + 4 * MiB, n - 4 * MiB, MADV_HUGEPAGE);
+	return p;
 }
 
 static void unmap(void *p, size_t n)
@@ -110,6 +116,17 @@ void jit_destroy(struct x86_cpu *c)
 	free(j->fell);
 	free(j);
 	c->jit = NULL;
+}
+
+/* The TLB's arrays and the jump cache are read at random places all the time.
+ * A guest that is no small one gets them in the host's large pages; one that
+ * is does not pay for them at its start. */
+void jit_settle(struct x86_cpu *c)
+{
+	struct tcg_vcpu *v = to_tcg_vcpu(c);
+
+	if (madvise(v, sizeof(*v), MADV_HUGEPAGE) == 0)
+		madvise(v, sizeof(*v), MADV_COLLAPSE); /* Linux 6.1      */
 }
 
 /* --- sites ------------------------------------------------------------------------ */

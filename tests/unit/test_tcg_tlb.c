@@ -210,6 +210,28 @@ static void protect_drops_write_entries_of_a_host_range_only(void **state)
 	done(t);
 }
 
+/* What says that a page may have write entries outlives them, and a flush of
+ * everything only once. */
+static void protect_finds_entries_filled_after_a_flush(void **state)
+{
+	struct soft_tlb *t = fresh();
+
+	(void)state;
+	tlb_fill(t, TLB_SUPER, TLB_WRITE, 0x1000, page);
+	tlb_flush_local(t);
+	tlb_protect(t, page, PAGE_SIZE);
+	tlb_fill(t, TLB_SUPER, TLB_WRITE, 0x1000, page);
+	tlb_protect(t, page, PAGE_SIZE);
+	assert_null(tlb_lookup(t, TLB_SUPER, TLB_WRITE, 0x1000, 1));
+	tlb_flush(t);
+	tlb_fill_global(t, TLB_SUPER, TLB_WRITE, 0x3000, page);
+	tlb_fill(t, TLB_SUPER, TLB_WRITE, 0x4000, page + PAGE_SIZE);
+	tlb_protect(t, page, 2 * PAGE_SIZE);
+	assert_null(tlb_lookup(t, TLB_SUPER, TLB_WRITE, 0x3000, 1));
+	assert_null(tlb_lookup(t, TLB_SUPER, TLB_WRITE, 0x4000, 1));
+	done(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +249,7 @@ int main(void)
 		cmocka_unit_test(flush_kind_leaves_the_other_kinds),
 		cmocka_unit_test(
 			protect_drops_write_entries_of_a_host_range_only),
+		cmocka_unit_test(protect_finds_entries_filled_after_a_flush),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
