@@ -28,6 +28,7 @@ enum {
 	IN_BITE  = 256,
 	OUT_HIGH = 64 << 10,           /* above it input waits              */
 	OUT_KEEP = 1 << 20,            /* a larger empty buffer is given up */
+	TURN_NS  = 2000000,            /* then it is another client's turn  */
 };
 
 /* --- to the main loop and back --- */
@@ -297,11 +298,22 @@ static bool has_client(struct mon *m)
 	return m->client;
 }
 
+/* Its client left, though not all it said is done: whoever is there now must
+ * not hear the answers. */
+static bool is_stale(struct mon *m)
+{
+	SCOPED_LOCK(&m->in_lock);
+	for (unsigned i = 0; i < m->nmarks; i++)
+		if (m->marks[i].ev == CHARDEV_CLOSED)
+			return true;
+	return false;
+}
+
 static void flush(struct mon *m)
 {
 	if (m->unfocused)
 		return;
-	if (!m->open)
+	if (!m->open || is_stale(m))
 		m->out_pos = m->out.len;
 	if (out_pending(m))
 		m->out_pos += chardev_write(&m->fe, m->out.buf + m->out_pos,
@@ -414,14 +426,14 @@ static size_t next_bytes(struct mon *m, u8 *buf, size_t max, u64 *start)
 }
 
 /* Look at some bytes; false: there were none or it must not go on. */
-static bool bite(struct mon *m)
+static bool bite(struct mon *m, s64 until)
 {
 	u8 buf[IN_BITE];
 	size_t used = 0, n;
 	u64 start;
 
 	n = next_bytes(m, buf, sizeof(buf), &start);
-	while (used < n && may_read(m)) {
+	while (used < n && may_read(m) && (!used || clock_host_ns() < until)) {
 		if (m->qmp)
 			used += qmp_bytes(m, buf + used, n - used);
 		else
@@ -438,8 +450,10 @@ static bool bite(struct mon *m)
 	return used > 0;
 }
 
+/* What there is to do for one client, but not all of a flood at once. */
 static void visit(void *opaque)
 {
+	const s64 until = clock_host_ns() + TURN_NS;
 	struct mon *m = opaque;
 
 	lock_take(&m->in_lock);
@@ -456,7 +470,10 @@ static void visit(void *opaque)
 		qmp_flush_events(m);
 	do
 		flush(m);
-	while (!m->busy && (look_at_event(m) || (may_read(m) && bite(m))));
+	while (!m->busy && clock_host_ns() < until &&
+	       (look_at_event(m) || (may_read(m) && bite(m, until))));
+	if (!m->busy && clock_host_ns() >= until)
+		mon_poke(m);
 	if (m->busy) {
 		flush(m);
 		loop_post(m->mons->vm->loop, request_run, m->request);

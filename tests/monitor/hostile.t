@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Clients nobody wants: huge lines, junk, deep nesting, one that never reads,
-two hundred at once.  Another monitor is answered all the while and the guest
-runs on.
+two hundred at once.  Another monitor is answered all the while, and no vCPU
+is called away from the guest for any of it.
 
 HOSTILE_MB: size of the huge lines (8; `make check-slow` takes 200).
 """
 import os
 import random
+import select
 import socket
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from vm import Hmp, Qmp, Tap, Vm
+from vm import PATIENCE, Hmp, Qmp, Tap, Vm
 
 MB = int(os.environ.get("HOSTILE_MB", "8"))
 tap = Tap()
@@ -57,7 +58,7 @@ class Watch:
 
 def pour(sock, chunk, total):
     """Send and take what comes back, so that neither side waits."""
-    sock.settimeout(30)
+    sock.settimeout(PATIENCE)
     seen = bytearray()
 
     def drain():
@@ -88,7 +89,14 @@ def pour(sock, chunk, total):
     return bytes(seen)
 
 
+def called_away():
+    text = watcher.ask({"execute": "human-monitor-command", "arguments": {
+        "command-line": "info stats vcpu called_away"}})["return"]
+    return int(text.split(":")[-1])
+
+
 def scenario(name, act):
+    away = called_away()
     watch = Watch(vm, "h1")
     try:
         good, detail = act()
@@ -96,9 +104,11 @@ def scenario(name, act):
         good, detail = False, repr(e)
     times = watch.end()
     p99 = times[int(len(times) * 0.99)] * 1000 if times else -1
-    tap.ok(good and not watch.wrong and vm.proc.poll() is None,
+    away = called_away() - away
+    tap.ok(good and not watch.wrong and not away and vm.proc.poll() is None,
            "%s (others: %d answers, p99 %.2f ms)" % (name, len(times), p99),
-           "%s; wrong answers: %d" % (detail, watch.wrong))
+           "%s; wrong answers: %d; vCPU stops: %d" % (detail, watch.wrong,
+                                                      away))
 
 
 def huge_hmp():
@@ -162,6 +172,33 @@ def never_reads():
     return grown < 48 << 10, "grew by %d KB" % grown
 
 
+def left_behind():
+    """Thousands of questions, and nobody waits for the answers: others are
+    answered in between, and who comes next hears none of them."""
+    s = vm.dial("q0")
+    s.sendall(b'{"execute":"qmp_capabilities"}')
+    s.recv(4096)
+    s.setblocking(False)
+    text, sent = b'{"execute":"query-qmp-schema"}' * 64, 0
+    end = time.time() + 2
+    while sent < 1 << 16 and time.time() < end:
+        try:
+            sent += s.send(text)
+        except BlockingIOError:
+            time.sleep(0.001)
+    s.close()
+    s, answers = vm.dial("q0"), 0
+    while not select.select([s], [], [], 0)[0]:
+        watcher.ask({"execute": "query-status"})
+        answers += 1
+    first = s.recv(1 << 16)
+    s.close()
+    asked = sent // len(text) * 64
+    return answers > asked / 20 and first.startswith(b'{"QMP"'), \
+        "%d answers while %d were none's; then %r" % (answers, asked,
+                                                     first[:100])
+
+
 def crowd():
     socks = []
     for i in range(200):
@@ -184,13 +221,15 @@ def crowd():
     return "running" in Hmp(vm, "h0").ask("info status"), ""
 
 
-vm = Vm(hmps=3)
+vm = Vm(hmps=3, qmps=2)
+watcher = Qmp(vm, "q1")
 scenario("a line of %d MB to the human monitor" % MB, huge_hmp)
 scenario("a word of %d MB to QMP" % MB, huge_qmp)
 scenario("a string of %d MB to QMP" % MB, huge_qmp_string)
 scenario("deep nesting", nesting)
 scenario("binary junk", junk)
 scenario("clients that never read", never_reads)
+scenario("questions of a client that left", left_behind)
 scenario("two hundred clients at once", crowd)
 tap.ok(vm.end() == 0, "it ends in peace")
 tap.done()
