@@ -28,16 +28,22 @@ struct choice {
 	int value;
 };
 
-static int choose(const struct choice *c, const char *text, int *value,
+static int choose(const struct choice *all, const char *text, int *value,
 		  struct err *e)
 {
-	for (; c->name; c++) {
+	struct strbuf names = STRBUF_INIT;
+
+	for (const struct choice *c = all; c->name; c++) {
 		if (!strcmp(c->name, text)) {
 			*value = c->value;
+			strbuf_fini(&names);
 			return 0;
 		}
+		strbuf_addf(&names, "%s%s", c == all ? "" : ", ", c->name);
 	}
-	return err_set(e, -EINVAL, "invalid value '%s'", text);
+	err_set(e, -EINVAL, "invalid value '%s': %s", text, names.buf);
+	strbuf_fini(&names);
+	return -EINVAL;
 }
 
 static bool asks_help(const char *arg)

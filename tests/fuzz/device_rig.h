@@ -298,13 +298,16 @@ static inline void balloon_props(struct device *d, u8 choice)
 
 static inline void balloon_outside(struct input *in)
 {
+	const u8 what = take(in, 1);
 	struct balloon_stats s;
 	u64 pages;
 
-	if (take(in, 1) & 1)
+	if (what & 1)
 		balloon_set(fake.dev, take(in, 2));
 	else
 		balloon_get(fake.dev, &pages, &s);
+	if (what & 2)
+		balloon_hint(fake.dev, NULL);
 }
 
 static const struct target targets[] = {
