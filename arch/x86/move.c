@@ -263,6 +263,16 @@ static bool has_pit(const struct vm *vm)
 	return vm->config->board & BOARD_PIT;
 }
 
+/* The kernel does not note when channel 0 was loaded, and starts it anew when it
+ * is set; the plugin takes none for never. */
+static void date_channel_0(struct kvm_pit_state2 *pit)
+{
+	struct kvm_pit_channel_state *c = &pit->channels[0];
+
+	if (c->mode <= 5 && !c->count_load_time)
+		c->count_load_time = clock_host_ns();
+}
+
 static int save(struct vm *vm, void *all, struct err *e)
 {
 	struct vm_state *s = all;
@@ -277,6 +287,7 @@ static int save(struct vm *vm, void *all, struct err *e)
 		rc = kvm_vm_ioctl(&vm->kvm, KVM_GET_PIT2, &s->pit);
 	if (rc >= 0)
 		rc = kvm_vm_ioctl(&vm->kvm, KVM_GET_CLOCK, &clock);
+	date_channel_0(&s->pit);
 	s->clock = clock.clock;
 	s->clock_ns = clock_host_ns();
 	return rc < 0 ? err_set(e, rc, "%s does not tell its interrupt "

@@ -4,7 +4,7 @@
 # clocks, a sleep, a disk and a checksum are looked at on the way.
 #
 # O: the build folder.  BOOT_LIMIT: seconds a boot may take.  STEP_LIMIT: a look,
-# which is slow where KVM emulates kernel code.
+# which is slow where KVM emulates kernel code.  CPUS: how many (1).
 import os
 import re
 import sys
@@ -61,7 +61,8 @@ def run(tmp):
     disk = os.path.join(tmp, "disk")
     with open(disk, "wb") as f:
         f.write(os.urandom(4 << 20))
-    g = guest.Guest("-drive", f"file={disk},format=raw,if=virtio", tmp=tmp,
+    g = guest.Guest("-drive", f"file={disk},format=raw,if=virtio",
+                    "-smp", os.environ.get("CPUS", "1"), tmp=tmp,
                     append="nokaslr")
     looks = Looks()
     try:

@@ -9,6 +9,7 @@ import random
 import re
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -61,14 +62,14 @@ class Guest(motevm.Vm):
                              "arguments": {"accel": accel}})
 
 
-def to_and_fro(accel, cpus):
-    name = "%d CPUs, %d times, from %s" % (cpus, MOVES, accel)
+def to_and_fro(accel, cpus, moves):
+    name = "%d CPUs, %d times, from %s" % (cpus, moves, accel)
     g = Guest(accel + ",switch=on", cpus)
     rng = random.Random(int(os.environ.get("SEED", "1")))
     answers, at = [], accel
     ok = g.until(b"started")
     try:
-        for _ in range(MOVES if ok else 0):
+        for _ in range(moves if ok else 0):
             at = OTHER[at]
             answers.append(g.switch(at))
             time.sleep(rng.random() * 0.06)
@@ -76,9 +77,9 @@ def to_and_fro(accel, cpus):
         t.ok(ok and not bad, "every switch is done: " + name, str(bad[:1]))
         kvm = g.qmp.ask({"execute": "human-monitor-command", "arguments":
                          {"command-line": "info kvm"}})["return"]
-        t.ok("%d switches" % MOVES in kvm, "they are counted: " + name, kvm)
+        t.ok("%d switches" % moves in kvm, "they are counted: " + name, kvm)
         events = [e for e in g.qmp.events if e["event"] == "X_ACCEL_SWITCHED"]
-        t.ok(len(events) == MOVES and not any(
+        t.ok(len(events) == moves and not any(
             e["event"] in ("STOP", "RESUME") for e in g.qmp.events),
             "there is an event for each, and none of a stop: " + name)
         g.serial.sendall(b"q")
@@ -140,11 +141,30 @@ def breakpoints():
         g.end()
 
 
+def confined():
+    name = "a VM in a jail moves, too"
+    if os.geteuid() != 0:
+        t.ok(True, name + " # SKIP only root can make a jail")
+        return
+    with tempfile.TemporaryDirectory() as root:
+        g = Guest("tcg,switch=on", 1, ["-jail", root + ",uid=65534,gid=65534"])
+        try:
+            ok = g.until(b"started")
+            said = [g.switch(a) for a in ("kvm", "tcg", "kvm")]
+            g.serial.sendall(b"q")
+            g.until(b"as it was")
+            t.ok(ok and all(s and "return" in s for s in said) and
+                 b"as it was" in g.said, name, "%s %s" % (said, g.said))
+        finally:
+            g.end()
+
+
 if not (os.access("/dev/kvm", os.R_OK | os.W_OK)):
     motevm.skip("no usable /dev/kvm here")
 for first in ("tcg", "kvm"):
-    for ncpus in (1, 2):
-        to_and_fro(first, ncpus)
+    for ncpus in (1, 2):                # each of the four ends elsewhere
+        to_and_fro(first, ncpus, MOVES + ncpus - 1)
 breakpoints()
+confined()
 print("1..%d" % t.n)
 sys.exit(1 if t.failed else 0)

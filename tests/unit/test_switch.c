@@ -264,6 +264,8 @@ static void interrupt_controllers_go_along(void **state)
 	assert_true(kvm_vm_ioctl(&vm.kvm, KVM_SET_IRQCHIP, &chip) >= 0);
 	assert_true(kvm_vm_ioctl(&vm.kvm, KVM_GET_PIT2, &pit) >= 0);
 	pit.channels[2].count = 1193;
+	pit.channels[0].mode = 2;
+	pit.channels[0].count_load_time = 0;   /* as the kernel has it */
 	assert_true(kvm_vm_ioctl(&vm.kvm, KVM_SET_PIT2, &pit) >= 0);
 	assert_int_equal(switch_to(&vm, "kvm", &e), 0);
 	memset(&pit, 0, sizeof(pit));
@@ -272,6 +274,7 @@ static void interrupt_controllers_go_along(void **state)
 	assert_true(kvm_vm_ioctl(&vm.kvm, KVM_GET_PIT2, &pit) >= 0);
 	assert_int_equal(chip.chip.ioapic.redirtbl[5].bits, 0x10031);
 	assert_int_equal(pit.channels[2].count, 1193);
+	assert_true(pit.channels[0].count_load_time > 0);
 }
 
 static void a_failure_leaves_it_running_where_it_was(void **state)
