@@ -43,11 +43,12 @@ def moved(g, drive):
 
 def keep_busy(g, drive):
     """Read all of /dev/vda and write its second half, until it fails; true
-    when both are on their way."""
+    when both are on their way.  The writer has it open: no file of that name
+    can come to be when the disk goes between two of its rounds."""
     g.sh("rm -f /tmp/over; dmesg -n 1; "
          "(while dd if=/dev/vda of=/dev/null bs=64k iflag=direct; do :; done; "
          "echo reader >>/tmp/over) 2>/dev/null & "
-         "(while [ -b /dev/vda ] && dd if=/dev/zero of=/dev/vda bs=64k "
+         "(exec 3<>/dev/vda; while dd if=/dev/zero of=/proc/self/fd/3 bs=64k "
          "seek=256 count=256 oflag=direct; do :; done; "
          "echo writer >>/tmp/over) 2>/dev/null & echo started")
     end = time.time() + 60
