@@ -14,7 +14,7 @@ import tempfile
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from guest import Guest, plan, result, until
+from guest import Guest, plan, result, skip, until
 
 MB = 32
 
@@ -149,9 +149,27 @@ def test_transport(how, tmp):
         result(g.end() == 0, how + ": it powers off")
 
 
+def test_vhost(tmp):
+    """The same bytes, moved by the host's kernel."""
+    if not os.access("/dev/vhost-net", os.R_OK | os.W_OK):
+        skip("TCP both ways through vhost-net", "no /dev/vhost-net that may "
+             "be opened (vhost-slow.t has one, in a guest)")
+        return
+    g = Guest("-netdev", "tap,id=n0,ifname=t0,script=no,vhost=on",
+              "-device", "virtio-net-pci,netdev=n0,id=nic0",
+              tmp=tmp, memory="384")
+    ok = g.wait("guest: ready")
+    said = g.hmp("info virtio-status nic0")
+    result(ok and "vhost_started:           true" in said,
+           "vhost: the kernel works the rings", said + g.stderr())
+    test_tcp(g, "vhost")
+    result(g.end() == 0, "vhost: it powers off")
+
+
 enter_namespace()
 tap()
 with tempfile.TemporaryDirectory(prefix="mote-tap-") as tmp:
     for how in ("pci", "device"):
         test_transport(how, tmp)
+    test_vhost(tmp)
 plan()
