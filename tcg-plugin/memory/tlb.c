@@ -34,6 +34,7 @@ static void fill(struct soft_tlb *t, unsigned mode, enum tlb_kind k, u64 la,
 	}
 	t->neg[mode][k][s] = -page;
 	t->delta[mode][k][s] = (u64)(uintptr_t)host_page - page;
+	t->host[mode][k][s] = (u64)(uintptr_t)host_page;
 	if (k == TLB_WRITE) {
 		s = tlb_slot((u64)(uintptr_t)host_page);
 		t->wrote[s / 64] |= 1ull << s % 64;

@@ -7,6 +7,8 @@
  * A look-up is: index by 16 bits of page number, add neg (minus the page's
  * address) and size - 1, and see whether the sum is below 4096.  That catches
  * a wrong page, a non-canonical address and a page-crossing access at once.
+ * The datum is at the address plus delta, or at that offset in the host's page,
+ * whichever suits: both are kept.
  *
  * Invariants:
  *  1. neg is minus the page's linear address, or empty: zero (the page at 0,
@@ -65,6 +67,7 @@ struct tlb_aside {
 struct soft_tlb {
 	u64 neg[TLB_MODES][TLB_KINDS][TLB_SIZE];    /* -(page address)     */
 	u64 delta[TLB_MODES][TLB_KINDS][TLB_SIZE];  /* host - linear       */
+	u64 host[TLB_MODES][TLB_KINDS][TLB_SIZE];   /* host page           */
 	u64 gen;                       /* bumped by every full flush        */
 	u64 wrote[TLB_SIZE / 64];      /* by host page: it may have a write
 					  entry, here or put aside          */

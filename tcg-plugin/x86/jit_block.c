@@ -126,6 +126,7 @@ static void link_stub(struct tr *t, u32 link)
 
 static void one_cold(struct tr *t, const struct jit_cold *k)
 {
+	static const struct host_op sub = { .byte = 0x2b, .w = true };
 	struct emit *e = &t->e;
 
 	for (unsigned n = 0; n < 2; n++)
@@ -133,6 +134,8 @@ static void one_cold(struct tr *t, const struct jit_cold *k)
 			emit_here32(e, k->from[n]);
 	if (k->fault)
 		t->j->site[k->site].again = (u32)(e->p - t->j->buf.rw);
+	if (k->neg)                    /* the linear address again */
+		emit_modrm(e, &sub, H_14, rm_gs_idx(k->neg, H_15, 3));
 	if (k->flags.kind)
 		tr_flags_again(t, &k->flags);
 	if (k->site != JIT_NONE) {

@@ -117,28 +117,42 @@ static u32 code_off(const struct tr *t)
 	return (u32)(t->e.p - t->j->buf.rw);
 }
 
+/* Arrays of the mode, for the emitted code. */
+#define TLB_ARRAY(t, member, kind)                                        \
+	((s32)offsetof(struct x86_cpu, tlb.member[(t)->mode][kind]))
+
+/* Loses the flags.  The miss finds an offset in r14, the index in r15. */
+static u8 *lookup_short(struct tr *t, unsigned kind, unsigned size)
+{
+	static const struct host_op add = { .byte = 0x03, .w = true };
+	struct emit *e = &t->e;
+	u8 *miss;
+
+	emit_rorx(e, H_15, H_14, PAGE_SHIFT);
+	emit_movzx16(e, H_15, H_15);
+	emit_modrm(e, &add, H_14,
+		   rm_gs_idx(TLB_ARRAY(t, neg, kind), H_15, 3));
+	emit_cmp_imm(e, H_14, (s32)(PAGE_SIZE - size));
+	miss = emit_jcc_fwd(e, JCC_A);
+	emit_load(e, H_15, rm_gs_idx(TLB_ARRAY(t, host, kind), H_15, 3));
+	return miss;
+}
+
 /* `last`, with minus the page's address in rcx, is the last byte's offset.
  * Returns the displacement of the jump for misses. */
 static u8 *lookup(struct tr *t, unsigned kind, struct host_rm last)
 {
 	struct emit *e = &t->e;
-	s32 neg = (s32)offsetof(struct x86_cpu, tlb.neg[t->mode][kind]);
-	s32 delta = (s32)offsetof(struct x86_cpu, tlb.delta[t->mode][kind]);
-	const bool flags = !tr_flags_free(t);
 	u8 *hit, *slow;
 
+	t->wants_flags |= !t->flags.by.kind;
 	emit_rorx(e, H_CX, H_14, PAGE_SHIFT);
 	emit_movzx16(e, H_CX, H_CX);
-	emit_load(e, H_15, rm_gs_idx(delta, H_CX, 3));
-	emit_load(e, H_CX, rm_gs_idx(neg, H_CX, 3));
+	emit_load(e, H_15, rm_gs_idx(TLB_ARRAY(t, delta, kind), H_CX, 3));
+	emit_load(e, H_CX, rm_gs_idx(TLB_ARRAY(t, neg, kind), H_CX, 3));
 	if (last.index != H_14)
 		emit_lea(e, H_CX, rm_mem(H_CX, H_14, 0, 0));
 	emit_lea(e, H_CX, last);
-	if (!flags) {
-		emit_cmp_imm(e, H_CX, PAGE_SIZE);
-		return emit_jcc_fwd(e, JCC_AE);
-	}
-	t->wants_flags |= !t->flags.by.kind;
 	emit_pext(e, H_CX, H_CX, GS(jr.page_mask));
 	hit = emit_jrcxz_fwd(e);
 	slow = emit_jmp_fwd(e);
@@ -146,44 +160,59 @@ static u8 *lookup(struct tr *t, unsigned kind, struct host_rm last)
 	return slow;
 }
 
-/* ... with a site, whose slow path is `thunk`. */
-static void lookup_site(struct tr *t, unsigned kind, unsigned size,
-			struct host_rm last, u32 thunk)
+u8 *tr_lookup_to(struct tr *t, unsigned kind, unsigned size)
+{
+	if (tr_flags_free(t))
+		return lookup_short(t, kind, size);
+	return lookup(t, kind, rm_mem(H_CX, H_14, 0, (s32)size - 1));
+}
+
+static u32 lookup_site(struct tr *t, unsigned kind, unsigned size)
 {
 	u32 site = tr_site(t);
 	struct jit_site *s = &t->j->site[site];
-	u8 *slow;
 
 	s->kind = (u8)kind;
 	s->size = (u8)MIN(size, 255u);
 	s->pc = code_off(t);
-	slow = lookup(t, kind, last);
+	return site;
+}
+
+/* The look-up is made, misses jump from `slow` and on to `thunk`. */
+static void lookup_made(struct tr *t, u32 site, u8 *slow, u32 thunk)
+{
+	struct jit_site *s = &t->j->site[site];
+
 	s->hit = code_off(t);
 	tr_cold(t, slow, NULL, site, JIT_NONE, thunk);
+	if (t->flags.lost && !t->failed)
+		t->cold[t->ncold - 1].neg = TLB_ARRAY(t, neg, s->kind);
 	if (t->i->row->attr & (A_XM | A_FPU | A_MMX))
 		tr_fault_flags(t, site);
 }
 
 void tr_lookup(struct tr *t, unsigned kind, unsigned size)
 {
-	lookup_site(t, kind, size, rm_mem(H_CX, H_14, 0, (s32)size - 1),
-		    t->j->slow);
+	u32 site = lookup_site(t, kind, size);
+
+	lookup_made(t, site, tr_lookup_to(t, kind, size), t->j->slow);
 }
 
 void tr_lookup_some(struct tr *t, unsigned kind, unsigned size)
 {
-	lookup_site(t, kind, size, rm_mem(H_CX, H_14, 0, (s32)size - 1),
-		    t->j->interp);
+	u32 site = lookup_site(t, kind, size);
+
+	lookup_made(t, site, tr_lookup_to(t, kind, size), t->j->interp);
 }
 
+/* Strings leave no flags to lose. */
 void tr_lookup_run(struct tr *t, unsigned kind, u8 count, u8 log2)
 {
-	lookup_site(t, kind, 0, rm_mem(H_CX, count, log2, -1), t->j->interp);
-}
+	u32 site = lookup_site(t, kind, 0);
 
-u8 *tr_lookup_to(struct tr *t, unsigned kind, unsigned size)
-{
-	return lookup(t, kind, rm_mem(H_CX, H_14, 0, (s32)size - 1));
+	assert(!t->flags.lost);
+	lookup_made(t, site, lookup(t, kind, rm_mem(H_CX, count, log2, -1)),
+		    t->j->interp);
 }
 
 void tr_lookup_done(struct tr *t, u32 first_site)

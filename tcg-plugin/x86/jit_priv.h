@@ -192,6 +192,8 @@ enum { ST_FPU = BIT(2),                /* no #NM, no #UD for FP and SSE   */
 struct jit_cold {
 	struct jit_flags flags;        /* to be made again, if kind       */
 	bool fault;                    /* nobody jumps: a host fault goes here */
+	s32 neg;                       /* r14 is an offset in the page r15 is
+					  the index of, of this array; or 0 */
 	u8 *from[2];                   /* displacements that jump here    */
 	u32 site, link;                /* which; JIT_NONE                 */
 	u32 thunk;                     /* code offset to go to            */

@@ -40,6 +40,9 @@ static void a_filled_page_is_found_to_its_last_byte(void **state)
 			 page + 4095);
 	assert_ptr_equal(tlb_lookup(t, TLB_SUPER, TLB_READ, la + 4088, 8),
 			 page + 4088);
+	/* translated code's other way to the same byte */
+	assert_int_equal(t->host[TLB_SUPER][TLB_READ][tlb_slot(la)],
+			 (uintptr_t)page);
 	done(t);
 }
 
