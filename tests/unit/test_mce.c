@@ -73,7 +73,7 @@ static void a_cpu_gets_ten_banks_and_what_is_understood(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_int_equal(x86_mce_setup(f.cpus[0], &e), 0);
+	assert_int_equal(x86_mce_setup(&f.cpus[0]->kvm, &e), 0);
 	assert_int_equal(set_up, BIT64(24) | BIT64(8) | X86_MCE_BANKS);
 }
 
@@ -83,9 +83,9 @@ static void a_provider_without_them_is_left_alone(void **state)
 
 	(void)state;
 	offered = 0;
-	assert_int_equal(x86_mce_setup(f.cpus[0], &e), 0);
+	assert_int_equal(x86_mce_setup(&f.cpus[0]->kvm, &e), 0);
 	offered = 9;                   /* too few */
-	assert_int_equal(x86_mce_setup(f.cpus[0], &e), 0);
+	assert_int_equal(x86_mce_setup(&f.cpus[0]->kvm, &e), 0);
 	assert_int_equal(set_up, 0);
 }
 
@@ -95,7 +95,7 @@ static void a_provider_that_refuses_is_a_sentence(void **state)
 
 	(void)state;
 	refuse = -EINVAL;
-	assert_int_equal(x86_mce_setup(f.cpus[1], &e), -EINVAL);
+	assert_int_equal(x86_mce_setup(&f.cpus[1]->kvm, &e), -EINVAL);
 	assert_string_equal(e.msg, "vCPU 1: its machine checks: Invalid "
 			    "argument");
 }
