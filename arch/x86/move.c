@@ -182,13 +182,27 @@ static int set_parts(struct kvm_vcpu *v, const struct cpu_state *c,
 
 /* --- time ----------------------------------------------------------------------- */
 
+/* A deadline that passes just now is either still to come or an interrupt in the
+ * LAPIC, not neither. */
+static int get_deadline(struct kvm_vcpu *v, struct cpu_state *c)
+{
+	u64 before;
+	int rc;
+
+	do {
+		x86_msr_read(v, MSR_TSC_DEADLINE_INDEX, &before);
+		rc = kvm_vcpu_ioctl(v, KVM_GET_LAPIC, &c->lapic);
+		x86_msr_read(v, MSR_TSC_DEADLINE_INDEX, &c->deadline);
+	} while (rc >= 0 && c->deadline != before);
+	return rc;
+}
+
 static void get_times(struct kvm_vcpu *v, struct cpu_state *c)
 {
 	c->has_offset = x86_tsc_offset(v, KVM_GET_DEVICE_ATTR,
 				       &c->tsc_offset) >= 0;
 	x86_msr_read(v, MSR_TSC_INDEX, &c->tsc);
 	c->tsc_ns = clock_host_ns();
-	x86_msr_read(v, MSR_TSC_DEADLINE_INDEX, &c->deadline);
 	x86_msr_read(v, MSR_KVMCLOCK, &c->kvmclock);
 }
 
@@ -231,9 +245,12 @@ static int save_cpu(struct vcpu *v, void *cpu, struct err *e)
 	if (rc >= 0)
 		rc = x86_msrs_read(&v->kvm, msrs_of(v->vm, v->kvm.vm),
 				   &c->msrs, e);
-	if (rc >= 0)
-		get_times(&v->kvm, c);
-	return rc;
+	if (rc < 0)
+		return rc;
+	get_times(&v->kvm, c);
+	rc = get_deadline(&v->kvm, c);
+	return rc < 0 ? err_set(e, rc, "vCPU %u: its APIC timer: %m",
+				v->index) : 0;
 }
 
 static int load_cpu(struct vcpu *v, struct kvm_vcpu *to, const void *cpu,

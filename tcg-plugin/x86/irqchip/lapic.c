@@ -698,6 +698,10 @@ int lapic_get(struct lapic *l, struct kvm_lapic_state *out)
 	SCOPED_LOCK(&l->lock);
 	memcpy(out->regs, l->reg, sizeof(out->regs));
 	id = lapic_timer_count(l);
+	/* Due, and the interrupt on its way: 0 would say that it is over. */
+	if (!id && l->timer_due &&
+	    LVTT_MODE(*lapic_reg(l, APIC_LVTT)) == LVTT_ONESHOT)
+		id = 1;
 	memcpy(out->regs + APIC_TMCCT, &id, 4);
 	id = l->id;
 	if (!lapic_x2(l) || !l->ic->x2apic_ids)
