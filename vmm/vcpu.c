@@ -189,7 +189,11 @@ static void exit_hlt(struct vcpu *v)
 
 static void exit_ring_full(struct vcpu *v)
 {
-	kvm_vcpu_ring_full(&v->kvm);
+	if (!kvm_vcpu_ring_full(&v->kvm) && !v->overran) {
+		v->overran = true;
+		log_warn("vCPU %u: KVM wrote past the end of its dirty ring: "
+			 "rates and limits are guesses from here on", v->index);
+	}
 	vcpu_charge_dirty(v);
 }
 

@@ -37,6 +37,7 @@ struct vcpu {
 	_Atomic bool halted;           /* last seen in HLT (informational) */
 	_Atomic u64 exits[40];         /* by KVM_EXIT_*, for info stats    */
 	_Atomic u64 dirty_limit;       /* pages a second, 0: any           */
+	bool overran;                  /* [vcpu] KVM did its ring, and we said so */
 	_Atomic bool too_fast;         /* it waits until slow_until        */
 	s64 slow_until;                /* under lock: what it wrote is paid for */
 	u64 pages_charged;             /* under lock                       */

@@ -98,7 +98,7 @@ static void a_full_ring_is_taken_whole(void **state)
 {
 	(void)state;
 	note(ENTRIES);
-	kvm_vcpu_ring_full(&v);
+	assert_true(kvm_vcpu_ring_full(&v));
 	assert_int_equal(v.ring_pages, ENTRIES);
 	assert_int_equal(reset_index, ENTRIES);
 }
@@ -132,7 +132,7 @@ static void one_that_was_overrun_goes_on(void **state)
 	assert_int_equal(stuck, 4);
 	note(ENTRIES - 4);
 	memset(ring, 0, sizeof(ring));         /* as if none had come through */
-	kvm_vcpu_ring_full(&v);
+	assert_false(kvm_vcpu_ring_full(&v));
 	assert_int_equal(v.ring_pages, ENTRIES + ENTRIES / 2);
 	assert_int_equal(dirty_index - reset_index, ENTRIES / 2);
 }

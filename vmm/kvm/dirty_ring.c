@@ -129,15 +129,17 @@ u64 kvm_vcpu_ring_take(struct kvm_vcpu *v)
  * it, and nobody took anything since it was full before: half of it is given
  * back unseen.
  */
-void kvm_vcpu_ring_full(struct kvm_vcpu *v)
+bool kvm_vcpu_ring_full(struct kvm_vcpu *v)
 {
+	bool overrun;
 	u32 n;
 
 	SCOPED_LOCK(&v->ring_lock);
 	n = take_noted(v);
-	if (!n && v->ring && v->ring_full_at == v->ring_pages)
-		for (; n < v->vm->ring_entries / 2; n++)
-			give_back(v);
+	overrun = !n && v->ring && v->ring_full_at == v->ring_pages;
+	for (; overrun && n < v->vm->ring_entries / 2; n++)
+		give_back(v);
 	taken(v, n);
 	v->ring_full_at = v->ring_pages;
+	return !overrun;
 }

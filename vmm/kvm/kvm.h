@@ -144,8 +144,9 @@ int  kvm_vcpu_ring_open(struct kvm_vcpu *v, struct err *e);
 void kvm_vcpu_ring_close(struct kvm_vcpu *v);
 /* Take what is noted; how many pages so far. [any] */
 u64  kvm_vcpu_ring_take(struct kvm_vcpu *v);
-/* The same after KVM_EXIT_DIRTY_RING_FULL. [vcpu] */
-void kvm_vcpu_ring_full(struct kvm_vcpu *v);
+/* The same after KVM_EXIT_DIRTY_RING_FULL; false: KVM overran the ring, counts
+ * are estimates from then on. [vcpu] */
+bool kvm_vcpu_ring_full(struct kvm_vcpu *v);
 /* Ask it to return; the caller also signals the thread when kick is NULL.
  * [any] */
 void kvm_vcpu_kick(struct kvm_vcpu *v);
