@@ -325,6 +325,7 @@ static int load(struct vcpu *v, struct kvm_vcpu *twin, void *state,
 		rc = load_rest(v, twin, t);
 	if (rc >= 0)
 		repair_syscall(v, t);
+	twin->run->cr8 = t->s.cr8;     /* a vCPU without LAPIC goes by this */
 	if (rc >= 0)
 		rc = kvm_vcpu_ioctl(twin, KVM_SET_SREGS, &t->s);
 	if (rc >= 0)

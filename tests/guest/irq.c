@@ -43,12 +43,16 @@ static void wait(unsigned vector, u32 n)
 		__asm__ volatile("sti; hlt; cli" ::: "memory");
 }
 
-/* Long: a host that emulates us may look for interrupts only now and then. */
+/* Long: a host that emulates us may look for interrupts only now and then.  Or
+ * only where it meets a device of its own: the PIC's mask is one, and harmless. */
 static void open_window(void)
 {
 	__asm__ volatile("sti" ::: "memory");
-	for (int i = 0; i < 20000; i++)
+	for (int i = 0; i < 20000; i++) {
 		__asm__ volatile("pause" ::: "memory");
+		if (i % 5000 == 0)
+			inb(0x21);
+	}
 	__asm__ volatile("cli" ::: "memory");
 }
 
@@ -115,6 +119,7 @@ static void lapic_timer(void)
 	wait(0x51, 5);
 	apic_write(LVTT, 0x10051);
 	apic_write(TMICT, 0);
+	open_window();                         /* a sixth */
 	say("periodic: ok\n");
 }
 
