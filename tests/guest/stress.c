@@ -4,6 +4,8 @@
  * locked instruction, TLB shootdowns, code that others change.
  *
  * "cpus=N,rounds=R" on the command line; each round is one pass of everything.
+ * "cpus=N,seconds=S" goes on for about so long (by the timer's interrupts) and
+ * says how many rounds it was.
  * All processors run the same phases and meet between them.  Prints one line a
  * phase: ok, or what went wrong first.
  */
@@ -11,9 +13,10 @@
 
 enum { TIMER = 0x71, CALL = 0x72, LVT = 0x320, DIVIDE = 0x3e0, COUNT = 0x380,
        LOOPS = 2000, LOCKED = 1000, REMAPS = 60, POKES = 60,
-       POISON = 0xdeadbeef };
+       POISON = 0xdeadbeef, PERIOD = 3000000,
+       TICKS_A_SECOND = 1000000000 / PERIOD };
 
-static volatile u32 ncpu = 1, rounds;
+static volatile u32 ncpu = 1, rounds, seconds, done;
 
 /* --- together -------------------------------------------------------------- */
 
@@ -101,7 +104,7 @@ static void timer_on(void)
 {
 	apic_write(DIVIDE, 0xb);
 	apic_write(LVT, 0x20000 | TIMER);
-	apic_write(COUNT, 3000000 + 70000 * me());
+	apic_write(COUNT, PERIOD + 70000 * me());
 }
 
 /* --- locks ------------------------------------------------------------------ */
@@ -431,6 +434,15 @@ static void pokes(void)
 
 /* --- the course of it ------------------------------------------------------------- */
 
+/* Rounds still to come after this one; the last one prints. */
+static u32 left(void)
+{
+	done++;
+	if (!seconds || rounds == 1)
+		return rounds - 1;
+	return ticks[0] / TICKS_A_SECOND < seconds ? 2 : 1;
+}
+
 static void phases(void)
 {
 	timer_on();
@@ -447,7 +459,7 @@ static void phases(void)
 		pokes();
 		meet();
 		if (!me())
-			rounds--;
+			rounds = left();
 		meet();
 	}
 }
@@ -469,8 +481,11 @@ void main(void)
 	handlers[14] = on_fault;
 	map_window();
 	ncpu = start_all();
-	rounds = option("rounds", 1);
+	seconds = option("seconds", 0);
+	rounds = option("rounds", 1 + !!seconds);
 	phases();
+	if (seconds)
+		say("%d rounds\n", (int)done);
 	for (u32 id = 0; id < ncpu; id++)
 		if (!ticks[id])
 			say("cpu %d had no timer interrupt\n", (int)id);
