@@ -628,16 +628,19 @@ static void run_all(struct box *b)
 		pthread_create(&b->cpu[i].thread, NULL, run_vcpu, &job[i]);
 	}
 	while (left) {
+		bool kick;
+
 		usleep(300);
 		if (!kicked)
 			disturb(b);
 		left = 0;
+		kick = !kicked && now_us() - start > RUN_US; /* for all, or none */
 		for (unsigned i = 0; i < b->ncpu; i++) {
 			left += !atomic_load(&b->cpu[i].done);
-			if (!kicked && now_us() - start > RUN_US)
+			if (kick)
 				mote_kvm_provider.kick(b->cpu[i].fd);
 		}
-		kicked |= now_us() - start > RUN_US;
+		kicked |= kick;
 		if (now_us() - start > HANG_S * 1000000ull)
 			fail(b, "KVM_RUN does not return");
 	}
