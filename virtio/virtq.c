@@ -62,11 +62,26 @@ static void start_indexes(struct virtq *q)
 	q->unsignalled = 0;
 }
 
+/* Chains that are done and wait for an older one have their places still. */
+static bool order_ok(struct virtq *q)
+{
+	u64 places = 0;
+
+	if (q->norder != q->size || q->seq >= q->size ||
+	    q->order_next >= q->size)
+		return false;
+	for (u32 i = 0; q->packed && i < q->norder; i++)
+		places += q->order[i].done ? q->order[i].ndesc : 0;
+	if (places > q->size)
+		return false;
+	q->places = places;
+	return true;
+}
+
 /* Nothing out, or as a state that was loaded says. */
 static bool start_order(struct virtq *q, bool resume)
 {
-	if (resume && q->in_order && q->norder == q->size &&
-	    q->seq < q->size && q->order_next < q->size)
+	if (resume && q->in_order && order_ok(q))
 		return true;
 	free(q->order);
 	q->seq = q->order_next = 0;
@@ -87,6 +102,7 @@ bool virtq_enable(struct virtq *q, u64 features, bool resume)
 	q->in_order = features >> VIRTIO_F_IN_ORDER & 1;
 	q->broken = false;
 	q->pending = q->pending_slots = 0;
+	q->places = 0;
 	if (!resume)
 		start_indexes(q);
 	if (!q->size || q->size > q->size_max ||
@@ -106,6 +122,7 @@ void virtq_disable(struct virtq *q)
 	q->enabled = q->broken = false;
 	q->desc_host = q->driver_host = q->device_host = NULL;
 	q->pending = q->pending_slots = 0;
+	q->places = 0;
 	q->size = q->size_max;
 	q->desc = q->driver = q->device = 0;
 	start_indexes(q);
@@ -233,10 +250,11 @@ bool virtq_restore_begin(struct virtq *q, struct virtq_chain *c)
 	if (!works(q))
 		return false;
 	if (q->inuse >= q->size || !n || n > VIRTQ_CHAIN_MAX ||
-	    (q->packed && n > q->size) || c->seq >= q->size)
+	    (q->packed && n + q->places > q->size) || c->seq >= q->size)
 		return virtq_fail(q, "a chain in a loaded state") == 0;
 	chain_begin(c);
 	c->ndesc = n;
+	q->places += q->packed ? n : 0;
 	q->inuse++;
 	return true;
 }
@@ -251,6 +269,8 @@ void virtq_drop(struct virtq *q, const struct virtq_chain *c)
 {
 	assert(q->inuse);
 	q->inuse--;
+	if (q->enabled && q->packed)   /* else all were forgotten at once  */
+		q->places -= c->ndesc;
 }
 
 static void fill(struct virtq *q, u16 head, u16 ndesc, u32 written)

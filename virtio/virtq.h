@@ -15,6 +15,8 @@
  *  3. A guest's mistake marks the queue broken, counts it and calls on_broken
  *     once; from then on virtq_pop gives -1 and virtq_push does nothing.
  *  4. `inuse` is the number of chains popped and not yet pushed or dropped.
+ *  5. Nothing but the driver's good will keeps it from making a place of a
+ *     packed ring available that it did not get back: `places` does.
  *
  * Thread: a virtq has no lock; the device's lock covers it.
  */
@@ -92,6 +94,8 @@ struct virtq {
 	void *desc_host, *driver_host, *device_host;
 
 	u32 inuse;
+	u32 places;                    /* packed: of chains not flushed yet,
+					  never more than `size`           */
 	u64 popped, pushed;            /* for info; never reset by guest   */
 };
 

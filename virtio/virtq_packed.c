@@ -87,9 +87,10 @@ int packed_pop(struct virtq *q, struct virtq_chain *c)
 	if (packed_empty(q))
 		return 0;
 	do {
-		if (c->ndesc == q->size)
-			return virtq_fail(q, "chain longer than the ring "
-					  "(2.8.6)");
+		if (q->places + c->ndesc == q->size)
+			return virtq_fail(q, q->places
+					  ? "more places than the ring has (2.8.6)"
+					  : "chain longer than the ring (2.8.6)");
 		desc_copy(&d, &ring(q)[at]);
 		if (d.flags & DESC_INDIRECT) {
 			if (d.flags & DESC_NEXT || c->ndesc)
@@ -105,6 +106,7 @@ int packed_pop(struct virtq *q, struct virtq_chain *c)
 		advance(q->size, 1, &at, &wrap);
 	} while (d.flags & DESC_NEXT);
 	c->head = d.id;
+	q->places += c->ndesc;
 	if (q->avail_idx == q->shadow_avail) {
 		q->shadow_avail = at;
 		q->shadow_wrap = wrap;
@@ -121,6 +123,7 @@ void packed_unpop(struct virtq *q, const struct virtq_chain *c)
 		q->avail_wrap = !q->avail_wrap;
 	}
 	q->avail_idx -= c->ndesc;
+	q->places -= c->ndesc;
 }
 
 /* The first one's flags wait for the flush: the driver looks there first. */
@@ -150,6 +153,7 @@ void packed_flush(struct virtq *q)
 			 __ATOMIC_RELEASE);
 	advance(q->size, q->pending_slots, &q->used_idx, &q->used_wrap);
 	q->unsignalled += q->pending_slots;
+	q->places -= q->pending_slots;
 	q->pending = q->pending_slots = 0;
 }
 

@@ -4,6 +4,7 @@
  * state.  Each layout test runs over a split and a packed ring.
  */
 #include "tests/unit/virtq_driver.h"
+#include "virtio/virtq_priv.h"
 
 #include <stdlib.h>
 
@@ -271,6 +272,38 @@ static void state_goes_round_and_the_queue_goes_on(void **s)
 	strbuf_fini(&b);
 }
 
+/* One chain is done and waits for the one before it; then the stream lies
+ * about how long it is. */
+static void a_loaded_order_longer_than_the_ring_breaks_it(void **s)
+{
+	struct strbuf b = STRBUF_INIT;
+	struct err e = { 0 };
+	struct virtq_chain first;
+
+	(void)s;
+	for (unsigned lie = 0; lie < 2; lie++) {
+		strbuf_reset(&b);
+		drv_up(4, PACKED | IN_ORDER);
+		drv_buffer(DATA_AT, 8, false, 0);
+		drv_buffer(DATA_AT, 8, false, 1);
+		assert_int_equal(drv_pop(), 1);
+		first = drv.c;
+		assert_int_equal(drv_pop(), 1);
+		virtq_push(&drv.q, &drv.c, 0);
+		if (lie)
+			drv.q.order[1].ndesc = 60000;
+		state_save(&virtq_state, &drv.q, &b);
+		virtq_disable(&drv.q);
+		virtq_drop(&drv.q, &first);
+		assert_int_equal(state_load(&virtq_state, &drv.q, 1, b.buf,
+					    b.len, &e), 0);
+		virtq_enable(&drv.q, PACKED | IN_ORDER, true);
+		assert_int_equal(drv.broken, lie);
+		drv_down();
+	}
+	strbuf_fini(&b);
+}
+
 static void written_bytes_are_marked_dirty(void **s)
 {
 	u64 bits[RAM_LEN / PAGE_SIZE / 64];
@@ -345,6 +378,7 @@ int main(void)
 		cmocka_unit_test(in_order_gives_back_in_the_order_of_popping),
 		cmocka_unit_test(after_a_reset_old_chains_write_nothing),
 		cmocka_unit_test(state_goes_round_and_the_queue_goes_on),
+		cmocka_unit_test(a_loaded_order_longer_than_the_ring_breaks_it),
 		cmocka_unit_test(written_bytes_are_marked_dirty),
 		cmocka_unit_test(iovecs_are_cut_and_copied_within_bounds),
 		cmocka_unit_test(noise_never_leaves_ram),

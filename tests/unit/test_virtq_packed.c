@@ -56,6 +56,49 @@ static void a_chain_longer_than_the_ring_breaks_it(void **s)
 	drv_down();
 }
 
+/* The driver marks places available again that it never got back. */
+static void chains_out_never_take_more_places_than_the_ring_has(void **s)
+{
+	struct iovec iov[3];
+	struct virtq_chain first = { .iov = iov, .max = 3 };
+
+	(void)s;
+	drv_up(4, PACKED);
+	for (unsigned i = 0; i < 3; i++)
+		drv_packed(DATA_AT, 16, 0, i < 2 ? D_NEXT : 0);
+	assert_int_equal(virtq_pop(&drv.q, &first), 1);
+	for (unsigned i = 0; i < 3; i++)
+		drv_packed(DATA_AT, 16, 1, i < 2 ? D_NEXT : 0);
+	assert_int_equal(drv_pop(), -1);
+	assert_non_null(strstr(drv.why, "places"));
+	virtq_push(&drv.q, &first, 0);
+	drv_down();
+}
+
+static void places_given_back_are_free_again(void **s)
+{
+	u32 id, len;
+
+	(void)s;
+	drv_up(4, PACKED);
+	for (unsigned i = 0; i < 20; i++) {
+		drv_packed(DATA_AT, 16, 0, D_NEXT);
+		drv_packed(DATA_AT, 16, 0, D_NEXT);
+		drv_packed(DATA_AT, 16, 3, 0);
+		assert_int_equal(drv_pop(), 1);
+		virtq_unpop(&drv.q, &drv.c);
+		assert_int_equal(drv_pop(), 1);
+		virtq_push(&drv.q, &drv.c, 0);
+		assert_true(drv_take(&id, &len, 3));
+	}
+	drv_packed(DATA_AT, 16, 0, 0);
+	assert_int_equal(drv_pop(), 1);
+	virtq_disable(&drv.q);
+	virtq_drop(&drv.q, &drv.c);
+	assert_int_equal(drv.q.places, 0);
+	drv_down();
+}
+
 static void tables_within_chains_break_it(void **s)
 {
 	(void)s;
@@ -163,6 +206,8 @@ int main(void)
 		cmocka_unit_test(a_chain_takes_as_many_places_as_it_has_descriptors),
 		cmocka_unit_test(an_indirect_table_is_read_in_order),
 		cmocka_unit_test(a_chain_longer_than_the_ring_breaks_it),
+		cmocka_unit_test(chains_out_never_take_more_places_than_the_ring_has),
+		cmocka_unit_test(places_given_back_are_free_again),
 		cmocka_unit_test(tables_within_chains_break_it),
 		cmocka_unit_test(a_used_place_is_not_available),
 		cmocka_unit_test(the_drivers_area_says_whether_to_interrupt),
