@@ -445,9 +445,9 @@ const struct mon_cmd mon_run_cmds[] = {
 		.args    = "device:string?",
 		.params  = "[device]",
 		.help    = "start, move or stop the gdb server",
-		.doc     = "DEVICE is a chardev such as tcp::1234 (the "
-			   "default) or none.",
-		.example = "gdbserver tcp::1234",
+		.doc     = "DEVICE is a TCP port, a chardev such as tcp::1234 "
+			   "(the default) or none.",
+		.example = "gdbserver 1234",
 		.when    = MON_MAIN,
 		.run     = cmd_gdbserver,
 	}, {

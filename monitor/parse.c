@@ -217,7 +217,7 @@ static int reg_by_name(void *opaque, const char *name, u64 *val)
 	for (const struct arch_reg *r = arch->regs; r->name; r++) {
 		if (strcmp(r->name, name))
 			continue;
-		*val = r->get(regs);
+		*val = arch_reg_value(r, regs);
 		return 0;
 	}
 	return -ENOENT;

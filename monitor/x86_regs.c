@@ -214,15 +214,13 @@ static u64 u64_at(const void *p, size_t off)
 	return v;
 }
 
-/* The kernel's KVM_GET_FPU leaves MXCSR out; XSAVE has it. */
 static void put_x87(struct strbuf *out, const struct x86_regs *r)
 {
 	const struct kvm_fpu *f = &r->fpu;
 	unsigned top = f->fsw >> 11 & 7;
-	u32 mxcsr = f->mxcsr ? f->mxcsr : r->xsave.region[6];
 
 	strbuf_addf(out, "FCW=%04x FSW=%04x [ST=%u] FTW=%02x MXCSR=%08x\n",
-		    f->fcw, f->fsw, top, f->ftwx, mxcsr);
+		    f->fcw, f->fsw, top, f->ftwx, x86_regs_mxcsr(r));
 	for (unsigned i = 0; i < 8; i++) {
 		const u8 *st = f->fpr[(i - top) & 7];
 
@@ -298,19 +296,11 @@ static void put_xmm(struct strbuf *out, const struct x86_regs *r,
 	}
 }
 
-static u64 xcr0_of(const struct x86_regs *r)
-{
-	for (u32 i = 0; i < MIN(r->xcrs.nr_xcrs, (u32)KVM_MAX_XCRS); i++)
-		if (r->xcrs.xcrs[i].xcr == 0)
-			return r->xcrs.xcrs[i].value;
-	return 1;
-}
-
 void x86_print_regs(struct strbuf *out, const struct x86_regs *r,
 		    const struct x86_xsave_offsets *o)
 {
 	bool wide = code_bits(r) == 64;
-	u64 xcr0 = xcr0_of(r);
+	u64 xcr0 = x86_regs_xcr0(r);
 
 	if (wide)
 		put_gp64(out, r);

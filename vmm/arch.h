@@ -7,6 +7,8 @@
 #ifndef MOTE_ARCH_H
 #define MOTE_ARCH_H
 
+#include <string.h>
+
 #include "vmm/base/err.h"
 #include "vmm/base/strbuf.h"
 #include "vmm/base/types.h"
@@ -16,11 +18,29 @@ struct kvm_run;
 struct vm;
 struct vcpu;
 
-/* A register the monitor's $name and gdb may read. */
+/*
+ * A register the monitor's $name may read: `size` bytes (at most 8) at `off` of
+ * a snapshot.  A crash prints those that are not `rare`.
+ */
 struct arch_reg {
 	const char *name;
-	u64 (*get)(const void *regs);  /* from an arch register snapshot */
+	u32 off;
+	u8 size;
+	bool sign, rare;               /* sign: negative when its top bit is set */
+	u64 (*get)(const void *regs);  /* instead, for what is in no one place */
 };
+
+static inline u64 arch_reg_value(const struct arch_reg *r, const void *regs)
+{
+	u64 v = 0;
+
+	if (r->get)
+		return r->get(regs);
+	memcpy(&v, (const u8 *)regs + r->off, r->size);
+	if (r->sign && v >> (r->size * 8 - 1))
+		v |= ~0ull << (r->size * 8 - 1);
+	return v;
+}
 
 struct arch_mapping {                  /* one leaf of the page tables */
 	gva_t va;

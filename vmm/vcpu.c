@@ -113,10 +113,14 @@ static void dump_registers(struct vcpu *v)
 		return;
 	regs = calloc(1, a->regs_size);
 	if (regs && !a->get_regs(v, regs)) {
-		for (const struct arch_reg *r = a->regs; r->name; r++, n++)
+		for (const struct arch_reg *r = a->regs; r->name; r++) {
+			if (r->rare)
+				continue;
 			strbuf_addf(&s, "%s%s=%llx", n ? n % 6 ? " " : "\n" :
-				    "", r->name,
-				    (unsigned long long)r->get(regs));
+				    "", r->name, (unsigned long long)
+				    arch_reg_value(r, regs));
+			n++;
+		}
 		log_warn("registers of vCPU %u:\n%s", v->index, s.buf);
 	}
 	strbuf_fini(&s);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Register snapshots, reset state, and the names expressions may use.
- * See regs.h.
+ * Register snapshots and reset state.  See regs.h.
  */
 #include "arch/x86/regs.h"
 
@@ -246,55 +245,18 @@ int x86_regs_set(struct vcpu *v, const struct x86_regs *r)
 	return rc;
 }
 
-/* --- names --------------------------------------------------------------- */
+/* --- what is in no one place --- */
 
-#define REG(name, expr) \
-	static u64 get_##name(const void *p) \
-	{ \
-		const struct x86_regs *r = p; \
-		return (u64)(expr); \
-	}
-#define SEGMENT(n) \
-	REG(n, (s32)r->s.n.selector) \
-	REG(n##_base, r->s.n.base) \
-	REG(n##_limit, (s32)r->s.n.limit)
-#define SEGMENT_ROWS(n) \
-	{ #n, get_##n }, { #n ".base", get_##n##_base }, \
-	{ #n ".limit", get_##n##_limit }
+u64 x86_regs_xcr0(const struct x86_regs *r)
+{
+	for (u32 i = 0; i < MIN(r->xcrs.nr_xcrs, (u32)KVM_MAX_XCRS); i++)
+		if (r->xcrs.xcrs[i].xcr == 0)
+			return r->xcrs.xcrs[i].value;
+	return 1;
+}
 
-REG(rax, r->gp.rax) REG(rbx, r->gp.rbx) REG(rcx, r->gp.rcx)
-REG(rdx, r->gp.rdx) REG(rsi, r->gp.rsi) REG(rdi, r->gp.rdi)
-REG(rsp, r->gp.rsp) REG(rbp, r->gp.rbp)
-REG(r8, r->gp.r8)   REG(r9, r->gp.r9)   REG(r10, r->gp.r10)
-REG(r11, r->gp.r11) REG(r12, r->gp.r12) REG(r13, r->gp.r13)
-REG(r14, r->gp.r14) REG(r15, r->gp.r15)
-REG(rip, r->gp.rip) REG(rflags, r->gp.rflags)
-REG(pc, r->s.cs.base + r->gp.rip)
-SEGMENT(cs) SEGMENT(ds) SEGMENT(es) SEGMENT(ss) SEGMENT(fs) SEGMENT(gs)
-REG(cr0, r->s.cr0) REG(cr2, r->s.cr2) REG(cr3, r->s.cr3)
-REG(cr4, r->s.cr4) REG(cr8, r->s.cr8) REG(efer, r->s.efer)
-REG(dr0, r->dr.db[0]) REG(dr1, r->dr.db[1]) REG(dr2, r->dr.db[2])
-REG(dr3, r->dr.db[3]) REG(dr6, r->dr.dr6) REG(dr7, r->dr.dr7)
-
-/* QEMU's names first (64-bit values under 32-bit names), then ours. */
-const struct arch_reg x86_arch_regs[] = {
-	{ "eax", get_rax }, { "ecx", get_rcx }, { "edx", get_rdx },
-	{ "ebx", get_rbx }, { "esp", get_rsp }, { "sp", get_rsp },
-	{ "ebp", get_rbp }, { "fp", get_rbp },  { "esi", get_rsi },
-	{ "edi", get_rdi }, { "r8", get_r8 },   { "r9", get_r9 },
-	{ "r10", get_r10 }, { "r11", get_r11 }, { "r12", get_r12 },
-	{ "r13", get_r13 }, { "r14", get_r14 }, { "r15", get_r15 },
-	{ "eflags", get_rflags }, { "eip", get_rip },
-	SEGMENT_ROWS(cs), SEGMENT_ROWS(ds), SEGMENT_ROWS(es),
-	SEGMENT_ROWS(ss), SEGMENT_ROWS(fs), SEGMENT_ROWS(gs),
-	{ "pc", get_pc },
-	{ "rax", get_rax }, { "rcx", get_rcx }, { "rdx", get_rdx },
-	{ "rbx", get_rbx }, { "rsp", get_rsp }, { "rbp", get_rbp },
-	{ "rsi", get_rsi }, { "rdi", get_rdi }, { "rip", get_rip },
-	{ "rflags", get_rflags },
-	{ "cr0", get_cr0 }, { "cr2", get_cr2 }, { "cr3", get_cr3 },
-	{ "cr4", get_cr4 }, { "cr8", get_cr8 }, { "efer", get_efer },
-	{ "dr0", get_dr0 }, { "dr1", get_dr1 }, { "dr2", get_dr2 },
-	{ "dr3", get_dr3 }, { "dr6", get_dr6 }, { "dr7", get_dr7 },
-	{ NULL, NULL }
-};
+/* The kernel's KVM_GET_FPU leaves it out; XSAVE has it. */
+u32 x86_regs_mxcsr(const struct x86_regs *r)
+{
+	return r->fpu.mxcsr ? r->fpu.mxcsr : r->xsave.region[6];
+}

@@ -49,7 +49,10 @@ int  x86_regs_put(struct vcpu *v, const struct x86_regs *r, struct err *e);
  * segment, control, FPU, KERNEL_GS_BASE.  -errno; [vcpu] */
 int  x86_regs_set(struct vcpu *v, const struct x86_regs *r);
 
-extern const struct arch_reg x86_arch_regs[];
+u64 x86_regs_xcr0(const struct x86_regs *r);
+u32 x86_regs_mxcsr(const struct x86_regs *r);
+
+extern const struct arch_reg x86_arch_regs[];          /* reg_names.c */
 /* PVM tells CR4.FSGSBASE of guests whose CPUID does not offer it; another
  * provider would not take that. */
 struct cpuid_list;

@@ -234,6 +234,22 @@ def pci(c):
            "and where the BARs are", text)
 
 
+def gdb_port(c):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    says(c, "gdbserver %d" % port, "Waiting for gdb connection on device "
+         "'%d'\n" % port, "gdbserver takes a bare port")
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as s:
+        s.settimeout(PATIENCE)
+        s.sendall(b"$qC#b4")
+        tap.ok(s.recv(1) == b"+", "a debugger gets in there")
+    says(c, "gdbserver 99999", "'99999' is no port: 0 to 65535\nCould not "
+         "open gdbserver on device '99999'\n", "a port has 16 bits")
+    says(c, "gdbserver none", "Disabled gdbserver\n", "gdbserver none")
+    c.hmp("cont")
+
+
 def traces():
     import tempfile
     with tempfile.TemporaryDirectory() as d:
@@ -257,6 +273,7 @@ alarm(c)
 clock(c)
 keys(c)
 interrupts(c)
+gdb_port(c)
 no_stops(c)
 dump(vm, c)
 rate(c)

@@ -131,7 +131,8 @@ static void registers_are_names_in_expressions(void **state)
 	assert_says(&f, "print/x $cs.base", "0xffff0000\n");
 	assert_says(&f, "print/x $cs.limit", "0xffff\n");
 	assert_says(&f, "print/x $cr0", "0x60000010\n");
-	assert_says(&f, "print $xmm0", "unknown register\n"
+	assert_says(&f, "print $xmm0", "0\n");
+	assert_says(&f, "print $xmm16", "unknown register\n"
 		    "Try \"help print\" for more information\n");
 }
 

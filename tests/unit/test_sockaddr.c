@@ -50,6 +50,12 @@ static void nonsense_is_refused(void **state)
 	assert_int_equal(sockaddr_inet(&a, "1.2.3.4", "http port", AF_UNSPEC,
 				       false, &e), -EINVAL);
 	assert_non_null(strstr(e.msg, "1.2.3.4:http port"));
+	/* 99999 would be 34463. */
+	assert_int_equal(sockaddr_inet(&a, "1.2.3.4", "99999", AF_UNSPEC,
+				       false, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "99999"));
+	assert_int_equal(sockaddr_inet(&a, "1.2.3.4", "-1", AF_UNSPEC, false,
+				       &e), -EINVAL);
 }
 
 static void only_a_dead_socket_is_moved_out_of_the_way(void **state)

@@ -470,33 +470,6 @@ static void without_acpi_there_is_an_mp_table_and_a_command_line(void **state)
 			    "0xfec80000:16 console=ttyS0");
 }
 
-static void registers_have_qemus_names(void **state)
-{
-	static const char *const names[] = {
-		"eax", "sp", "fp", "r15", "pc", "eflags", "cs", "gs.base",
-		"ss.limit", "rax", "cr3", "efer",
-	};
-	struct x86_regs *r = calloc(1, sizeof(*r));
-
-	x86_regs_reset(r, true, 0x1234);
-	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
-		const struct arch_reg *a = x86_arch_regs;
-
-		while (a->name && strcmp(a->name, names[i]))
-			a++;
-		assert_non_null(a->name);
-		if (!strcmp(a->name, "pc"))
-			assert_true(a->get(r) == 0xfffffff0);
-		if (!strcmp(a->name, "ss.limit"))
-			assert_true(a->get(r) == 0xffff);
-	}
-	r->s.cs.limit = 0xffffffff;
-	for (const struct arch_reg *a = x86_arch_regs; a->name; a++)
-		if (!strcmp(a->name, "cs.limit"))
-			assert_true(a->get(r) == ~0ull);
-	free(r);
-}
-
 static void an_unknown_cpu_model_is_refused(void **state)
 {
 	config.cpu = strdup("x86-64-v8");
@@ -526,7 +499,6 @@ int main(void)
 		T(the_board_has_its_devices),
 		T(a_microvm_has_next_to_none_and_runs_without_pit),
 		T(without_acpi_there_is_an_mp_table_and_a_command_line),
-		T(registers_have_qemus_names),
 		T(an_unknown_cpu_model_is_refused),
 	};
 

@@ -75,8 +75,8 @@ static int tcp_form(const char *rest, struct opts *o, struct err *e)
 	int rc;
 
 	if (!colon || colon + 1 == rest + n)
-		return err_set(e, -EINVAL, "error parsing address '%s': expected "
-			       "HOST:PORT", rest);
+		return err_set(e, -EINVAL, "error parsing address '%.*s': "
+			       "expected HOST:PORT", (int)n, rest);
 	rc = opts_parse(o, rest[n] ? rest + n + 1 : "", NULL, e);
 	if (rc < 0)
 		return rc;

@@ -6,9 +6,11 @@
  */
 #include "vmm/core/sockaddr.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -40,6 +42,15 @@ int sockaddr_unix_own(struct sockaddr_any *a, const char *path, bool abstract,
 	return 0;
 }
 
+/* The resolver takes any number and keeps its lowest 16 bits. */
+static bool is_no_port(const char *text)
+{
+	char *end;
+	const unsigned long n = strtoul(text, &end, 10);
+
+	return *text && !*end && (n > 65535 || !isdigit((unsigned char)*text));
+}
+
 int sockaddr_inet(struct sockaddr_any *a, const char *host, const char *port,
 		  int family, bool listener, struct err *e)
 {
@@ -50,6 +61,8 @@ int sockaddr_inet(struct sockaddr_any *a, const char *host, const char *port,
 	struct addrinfo *res;
 	int rc;
 
+	if (is_no_port(port))
+		return err_set(e, -EINVAL, "'%s' is no port: 0 to 65535", port);
 	if (!*host && listener && family == AF_UNSPEC)
 		hints.ai_family = AF_INET;
 	if (!strcmp(host, "localhost"))

@@ -276,11 +276,14 @@ void gdb_destroy(struct vm *vm)
 	free(g);
 }
 
-/* A debugger is a server's client, and nobody waits for it. */
+/* A debugger is a server's client, and nobody waits for it.  A bare number is
+ * a TCP port. */
 static void device_spec(const char *device, struct strbuf *out)
 {
-	strbuf_addstr(out, device);
-	if (!strncmp(device, "tcp:", 4))
+	const bool port = *device && !device[strspn(device, "0123456789")];
+
+	strbuf_addf(out, "%s%s", port ? "tcp::" : "", device);
+	if (port || !strncmp(device, "tcp:", 4))
 		strbuf_addstr(out, ",wait=off,nodelay=on,server=on");
 	else if (!strncmp(device, "unix:", 5))
 		strbuf_addstr(out, ",wait=off,server=on");

@@ -16,8 +16,8 @@ struct vcpu;
 struct vm;
 
 /*
- * Listen on `device`, a chardev spec; tcp: and unix: become servers that do
- * not wait.  "none" closes.  A session there was ends first.  0, or -errno
+ * Listen on `device`, a chardev spec or a TCP port; tcp: and unix: become
+ * servers that do not wait.  "none" closes.  A session there was ends first.  0, or -errno
  * with a sentence: then there is no server. [loop]
  */
 int  gdb_open(struct vm *vm, const char *device, struct err *e);
