@@ -50,20 +50,8 @@ const struct qmp_event_row qmp_event_rows[] = {
 	{ "BLOCK_IO_ERROR", "qom-path:str device:str node-name:str? "
 	  "operation:str action:str nospace:bool? reason:str",
 	  "A disk request failed." },
-	{ "BLOCK_JOB_COMPLETED", "type:str device:str len:int offset:int "
-	  "speed:int error:str?", "A block job is done." },
-	{ "BLOCK_JOB_CANCELLED", "type:str device:str len:int offset:int "
-	  "speed:int", "A block job was cancelled." },
-	{ "BLOCK_JOB_READY", "type:str device:str len:int offset:int "
-	  "speed:int", "A block job waits to be completed." },
-	{ "JOB_STATUS_CHANGE", "id:str status:str",
-	  "A job changed its state." },
-	{ "DEVICE_TRAY_MOVED", "device:str id:str tray-open:bool",
-	  "A drive's tray was opened or closed." },
 	{ "DUMP_COMPLETED", "result:DumpQueryResult error:str?",
 	  "A dump is done." },
-	{ "MIGRATION", "status:str", "A migration changed its state." },
-	{ "MIGRATION_PASS", "pass:int", "A migration began another pass." },
 	{ 0 }
 };
 

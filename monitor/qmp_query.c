@@ -259,19 +259,34 @@ static void run_spice(struct qmp_call *c)
 
 static void add_chardev_instance(struct chardev *chr, void *opaque)
 {
-	struct strbuf what = STRBUF_INIT;
-
-	chardev_describe(chr, &what);
-	if (strstr(what.buf, "unix:") || strstr(what.buf, "tcp:"))
+	if (chardev_is_socket(chr))
 		json_array_append_new(opaque, json_pack("{s:s,s:s}", "type",
 				"chardev", "id", chardev_id(chr)));
-	strbuf_fini(&what);
 }
 
 static void run_query_yank(struct qmp_call *c)
 {
 	c->ret = json_array();
 	chardev_for_each(mon_vm(c->m)->chardevs, add_chardev_instance, c->ret);
+}
+
+/* All of them or none: those that do not exist are found first. */
+static void run_yank(struct qmp_call *c)
+{
+	json_t *list = qmp_arg(c, "instances"), *v;
+	size_t i;
+
+	for (int really = 0; really < 2; really++)
+		json_array_foreach(list, i, v) {
+			const char *id = json_string_value(
+				json_object_get(v, "id"));
+
+			if (id && !chardev_cut(mon_vm(c->m)->chardevs, id,
+					       really))
+				continue;
+			qmp_fail(c, QMP_DEVICE_NOT_FOUND, "Instance not found");
+			return;
+		}
 }
 
 /* --- texts of the other monitor --- */
@@ -351,6 +366,9 @@ const struct qmp_cmd qmp_query_cmds[] = {
 	      "SPICE: none."),
 	QUERY("query-yank", "[YankInstance]", MON_MAIN | MON_PRE,
 	      run_query_yank, "Connections that could hang."),
+	{ "yank", "instances:[YankInstance]", "", "Cut connections that hang; "
+	  "works also while other commands wait.", MON_PRE | QMP_OOB, run_yank,
+	  NULL },
 	TEXT("irq", "info irq"),
 	TEXT("jit", "info jit"),
 	TEXT("numa", "info numa"),

@@ -12,6 +12,7 @@
 #include "monitor/qmp.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { WORD_MAX = 64 };
@@ -60,6 +61,55 @@ static bool is_junk(u8 c)
 	return (c < 0x20 && !is_blank(c)) || c == 0x7f || c >= 0x80;
 }
 
+/* Behind the string that begins at p. */
+static const char *past_string(const char *p)
+{
+	for (p++; *p && *p != '"'; p++)
+		p += *p == '\\' && p[1];
+	return *p ? p + 1 : p;
+}
+
+static const char *put_number(struct strbuf *out, const char *p)
+{
+	const char *end = p + strspn(p, "0123456789");
+	const size_t n = (size_t)(end - p);
+	unsigned long long v = 0;
+
+	errno = 0;
+	if (n >= 19 && (!out->len || out->buf[out->len - 1] != '-') &&
+	    !strchr(".eE", *end ? *end : ' '))
+		v = strtoull(p, NULL, 10);
+	if (v > INT64_MAX && !errno)
+		strbuf_addf(out, "%lld", (long long)v);
+	else
+		strbuf_add(out, p, n);
+	return end;
+}
+
+/*
+ * jansson has no unsigned numbers: those of 2^63 to 2^64-1, which addresses
+ * are, become the negative ones with the same bits.
+ */
+static void wrap_numbers(struct strbuf *text)
+{
+	struct strbuf out = STRBUF_INIT;
+	const char *p = text->buf;
+
+	while (*p) {
+		const char *from = p;
+
+		if (*p == '"')
+			p = past_string(p);
+		else if (*p >= '0' && *p <= '9')
+			from = p = put_number(&out, p);
+		else
+			p++;
+		strbuf_add(&out, from, (size_t)(p - from));
+	}
+	strbuf_fini(text);
+	*text = out;
+}
+
 /* s->text is a whole value. */
 static enum qmp_scan_result finish(struct qmp_scan *s, json_t **v,
 				   struct err *e)
@@ -67,6 +117,7 @@ static enum qmp_scan_result finish(struct qmp_scan *s, json_t **v,
 	json_error_t why;
 	const bool word = s->word;
 
+	wrap_numbers(&s->text);
 	*v = json_loadb(s->text.buf, s->text.len, JSON_DECODE_ANY |
 			JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &why);
 	if (*v) {

@@ -250,6 +250,47 @@ def gdb_port(c):
     c.hmp("cont")
 
 
+def yank(vm):
+    """Out of band: while a slow command of the same client runs."""
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(vm.path("peer"))
+    s.listen(1)
+    c = Client(vm, negotiate=False)
+    c.ask({"execute": "qmp_capabilities", "arguments": {"enable": ["oob"]}})
+    c.run("chardev-add", id="far", backend={"type": "socket", "data": {
+        "addr": {"type": "unix", "data": {"path": vm.path("peer")}},
+        "server": False}})
+    peer = s.accept()[0]
+    peer.settimeout(PATIENCE)
+    tap.ok({"type": "chardev", "id": "far"} in c.run("query-yank")["return"],
+           "query-yank lists a socket")
+    for names, want in ((["far", "nosuch"], "error"), (["far"], "return")):
+        c.sock.sendall(json.dumps({"execute": "pmemsave", "id": 1, "arguments":
+            {"val": 0, "size": 32 << 20,
+             "filename": vm.path("slow")}}).encode())
+        c.sock.sendall(json.dumps({"exec-oob": "yank", "id": 2, "arguments":
+            {"instances": [{"type": "chardev", "id": n}
+                           for n in names]}}).encode())
+        got = {v["id"]: v for v in (c.answer(), c.answer())}
+        tap.ok(want in got[2] and "return" in got[1],
+               "yank %s: %s" % (names, want), got)
+        if want == "error":
+            tap.ok(got[2]["error"] == {"class": "DeviceNotFound", "desc":
+                                       "Instance not found"},
+                   "and it says which class of it", got)
+            peer.setblocking(False)
+            try:
+                tap.ok(peer.recv(1) == b"x", "nothing was cut")
+            except BlockingIOError:
+                tap.ok(True, "nothing was cut")
+            peer.settimeout(PATIENCE)
+    tap.ok(peer.recv(1) == b"", "the connection is cut")
+    v = c.ask({"exec-oob": "query-status"})
+    tap.ok("does not support OOB" in v["error"]["desc"],
+           "what may not run out of band says so", v)
+    c.sock.close()
+
+
 def traces():
     import tempfile
     with tempfile.TemporaryDirectory() as d:
@@ -264,7 +305,8 @@ def traces():
 
 preconfig()
 traces()
-vm = Vm(["-smp", "2", "-device", "virtio-balloon-pci,id=bal0"])
+vm = Vm(["-smp", "2", "-device", "virtio-balloon-pci,id=bal0"], qmps=1)
+yank(vm)
 c = Client(vm)
 descriptors(vm, c)
 pci(c)

@@ -89,6 +89,27 @@ def same(mine, theirs):
         fits(shape(mine["return"]), shape(theirs["return"]))
 
 
+def sources():
+    root = os.path.join(HERE, "..", "..")
+    for room in ("monitor", "vmm", "virtio"):
+        for d, _, names in os.walk(os.path.join(root, room)):
+            for n in names:
+                if n.endswith(".c"):
+                    with open(os.path.join(d, n)) as f:
+                        yield f.read()
+
+
+def events_of_the_tables():
+    with open(os.path.join(HERE, "..", "..", "docs", "ref", "qmp.md")) as f:
+        part = f.read().partition("## Events")[2]
+    return re.findall(r"^- \*\*([A-Z_]+)\*\*", part, re.M) or ["none found"]
+
+
+def sent_somewhere(event):
+    """Its row names it once; who sends it does so again."""
+    return sum(text.count('"%s"' % event) for text in sources()) > 1
+
+
 session = recorded()
 why = reasons()
 tap = Tap()
@@ -99,6 +120,7 @@ tap.ok(same({"return": qmp.greeting}, {"return": {"QMP": {
     "version": {"qemu": {"major": 7, "minor": 2, "micro": 22},
                 "package": ""}, "capabilities": ["oob"]}}}),
        "the greeting has QEMU's form", qmp.greeting)
+unsent = [e for e in events_of_the_tables() if not sent_somewhere(e)]
 absent, explained = [], 0
 for sent, theirs in session:
     answers = [a for a in theirs if a is None or "event" not in a]
@@ -121,6 +143,7 @@ for sent, theirs in session:
     tap.ok(good, short, "got %s\nrecorded %s\nevents %s\nrecorded %s" %
            (json.dumps(mine), json.dumps(answers), caused(qmp.events),
             events))
+tap.ok(not unsent, "every event of the schema is sent by something", unsent)
 tap.ok(vm.proc.wait(PATIENCE) == 0, "quit ends it with status 0")
 print("# %d commands answered as recorded, %d differ for a reason, "
       "%d not there yet" % (tap.n - tap.failed, explained, len(absent)))

@@ -66,6 +66,24 @@ static void single_quotes_are_taken(void **state)
 	check("'a\\n'", "\"a\\n\"\n");
 }
 
+static void addresses_of_the_upper_half_are_numbers(void **state)
+{
+	check("[18446744071578845184,18446744073709551615]",
+	      "[-2130706432,-1]\n");
+	check("{\"a\":9223372036854775808}",
+	      "{\"a\":-9223372036854775808}\n");
+	check("[9223372036854775807,-9223372036854775808]",
+	      "[9223372036854775807,-9223372036854775808]\n");
+	check("{\"18446744073709551615\":\"\\\"18446744073709551615\"}",
+	      "{\"18446744073709551615\":\"\\\"18446744073709551615\"}\n");
+	check("18446744073709551615\n", "-1\n");
+	check("[18446744073709551616]",
+	      "!JSON parse error, too big integer near "
+	      "'18446744073709551616'\n");
+	check("[18446744073709551615.5,1e300]",
+	      "[1.8446744073709552e19,1.0000000000000001e300]\n");
+}
+
 static void mistakes_cost_no_more_than_themselves(void **state)
 {
 	check("garbage\n{\"a\":1}\n",
@@ -116,6 +134,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_are_found_one_after_the_other),
 		cmocka_unit_test(single_quotes_are_taken),
+		cmocka_unit_test(addresses_of_the_upper_half_are_numbers),
 		cmocka_unit_test(mistakes_cost_no_more_than_themselves),
 		cmocka_unit_test(doubled_keys_and_wrong_brackets_are_refused),
 		cmocka_unit_test(depth_size_and_tokens_are_bounded),

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "vmm/base/path.h"
@@ -97,6 +98,7 @@ struct chardev_set *chardev_set_create(struct loop *l)
 	if (!s)
 		abort();
 	s->loop = l;
+	lock_init(&s->lock, "chardevs");
 	list_init(&s->chardevs);
 	/* A reader of our stdout or pipe may die; write() then says EPIPE. */
 	signal(SIGPIPE, SIG_IGN);
@@ -158,7 +160,9 @@ static void remove_one(struct chardev *c)
 {
 	struct chardev *base = c->kind->mux ? chardev_mux_base(c) : NULL;
 
+	lock_take(&c->set->lock);
 	list_remove(&c->node);
+	lock_drop(&c->set->lock);
 	c->removed = true;
 	fe_clear(c);
 	close_backend(c);
@@ -175,6 +179,7 @@ void chardev_set_destroy(struct chardev_set *s)
 	while (!list_empty(&s->chardevs))
 		remove_one(list_entry(s->chardevs.prev, struct chardev, node));
 	loop_unpost(s->loop, post_run, post_drop);
+	lock_fini(&s->lock);
 	free(s);
 }
 
@@ -267,7 +272,9 @@ fail_new:
 
 static void enlist(struct chardev *c)
 {
+	lock_take(&c->set->lock);
 	list_append(&c->set->chardevs, &c->node);
+	lock_drop(&c->set->lock);
 	if (c->kind->start)
 		c->kind->start(c);
 }
@@ -355,6 +362,35 @@ int chardev_remove(struct chardev_set *s, const char *id, struct err *e)
 		return err_set(e, -EBUSY, "Chardev '%s' is busy", id);
 	remove_one(c);
 	return 0;
+}
+
+bool chardev_is_socket(const struct chardev *c)
+{
+	return c->kind == &chardev_kind_socket;
+}
+
+static void cut(struct chardev *c)
+{
+	SCOPED_LOCK(&c->lock);
+	if (chardev_is_socket(c) && c->in_fd >= 0)
+		shutdown(c->in_fd, SHUT_RDWR);
+}
+
+int chardev_cut(struct chardev_set *s, const char *id, bool really)
+{
+	struct list *p;
+
+	SCOPED_LOCK(&s->lock);
+	list_for_each(p, &s->chardevs) {
+		struct chardev *c = list_entry(p, struct chardev, node);
+
+		if (strcmp(c->id, id) || !chardev_is_socket(c))
+			continue;
+		if (really)
+			cut(c);
+		return 0;
+	}
+	return -ENOENT;
 }
 
 /* Take over the back end of `t`, which is consumed. [home] */

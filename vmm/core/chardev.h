@@ -71,6 +71,11 @@ int  chardev_change(struct chardev_set *s, const char *id, const char *spec,
 void chardev_for_each(struct chardev_set *s,
 		      void (*fn)(struct chardev *c, void *opaque), void *opaque);
 const char *chardev_id(const struct chardev *c);
+bool chardev_is_socket(const struct chardev *c);
+/* Cut a socket's connection, whoever waits for its peer; it may connect again.
+ * -ENOENT: `id` is no socket, which is all there is to know without `really`.
+ * [any] */
+int  chardev_cut(struct chardev_set *s, const char *id, bool really);
 /* QEMU's `filename=` text: "stdio", "unix:/p,server=on", "pty:/dev/pts/3",
  * "disconnected:unix:...", "null", "ringbuf". */
 void chardev_describe(struct chardev *c, struct strbuf *out);

@@ -86,7 +86,10 @@ extern const struct chardev_kind chardev_kind_stdio, chardev_kind_socket,
 
 struct chardev_set {
 	struct loop *loop;             /* home of every chardev   */
-	struct list chardevs;          /* struct chardev.node     */
+	struct lock lock;              /* guards the list; before a
+					  chardev's own */
+	struct list chardevs;          /* struct chardev.node; home reads
+					  it without the lock */
 	void (*on_quit)(void *opaque);
 	void *quit_opaque;
 	bool stdio_taken;
