@@ -39,7 +39,6 @@ const struct qmp_event_row qmp_event_rows[] = {
 	  "A device is gone." },
 	{ "DEVICE_UNPLUG_GUEST_ERROR", "device:str? path:str",
 	  "The guest would not give a device up." },
-	{ "CHARDEV_CHANGED", "label:str", "A chardev got another back end." },
 	{ "BALLOON_CHANGE", "actual:size", "The balloon changed its size." },
 	{ "VSERPORT_CHANGE", "id:str open:bool",
 	  "A program in the guest opened or closed a serial port." },
