@@ -54,6 +54,16 @@ int virtio_pop(struct virtio *v, unsigned q, struct virtq_chain *c)
 	return rc;
 }
 
+bool virtio_turn(struct virtio *v, unsigned q, unsigned *left)
+{
+	if (*left) {
+		--*left;
+		return true;
+	}
+	virtio_kick_later(v, q);
+	return false;
+}
+
 void virtio_config_changed(struct virtio *v)
 {
 	v->config_gen++;

@@ -196,6 +196,10 @@ void virtio_done(struct virtio *v, unsigned q, const struct virtq_chain *c,
 /* Pop; when the queue is empty ask for kicks, and look once more.  A device
  * that only ever pops by this hears of all that is added later. */
 int  virtio_pop(struct virtio *v, unsigned q, struct virtq_chain *c);
+/* May this kick's work go on?  `left` begins as what one turn may do, however
+ * long the guest keeps the queue full; when it is used up the queue is kicked
+ * again, and the loop's others have their turn first. */
+bool virtio_turn(struct virtio *v, unsigned q, unsigned *left);
 /* v->config changed: new generation, configuration interrupt. */
 void virtio_config_changed(struct virtio *v);
 /* The guest broke a rule (`why`: static, names the spec section). */

@@ -21,7 +21,9 @@ enum { F_TELL_HOST = 0, F_STATS = 1, F_DEFLATE_ON_OOM = 2, F_HINT = 3,
 enum { NUM_PAGES = 0, ACTUAL = 4, HINT_CMD_ID = 8, POISON_VAL = 12,
        CONFIG_LEN = 16 };
 enum { INFLATE = 0, DEFLATE = 1, STATS = 2, IOVS = 256, PFNS = 256,
-       PFN_SHIFT = 12 };
+       PFN_SHIFT = 12,
+       PFNS_MOST = 16 * PFNS,          /* of a request: the rest stays     */
+       STATS_MOST = 64, TURN = 16 };
 enum { HINT_STOP = 0, HINT_DONE = 1, HINT_FIRST = 2 };
 
 struct stat {
@@ -96,7 +98,8 @@ static void inflate(struct virtio_balloon *b, const struct virtq_chain *c)
 	u32 pfn[PFNS];
 	struct run r = { 0, 0 };
 
-	for (u64 off = 0; off < c->out_len; off += sizeof(pfn)) {
+	for (u64 off = 0; off < MIN(c->out_len, PFNS_MOST * sizeof(pfn[0]));
+	     off += sizeof(pfn)) {
 		u64 n = virtq_read(c, off, pfn, sizeof(pfn)) / sizeof(pfn[0]);
 
 		for (u64 i = 0; i < n; i++)
@@ -106,11 +109,19 @@ static void inflate(struct virtio_balloon *b, const struct virtq_chain *c)
 		give_back_gpa(b, r.gpa, r.len);
 }
 
+/* The next request of a kick's turn: giving memory back takes its time. */
+static bool next(struct virtio_balloon *b, unsigned q, struct virtq_chain *c,
+		 unsigned *left)
+{
+	return virtio_turn(&b->v, q, left) && virtio_pop(&b->v, q, c) > 0;
+}
+
 static void balloon_queue(struct virtio_balloon *b, unsigned q)
 {
 	struct virtq_chain c = { .iov = b->iov, .max = IOVS };
+	unsigned left = TURN;
 
-	while (virtio_pop(&b->v, q, &c) > 0) {
+	while (next(b, q, &c, &left)) {
 		if (q == INFLATE)
 			inflate(b, &c);
 		virtq_push(virtio_q(&b->v, q), &c, 0);
@@ -136,8 +147,9 @@ static void free_iovs(struct virtio_balloon *b, const struct virtq_chain *c)
 static void report_queue(struct virtio_balloon *b, unsigned q)
 {
 	struct virtq_chain c = { .iov = b->iov, .max = IOVS };
+	unsigned left = TURN;
 
-	while (virtio_pop(&b->v, q, &c) > 0) {
+	while (next(b, q, &c, &left)) {
 		free_iovs(b, &c);
 		virtq_push(virtio_q(&b->v, q), &c, 0);
 	}
@@ -165,9 +177,10 @@ static void hint_word(struct virtio_balloon *b, u32 id)
 static void hint_queue(struct virtio_balloon *b, unsigned q)
 {
 	struct virtq_chain c = { .iov = b->iov, .max = IOVS };
+	unsigned left = TURN;
 	u32 id;
 
-	while (virtio_pop(&b->v, q, &c) > 0) {
+	while (next(b, q, &c, &left)) {
 		if (c.out_len == sizeof(id)) {
 			virtq_read(&c, 0, &id, sizeof(id));
 			hint_word(b, id);
@@ -185,10 +198,13 @@ static void read_stats(struct virtio_balloon *b)
 {
 	struct stat s;
 
-	for (u64 off = 0; virtq_read(&b->stats, off, &s, sizeof(s)) ==
-			  sizeof(s); off += sizeof(s))
+	for (unsigned i = 0; i < STATS_MOST; i++) {
+		if (virtq_read(&b->stats, i * sizeof(s), &s, sizeof(s)) !=
+		    sizeof(s))
+			break;
 		if (s.tag < BALLOON_STATS)
 			b->last.val[s.tag] = s.val;
+	}
 	b->last.seconds = clock_wall_ns(b->v.pci.dev.env->clock) / 1000000000;
 }
 
@@ -196,8 +212,9 @@ static void read_stats(struct virtio_balloon *b)
 static void stats_queue(struct virtio_balloon *b)
 {
 	struct virtq_chain c = { .iov = b->stats_iov, .max = IOVS };
+	unsigned left = TURN;
 
-	while (virtio_pop(&b->v, STATS, &c) > 0) {
+	while (next(b, STATS, &c, &left)) {
 		if (b->stats_held)
 			virtq_push(virtio_q(&b->v, STATS), &b->stats, 0);
 		b->stats = c;

@@ -194,9 +194,11 @@ static void take_controls(struct virtio_console *c)
 {
 	struct virtq_chain ch = { .iov = c->iov, .max = IOVS };
 	struct virtq *q = virtio_q(&c->v, CTRL_TX);
+	unsigned left = c->v.queue_size;
 	struct control m;
 
-	while (virtio_pop(&c->v, CTRL_TX, &ch) > 0) {
+	while (virtio_turn(&c->v, CTRL_TX, &left) &&
+	       virtio_pop(&c->v, CTRL_TX, &ch) > 0) {
 		bool whole = virtq_read(&ch, 0, &m, sizeof(m)) == sizeof(m);
 
 		virtq_push(q, &ch, 0);
@@ -208,8 +210,9 @@ static void take_controls(struct virtio_console *c)
 
 /* --- guest to host --------------------------------------------------------- */
 
-/* False: the chardev is full and will say when it is not. */
-static bool write_out(struct port *p)
+/* False: the chardev is full and will say when it is not; or it is somebody
+ * else's turn. */
+static bool write_out(struct port *p, unsigned *left)
 {
 	u8 buf[1024];
 
@@ -217,6 +220,8 @@ static bool write_out(struct port *p)
 		u64 n = virtq_read(&p->tx, p->tx_done, buf, sizeof(buf));
 		size_t took = n;
 
+		if (!virtio_turn(&p->c->v, tx_queue(p->index), left))
+			return false;
 		if (p->fe.chr && p->host_open)
 			took = chardev_write(&p->fe, buf, n);
 		p->tx_done += took;
@@ -228,26 +233,29 @@ static bool write_out(struct port *p)
 
 static void send_out(struct port *p)
 {
-	struct virtq *q = virtio_q(&p->c->v, tx_queue(p->index));
+	struct virtio *v = &p->c->v;
+	const unsigned tx = tx_queue(p->index);
+	struct virtq *q = virtio_q(v, tx);
+	unsigned left = v->queue_size;
 
 	for (;;) {
 		if (!p->tx_held) {
 			p->tx.iov = p->tx_iov;
 			p->tx.max = IOVS;
-			if (virtio_pop(&p->c->v, tx_queue(p->index),
-				       &p->tx) <= 0)
+			if (!virtio_turn(v, tx, &left) ||
+			    virtio_pop(v, tx, &p->tx) <= 0)
 				break;
 			p->tx_held = true;
 			p->tx_done = 0;
 			if (!p->index)
 				tell_window(p->c);
 		}
-		if (!write_out(p))
+		if (!write_out(p, &left))
 			break;
 		p->tx_held = false;
 		virtq_push(q, &p->tx, 0);
 	}
-	virtio_notify(&p->c->v, tx_queue(p->index));
+	virtio_notify(v, tx);
 }
 
 /* --- host to guest --------------------------------------------------------- */

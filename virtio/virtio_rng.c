@@ -56,8 +56,9 @@ static void rng_kick(struct virtio *v, unsigned q)
 	struct virtio_rng *r = of_virtio(v);
 	struct virtq_chain c = { .iov = r->iov, .max = ARRAY_LEN(r->iov) };
 	struct virtq *vq = virtio_q(v, q);
+	unsigned left = v->queue_size;
 
-	while (r->quota && virtio_pop(v, q, &c) > 0) {
+	while (r->quota && virtio_turn(v, q, &left) && virtio_pop(v, q, &c) > 0) {
 		u64 n = MIN(MIN(c.in_len, r->quota), (u64)64 * KiB);
 
 		if (limited(r))

@@ -207,6 +207,44 @@ static void hints_that_cannot_be_are_refused(void **s)
 	fake_machine_down();
 }
 
+static void queues_that_never_empty_leave_the_loop_to_others(void **s)
+{
+	const u32 pfn = PAGE_AT >> 12;
+
+	(void)s;
+	balloon_up();
+	memcpy(g.ram + G_DATA, &pfn, sizeof(pfn));
+	g_flood(INFLATE, G_DATA, sizeof(pfn), false);
+	g_flood(STATS, G_DATA, 10, false);
+	g_flood(REPORT, PAGE_AT, 4096, true);
+	fake_machine_down();
+}
+
+/* 60 buffers of 2 MiB: no driver names that many pages at a time. */
+static void a_list_without_end_is_read_at_its_beginning_only(void **s)
+{
+	struct g_desc d[60];
+	u32 *pfn;
+
+	(void)s;
+	balloon_up();
+	pfn = (u32 *)(void *)(g.ram + G_DATA);
+	for (u32 i = 0; i < (2 << 20) / 4; i++)
+		pfn[i] = i % 2 ? 0x100000 : 0x200000;
+	for (unsigned i = 0; i < ARRAY_LEN(d); i++)
+		d[i] = (struct g_desc){ .addr = G_DATA, .len = 2 << 20 };
+	memset(g.ram + PAGE_AT + MiB, 0x55, 2 * 4096);
+	pfn[1] = (PAGE_AT + MiB) >> 12;
+	pfn[200000] = pfn[1] + 1;
+	g_chain(INFLATE, d, ARRAY_LEN(d), 0);
+	g_kick(INFLATE);
+	assert_int_equal(g_take(INFLATE), 0);
+	page_is(PAGE_AT + MiB, 0);
+	page_is(PAGE_AT + MiB + 4096, 0x55);
+	assert_false(g_broken());
+	fake_machine_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +256,8 @@ int main(void)
 		cmocka_unit_test(the_target_is_what_the_driver_reads),
 		cmocka_unit_test(a_round_of_hints_gives_free_pages_back_and_ends),
 		cmocka_unit_test(hints_that_cannot_be_are_refused),
+		cmocka_unit_test(queues_that_never_empty_leave_the_loop_to_others),
+		cmocka_unit_test(a_list_without_end_is_read_at_its_beginning_only),
 	};
 
 	return cmocka_run_group_tests_name("virtio_balloon", tests, NULL, NULL);

@@ -196,6 +196,54 @@ static void hostile_control_messages_do_no_harm(void **s)
 	console_down();
 }
 
+static void queues_that_never_empty_leave_the_loop_to_others(void **s)
+{
+	static const char *const ports[] = { "chardev", "n", "chardev1", "c0",
+					     NULL };
+	struct err e = { 0 };
+
+	(void)s;
+	g_memory();
+	set = chardev_set_create(fake.env.loop);
+	fake.env.find_chardev = find;
+	assert_non_null(chardev_open(set, "n", "null", &e));
+	assert_non_null(chardev_open(set, "c0", "null", &e));
+	assert_int_equal(g_realize("virtio-serial-device", ports, &e), 0);
+	peer = -1;
+	g_start(BIT64(1));
+	memset(g.ram + G_DATA, 0, BULK);
+	g.ram[G_DATA + 6] = 1;         /* DEVICE_READY                     */
+	g_flood(CTRL_TX, G_DATA, 8, false);
+	g_flood(1, G_DATA, 16, false);
+	console_down();
+}
+
+/* 60 times 2 MiB in one chain: a turn takes a piece of it. */
+static void a_chain_without_end_is_written_in_turns(void **s)
+{
+	static const char *const port[] = { "chardev", "r", NULL };
+	struct g_desc d[60];
+	struct err e = { 0 };
+
+	(void)s;
+	g_memory();
+	set = chardev_set_create(fake.env.loop);
+	fake.env.find_chardev = find;
+	assert_non_null(chardev_open(set, "r", "null", &e));
+	assert_int_equal(g_realize("virtio-serial-device", port, &e), 0);
+	peer = -1;
+	g_turns(3);
+	g_start(0);
+	for (unsigned i = 0; i < ARRAY_LEN(d); i++)
+		d[i] = (struct g_desc){ .addr = G_DATA, .len = BULK };
+	g_chain(1, d, ARRAY_LEN(d), 0);
+	g_kick(1);
+	assert_int_equal(g_done(1), 0);
+	g_turns(1500);
+	assert_int_equal(g_done(1), 1);
+	console_down();
+}
+
 /* --- the terminal's size --- */
 
 /* Descriptors 0 and 1 become a terminal of this size while stdio is opened. */
@@ -310,6 +358,8 @@ int main(void)
 		cmocka_unit_test(what_is_held_goes_on_where_it_was_after_a_load),
 		cmocka_unit_test(a_named_port_is_announced_and_opened),
 		cmocka_unit_test(hostile_control_messages_do_no_harm),
+		cmocka_unit_test(queues_that_never_empty_leave_the_loop_to_others),
+		cmocka_unit_test(a_chain_without_end_is_written_in_turns),
 		cmocka_unit_test(a_terminals_size_is_in_the_configuration),
 		cmocka_unit_test(with_several_ports_a_message_says_columns_then_rows),
 		cmocka_unit_test(a_socket_is_no_terminal),

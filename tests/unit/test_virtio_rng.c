@@ -63,6 +63,14 @@ static void a_buffer_that_is_only_readable_gets_nothing(void **s)
 	fake_machine_down();
 }
 
+static void a_queue_that_never_empties_leaves_the_loop_to_others(void **s)
+{
+	(void)s;
+	rng_up(no_props);
+	g_flood(0, G_DATA, 64 << 10, true);
+	fake_machine_down();
+}
+
 static void a_period_of_nothing_is_refused(void **s)
 {
 	static const char *const props[] = { "period", "0", NULL };
@@ -82,6 +90,7 @@ int main(void)
 		cmocka_unit_test(every_buffer_is_filled_with_other_bytes),
 		cmocka_unit_test(a_quota_holds_until_the_period_is_over),
 		cmocka_unit_test(a_buffer_that_is_only_readable_gets_nothing),
+		cmocka_unit_test(a_queue_that_never_empties_leaves_the_loop_to_others),
 		cmocka_unit_test(a_period_of_nothing_is_refused),
 	};
 

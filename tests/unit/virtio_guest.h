@@ -6,6 +6,7 @@
 #ifndef TEST_VIRTIO_GUEST_H
 #define TEST_VIRTIO_GUEST_H
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -189,6 +190,51 @@ static inline u32 g_take(unsigned q)
 	assert_true(g_done(q));
 	memcpy(e, (u8 *)g_used(q) + 4 + 8 * (g.q[q].used++ % G_RING), 8);
 	return e[1];
+}
+
+/* --- a CPU that fills a queue as fast as it empties ------------------------ */
+
+static struct {
+	pthread_t thread;
+	unsigned q;
+	bool over;
+} g_flooder;
+
+static inline void *g_flood_run(void *opaque)
+{
+	const unsigned q = g_flooder.q;
+
+	(void)opaque;
+	while (!__atomic_load_n(&g_flooder.over, __ATOMIC_RELAXED))
+		__atomic_store_n(&g_avail(q)[1], (u16)(G_RING +
+				 __atomic_load_n(&g_used(q)[1],
+						 __ATOMIC_RELAXED)),
+				 __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Every place is this buffer, for ever: a turn of the loop takes some. */
+static inline void g_flood(unsigned q, u64 addr, u32 len, bool write)
+{
+	for (u16 i = 0; i < G_RING; i++) {
+		g_descs(q)[i] = (struct g_desc){ addr, len, write ? 2 : 0, 0 };
+		g_avail(q)[2 + i] = i;
+	}
+	g_flooder.q = q;
+	g_flooder.over = false;
+	pthread_create(&g_flooder.thread, NULL, g_flood_run, NULL);
+	alarm(60);
+	for (unsigned i = 0; i < 50 || !g_used(q)[1]; i++) {
+		const u16 was = g_used(q)[1];
+
+		virtio_kick_later(g.v, q);
+		g_turns(1);
+		assert_in_range((u16)(g_used(q)[1] - was), 0,
+				g.v->queue_size);
+	}
+	alarm(0);
+	g_flooder.over = true;
+	pthread_join(g_flooder.thread, NULL);
 }
 
 static inline bool g_broken(void)
