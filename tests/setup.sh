@@ -6,7 +6,7 @@ set -eu
 packages="gcc make pkg-config perl cpio python3 gdb
 libseccomp-dev libcap-ng-dev zlib1g-dev libfdt-dev libcapstone-dev
 libjansson-dev libcmocka-dev liburing-dev libslirp-dev universal-ctags
-acpica-tools"
+acpica-tools iproute2"
 
 missing=
 for p in $packages; do

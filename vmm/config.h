@@ -86,7 +86,10 @@ struct vm_config {
 	char *sandbox_paths;           /* "DIR[:DIR]...", NULL: no folders */
 	enum { RTC_UTC, RTC_LOCALTIME, RTC_DATE } rtc_base;
 	s64 rtc_date;                  /* seconds since 1970, RTC_DATE     */
-	enum { RTC_CLOCK_HOST, RTC_CLOCK_RT, RTC_CLOCK_VM } rtc_clock;
+	enum {
+		RTC_CLOCK_DEFAULT,     /* HOST; VM with -icount            */
+		RTC_CLOCK_HOST, RTC_CLOCK_RT, RTC_CLOCK_VM,
+	} rtc_clock;
 	struct {                       /* -icount                          */
 		bool on, automatic, sleep;
 		u8 shift;

@@ -80,6 +80,11 @@ int icount_check(struct vm_config *c, struct err *e)
 	if (c->cpus != 1 || c->max_cpus > 1)
 		return err_set(e, -EINVAL, "-icount: one vCPU's instructions are "
 			       "counted, -smp asks for more");
+	if (c->rtc_clock != RTC_CLOCK_DEFAULT && c->rtc_clock != RTC_CLOCK_VM)
+		return err_set(e, -EINVAL, "-icount: the real-time clock goes by "
+			       "counted instructions, -rtc clock= asks for the "
+			       "host's time");
+	c->rtc_clock = RTC_CLOCK_VM;
 	return 0;
 }
 

@@ -16,6 +16,9 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from vm import O, PATIENCE, Tap, Vm  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                ".."))
+from host import everyones_mote, no_jail  # noqa: E402
 
 NOBODY = 65534
 tap = Tap()
@@ -68,10 +71,11 @@ def check_threads(pid, uid, gid, what):
               wrong)
 
 
-def refused(options, words, name, **how):
-    got = subprocess.run(Vm.command(options), stdin=subprocess.DEVNULL,
-                         capture_output=True, text=True, timeout=PATIENCE,
-                         **how)
+def refused(options, words, name, mote=None, **how):
+    command = Vm.command(options)
+    got = subprocess.run([mote or command[0]] + command[1:],
+                         stdin=subprocess.DEVNULL, capture_output=True,
+                         text=True, timeout=PATIENCE, **how)
     tap.check(got.returncode == 1 and words in got.stderr and
               got.stderr.count("\n") == 1, name, got.stderr)
 
@@ -98,7 +102,8 @@ def runas():
     refused(["-runas", "no-such-user"], "no-such-user",
             "-runas with an unknown user is one sentence")
     refused(["-runas", "1:2", "-accel", "tcg"], "cannot become user 1",
-            "-runas by who may not is one sentence", user=NOBODY)
+            "-runas by who may not is one sentence", user=NOBODY,
+            mote=everyones_mote(at("bin")))
 
 
 def chroot():
@@ -359,16 +364,6 @@ def jail_refusals():
     os.close(fd)
 
 
-def permitted():
-    """Why namespaces cannot be tested here, or None."""
-    if os.geteuid():
-        return "needs root"
-    got = subprocess.run(["unshare", "-mpiunC", "--fork", "mount",
-                          "--make-rprivate", "/"], capture_output=True,
-                         text=True)
-    return got.stderr.strip() or None if got.returncode else None
-
-
 try:
     if os.geteuid():
         tap.skip("-runas, -chroot and -jail", "needs root")
@@ -378,9 +373,9 @@ try:
         preconfig(["-runas", "nobody"], NOBODY, NOBODY, "-runas")
         preconfig(["-runas", "nobody", "-chroot", at("root")], NOBODY,
                   NOBODY, "-chroot")
-        why = permitted()
+        why = no_jail()
         if why:
-            tap.skip("-jail", "namespaces are not permitted here: " + why)
+            tap.skip("-jail", why)
         else:
             for test in (jail, jail_device, jail_ends, jail_daemon,
                          jail_places, jail_cgroup, jail_network,
