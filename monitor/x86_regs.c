@@ -15,6 +15,7 @@
 
 enum {
 	CR0_PE = BIT(0),
+	CR4_PKE = BIT(22),
 	EFER_LMA = BIT(10),
 	XSAVE_BYTES = sizeof(((struct kvm_xsave *)0)->region),
 };
@@ -202,6 +203,8 @@ static void put_control(struct strbuf *out, const struct x86_regs *r)
 	strbuf_addf(out, "\nDR6=%016llx DR7=%016llx\nEFER=%016llx\n",
 		    (long long)r->dr.dr6, (long long)r->dr.dr7,
 		    (long long)s->efer);
+	if (s->cr4 & CR4_PKE)          /* QEMU is silent about it */
+		strbuf_addf(out, "PKRU=%08x\n", x86_regs_pkru(r));
 }
 
 /* --- x87 and vectors --- */

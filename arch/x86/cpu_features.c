@@ -48,7 +48,7 @@ const struct cpu_feature cpu_features[] = {
 	F7B("sha-ni", 29), { "avx512bw", 7, 0, R_EBX, 30, "avx512f" },
 	{ "avx512vl", 7, 0, R_EBX, 31, "avx512f" },
 	{ "avx512vbmi", 7, 0, R_ECX, 1, "avx512f" }, F7C("umip", 2),
-	F7C("pku", 3), { "avx512vbmi2", 7, 0, R_ECX, 6, "avx512f" },
+	{ "pku", 7, 0, R_ECX, 3, "xsave" }, { "avx512vbmi2", 7, 0, R_ECX, 6, "avx512f" },
 	F7C("gfni", 8), { "vaes", 7, 0, R_ECX, 9, "avx" },
 	{ "vpclmulqdq", 7, 0, R_ECX, 10, "avx" },
 	{ "avx512vnni", 7, 0, R_ECX, 11, "avx512f" },

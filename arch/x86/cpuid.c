@@ -280,18 +280,43 @@ static int apply_flag(struct cpuid_list *l, struct cpuid_list *all, char *flag,
 	return 0;
 }
 
-/* Without AVX there are no YMM halves to save either. */
-static void drop_avx_state(struct cpuid_list *l)
-{
-	struct kvm_cpuid_entry2 *e = cpuid_find(l, LEAF_XSAVE, 0);
-	struct kvm_cpuid_entry2 *avx = cpuid_find(l, LEAF_XSAVE, 2);
+/* Without a feature there is none of its state to save either. */
+static const struct {
+	u8 component;
+	const char *feature;
+} xsave_parts[] = {
+	{ 2, "avx" }, { 3, "mpx" }, { 4, "mpx" }, { 5, "avx512f" },
+	{ 6, "avx512f" }, { 7, "avx512f" }, { 9, "pku" },
+};
 
-	if (!e || !avx || avx == e)
+static void drop_part(struct cpuid_list *l, struct kvm_cpuid_entry2 *top,
+		      unsigned component)
+{
+	struct kvm_cpuid_entry2 *e = cpuid_find(l, LEAF_XSAVE, component);
+
+	top->eax &= ~BIT(component);
+	if (e && e != top)
+		e->eax = e->ebx = e->ecx = e->edx = 0;
+}
+
+/* The area's size follows from what is left in it. */
+static void fit_xsave(struct cpuid_list *l)
+{
+	struct kvm_cpuid_entry2 *top = cpuid_find(l, LEAF_XSAVE, 0), *e;
+	u32 size = 576;                /* x87, SSE and the header */
+
+	if (!top)
 		return;
-	e->eax &= ~BIT(2);
-	if (!(e->eax & ~3u) && !e->edx)
-		e->ebx = e->ecx = 576; /* x87, SSE and the header */
-	avx->eax = avx->ebx = avx->ecx = avx->edx = 0;
+	for (unsigned i = 0; i < ARRAY_LEN(xsave_parts); i++)
+		if (!has(l, xsave_parts[i].feature))
+			drop_part(l, top, xsave_parts[i].component);
+	for (u32 n = 2; n < 32; n++) {
+		e = cpuid_find(l, LEAF_XSAVE, n);
+		if (e && e != top && (top->eax & BIT(n)))
+			size = MAX(size, e->ebx + e->eax);
+	}
+	if (!top->edx)
+		top->ebx = top->ecx = size;
 }
 
 static void finish(struct cpuid_list *l)
@@ -304,9 +329,9 @@ static void finish(struct cpuid_list *l)
 	if (e1)
 		e1->ecx &= ~BIT(27);           /* OSXSAVE follows CR4 */
 	clear_orphans(l);
-	if (!has(l, "avx"))
-		drop_avx_state(l);
-	if (!has(l, "xsave"))
+	if (has(l, "xsave"))
+		fit_xsave(l);
+	else
 		drop_function(l, LEAF_XSAVE);
 	if (!has(l, "svm"))
 		drop_function(l, 0x8000000a);

@@ -21,6 +21,7 @@ enum reg_class {
 	RC_SELECTOR,                   /* kvm_segment; a write loads it     */
 	RC_FPU,                        /* in the XSAVE area, component `bv` */
 	RC_FTAG,                       /* one bit there, two for gdb        */
+	RC_PKRU,                       /* there, where CPUID says           */
 };
 
 struct gdb_reg {
@@ -52,6 +53,7 @@ struct gdb_reg {
 #define FEATURE_SSE  "org.gnu.gdb.i386.sse"
 #define FEATURE_SEG  "org.gnu.gdb.i386.segments"
 #define FEATURE_AVX  "org.gnu.gdb.i386.avx"
+#define FEATURE_KEYS "org.gnu.gdb.i386.pkeys"
 #define FEATURE_CTL  "org.mote.x86.control"
 
 static const struct gdb_reg gdb_regs[] = {
@@ -90,6 +92,9 @@ static const struct gdb_reg gdb_regs[] = {
 	  SNAP(msr[MSR_KERNEL_GS_BASE]), 8, 8, RC_PLAIN, 0 },
 	CTL("cr0", s.cr0), CTL("cr2", s.cr2), CTL("cr3", s.cr3),
 	CTL("cr4", s.cr4), CTL("cr8", s.cr8), CTL("efer", s.efer),
+
+	{ "pkru", "uint32", "system", FEATURE_KEYS, SNAP(xsave), 4, 4, RC_PKRU,
+	  XSAVE_PKRU },
 };
 
 enum { REG_RIP = 16 };
@@ -224,6 +229,7 @@ static void reg_get(const void *regs, unsigned n, u8 *out)
 	const struct gdb_reg *g = &gdb_regs[n];
 	const struct x86_regs *r = regs;
 	u16 tags;
+	u32 pkru;
 
 	memset(out, 0, g->size);
 	switch (g->class) {
@@ -234,6 +240,10 @@ static void reg_get(const void *regs, unsigned n, u8 *out)
 	case RC_FTAG:
 		tags = fpu_present(r, g) ? full_tags(r) : 0xffff;
 		memcpy(out, &tags, 2);
+		return;
+	case RC_PKRU:
+		pkru = x86_regs_pkru(r);
+		memcpy(out, &pkru, sizeof(pkru));
 		return;
 	case RC_FPU:
 		if (fpu_present(r, g))
@@ -295,6 +305,19 @@ static void set_ftag(struct x86_regs *r, const struct gdb_reg *g,
 	*xstate_bv(r) |= 1;
 }
 
+static int set_pkru(struct x86_regs *r, const u8 *in)
+{
+	const u32 now = x86_regs_pkru(r);
+
+	if (!memcmp(&now, in, sizeof(now)))
+		return 0;
+	if (!r->pkru_at)
+		return -EINVAL;
+	memcpy((u8 *)&r->xsave + r->pkru_at, in, sizeof(now));
+	*xstate_bv(r) |= BIT64(XSAVE_PKRU);
+	return 0;
+}
+
 static int reg_set(void *regs, unsigned n, const u8 *in)
 {
 	const struct gdb_reg *g = &gdb_regs[n];
@@ -310,6 +333,8 @@ static int reg_set(void *regs, unsigned n, const u8 *in)
 	case RC_FPU:
 		set_fpu(regs, g, in);
 		return 0;
+	case RC_PKRU:
+		return set_pkru(regs, in);
 	default:
 		memcpy((u8 *)regs + g->off, in, g->width);
 		return 0;

@@ -56,6 +56,11 @@ static u64 get_xcr0(const void *p)
 	return x86_regs_xcr0(p);
 }
 
+static u64 get_pkru(const void *p)
+{
+	return x86_regs_pkru(p);
+}
+
 const struct arch_reg x86_arch_regs[] = {
 	REG("eax", gp.rax), REG("ecx", gp.rcx), REG("edx", gp.rdx),
 	REG("ebx", gp.rbx), REG("esp", gp.rsp), REG("sp", gp.rsp),
@@ -77,6 +82,7 @@ const struct arch_reg x86_arch_regs[] = {
 	REG("dr0", dr.db[0]), REG("dr1", dr.db[1]), REG("dr2", dr.db[2]),
 	REG("dr3", dr.db[3]), REG("dr6", dr.dr6), REG("dr7", dr.dr7),
 	{ .name = "xcr0", .rare = true, .get = get_xcr0 },
+	{ .name = "pkru", .rare = true, .get = get_pkru },
 	SYSTEM(tr), SYSTEM(ldt), TABLE(gdt), TABLE(idt),
 
 	RARE("apic_base", s.apic_base), RARE("tsc", msr[MSR_TSC]),

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "arch/x86/cpuid.h"
+#include "arch/x86/machine.h"
 #include "vmm/vcpu.h"
 
 enum { CR4_FSGSBASE = BIT(16) };
@@ -48,6 +49,29 @@ static void msrs_get(struct vcpu *v, u64 *msr)
 	}
 }
 
+/* Where PKRU lies in an XSAVE image: the guest's CPUID knows. */
+static u32 pkru_at(struct vcpu *v)
+{
+	const struct x86_machine *m = x86_machine(v->vm);
+	const struct kvm_cpuid_entry2 *e = m && m->cpuid ?
+		cpuid_find(m->cpuid, 0xd, XSAVE_PKRU) : NULL;
+
+	return e && e->eax >= 4 && e->ebx >= 576 &&
+	       e->ebx <= sizeof(struct kvm_xsave) - 4 ? e->ebx : 0;
+}
+
+u32 x86_regs_pkru(const struct x86_regs *r)
+{
+	const u8 *x = (const u8 *)&r->xsave;
+	u64 bv;
+	u32 v = 0;
+
+	memcpy(&bv, x + 512, sizeof(bv));
+	if (r->pkru_at && (bv & BIT64(XSAVE_PKRU)))
+		memcpy(&v, x + r->pkru_at, sizeof(v));
+	return v;
+}
+
 int x86_regs_get(struct vcpu *v, struct x86_regs *r)
 {
 	int rc;
@@ -67,6 +91,7 @@ int x86_regs_get(struct vcpu *v, struct x86_regs *r)
 	kvm_vcpu_ioctl(&v->kvm, KVM_GET_MP_STATE, &r->mp);
 	kvm_vcpu_ioctl(&v->kvm, KVM_GET_VCPU_EVENTS, &r->events);
 	msrs_get(v, r->msr);
+	r->pkru_at = pkru_at(v);
 	return 0;
 }
 

@@ -34,7 +34,13 @@ struct x86_regs {
 	struct kvm_mp_state mp;
 	struct kvm_vcpu_events events;
 	u64 msr[X86_MSR_COUNT];        /* 0 where the provider has none */
+	u32 pkru_at;                   /* its bytes in xsave; 0: no PKRU */
 };
+
+/* XSAVE's component for protection keys. */
+enum { XSAVE_PKRU = 9 };
+/* 0 where there is none. */
+u32  x86_regs_pkru(const struct x86_regs *r);
 
 /* 0 or -errno.  [vcpu] */
 int  x86_regs_get(struct vcpu *v, struct x86_regs *r);

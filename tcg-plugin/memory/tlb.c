@@ -149,6 +149,17 @@ void tlb_flush_range(struct soft_tlb *t, u64 la, u64 size)
 			flush_range(t, m, k, la, size);
 }
 
+void tlb_drop_data(struct soft_tlb *t, u64 la)
+{
+	const unsigned s = tlb_slot(la);
+
+	la &= ~(u64)(PAGE_SIZE - 1);
+	for (unsigned m = 0; m < TLB_MODES; m++) {
+		drop_slot(t->neg[m][TLB_READ], s, la, PAGE_SIZE);
+		drop_slot(t->neg[m][TLB_WRITE], s, la, PAGE_SIZE);
+	}
+}
+
 void tlb_flush_kind(struct soft_tlb *t, enum tlb_kind k)
 {
 	for (unsigned m = 0; m < TLB_MODES; m++)

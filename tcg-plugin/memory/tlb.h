@@ -111,6 +111,8 @@ static inline void tlb_flush_page(struct soft_tlb *t, u64 la)
 {
 	tlb_flush_range(t, la & ~(u64)(PAGE_SIZE - 1), PAGE_SIZE);
 }
+/* The page's entries for reading and writing, of any mode. */
+void tlb_drop_data(struct soft_tlb *t, u64 la);
 void tlb_flush_kind(struct soft_tlb *t, enum tlb_kind k);
 /* Drop every write entry whose host page lies in [host, host+len). */
 void tlb_protect(struct soft_tlb *t, const void *host, u64 len);

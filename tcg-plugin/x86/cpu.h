@@ -128,6 +128,21 @@ struct x86_fpu {
 } __attribute__((aligned(64)));
 _Static_assert(offsetof(struct x86_fpu, ymmh) == 576, "XSAVE layout");
 
+/* Components of an XSAVE image, as CPUID 0xd describes them. */
+enum { XCOMPS = 10 };
+struct x86_xcomp {
+	u32 size, off;                 /* off: in the standard form        */
+	bool aligned;                  /* in the compacted one, to 64      */
+};
+
+/* Pages with a protection key that are in the TLB for data, in the present
+ * address space: no other's are kept (x86/pkey.c). */
+enum { PKEY_PAGES = 4096 };
+struct x86_pkeys {
+	u32 n;                         /* more than there is room for: any */
+	u64 page[PKEY_PAGES];          /* | key                            */
+};
+
 struct tcg_vm;                         /* tcg-plugin/provider_priv.h        */
 struct lapic;                          /* tcg-plugin/x86/irqchip/irqchip.h  */
 struct kvm_run;
@@ -194,7 +209,6 @@ struct x86_cpu {
 	u64 cr0, cr2, cr3, cr4, cr8, efer, xcr0;
 	u64 dr[8];
 	u32 pkru;
-	u16 pkeys;                     /* that pages in the TLB have      */
 	u64 sysenter_cs, sysenter_esp, sysenter_eip;
 	u64 star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
 	u64 apic_base, pat, misc_enable, mtrr_def_type;
@@ -255,6 +269,7 @@ struct x86_cpu {
 	unsigned ncpuid;
 	u64 phys_mask;                 /* legal physical address bits       */
 	u64 cr4_allowed, efer_allowed, xcr0_allowed;
+	struct x86_xcomp xcomp[XCOMPS];
 	bool has_1g;                   /* 1 GiB pages                     */
 	bool has_la57;
 	u64 feats;                     /* by enum insn_feat: x86_update_feats */
@@ -267,6 +282,7 @@ struct x86_cpu {
 	struct soft_tlb tlb;
 	struct x86_jump jump[TLB_MODES];
 	struct tlb2 tlb2;
+	struct x86_pkeys pkeys;
 };
 
 /* Canonical for an access or a jump now, by the paging mode. */

@@ -79,6 +79,7 @@ static const struct bit {
 	{ 7, 0, EBX, 24, ROWS, FEAT_CLWB },
 	{ 7, 0, EBX, 29, ROWS, FEAT_SHA },
 	{ 7, 0, ECX, 2, SOFT, 0 },     /* UMIP                            */
+	{ 7, 0, ECX, 3, SOFT, 0 },     /* PKU                             */
 	{ 7, 0, ECX, 9, ROWS, FEAT_VAES },
 	{ 7, 0, ECX, 10, ROWS, FEAT_VPCLMUL },
 	{ 7, 0, ECX, 16, SOFT, 0 },    /* LA57                            */
@@ -110,7 +111,9 @@ static const struct bit {
 /* AMD's leaf 0x80000001 EDX repeats these of leaf 1. */
 #define AMD_ALIAS 0x0183f3ffu
 
-enum { XCR0_X87 = 1, XCR0_SSE = 2, XCR0_AVX = 4, XCR0_PKRU = 0x200 };
+enum { AVX = 2, PKRU = 9 };            /* components of extended state    */
+enum { XCR0_X87 = 1, XCR0_SSE = 2, XCR0_AVX = BIT(AVX),
+       XCR0_PKRU = BIT(PKRU) };
 #define KVM_SIGNATURE 0x40000000u
 #define KVM_FEATURES  0x40000001u
 
@@ -204,28 +207,50 @@ static struct kvm_cpuid_entry2 *add_host(struct list *l, u32 leaf, u32 sub,
 
 static u64 xcr0_offered(void)
 {
-	return XCR0_X87 | XCR0_SSE | (host_avx() ? XCR0_AVX : 0);
+	return XCR0_X87 | XCR0_SSE | XCR0_PKRU | (host_avx() ? XCR0_AVX : 0);
+}
+
+enum { XSAVE_MIN = 576, AVX_SIZE = 256, PKRU_SIZE = 8 };
+
+/* Where the host has PKRU it lies there for guests of KVM, who may come here;
+ * else behind AVX, as on CPUs without AVX-512. */
+static u32 pkru_offset(void)
+{
+	struct kvm_cpuid_entry2 h;
+
+	host(0xd, PKRU, &h);
+	return h.eax == PKRU_SIZE ? h.ebx : XSAVE_MIN + AVX_SIZE;
+}
+
+/* Component n; the area of all of them is so large at least. */
+static void add_component(struct list *l, unsigned n, u32 size, u32 off,
+			  u32 *all)
+{
+	struct kvm_cpuid_entry2 *e = add(l, 0xd, n, true);
+
+	e->eax = size;
+	e->ebx = off;
+	*all = MAX(*all, off + size);
 }
 
 static void add_xsave(struct list *l)
 {
 	u64 xcr0 = xcr0_offered();
-	struct kvm_cpuid_entry2 *e;
+	struct kvm_cpuid_entry2 *top, *e;
+	u32 size = XSAVE_MIN;
 
 	if (!have_rows(FEAT_XSAVE))
 		return;
-	e = add(l, 0xd, 0, true);
-	e->eax = (u32)xcr0;
-	e->ebx = e->ecx = xcr0 & XCR0_AVX ? 832 : 576;
+	top = add(l, 0xd, 0, true);
 	e = add_host(l, 0xd, 1, true);
 	mask_features(e, 1u << EAX);
-	e->ebx = 576;
+	e->ebx = XSAVE_MIN;
 	e->ecx = e->edx = 0;
-	if (xcr0 & XCR0_AVX) {
-		e = add(l, 0xd, 2, true);
-		e->eax = 256;
-		e->ebx = 576;
-	}
+	if (xcr0 & XCR0_AVX)
+		add_component(l, AVX, AVX_SIZE, XSAVE_MIN, &size);
+	add_component(l, PKRU, PKRU_SIZE, pkru_offset(), &size);
+	top->eax = (u32)xcr0;
+	top->ebx = top->ecx = size;
 }
 
 /* Cache leaves go through as they are until one of type 0. */
@@ -345,35 +370,24 @@ static const struct kvm_cpuid_entry2 *find(const struct x86_cpu *c, u32 leaf,
 /* Size of an XSAVE area, standard form, for these components. */
 static u32 xsave_size(const struct x86_cpu *c, u64 xcr0)
 {
-	u32 size = 576;
+	u32 size = XSAVE_MIN;
 
-	for (u32 n = 2; n < 63; n++) {
-		const struct kvm_cpuid_entry2 *e;
-
-		if (!(xcr0 >> n & 1))
-			continue;
-		e = find(c, 0xd, n);
-		if (e && e->ebx + e->eax > size)
-			size = e->ebx + e->eax;
-	}
+	for (unsigned n = AVX; n < XCOMPS; n++)
+		if (xcr0 >> n & 1)
+			size = MAX(size, c->xcomp[n].off + c->xcomp[n].size);
 	return size;
 }
 
 static u32 xsave_compact_size(const struct x86_cpu *c, u64 mask)
 {
-	u32 size = 576;
+	u32 size = XSAVE_MIN;
 
-	for (u32 n = 2; n < 63; n++) {
-		const struct kvm_cpuid_entry2 *e;
-
+	for (unsigned n = AVX; n < XCOMPS; n++) {
 		if (!(mask >> n & 1))
 			continue;
-		e = find(c, 0xd, n);
-		if (!e)
-			continue;
-		if (e->ecx & 2)
+		if (c->xcomp[n].aligned)
 			size = ALIGN_UP(size, 64u);
-		size += e->eax;
+		size += c->xcomp[n].size;
 	}
 	return size;
 }
@@ -458,6 +472,20 @@ static u64 cr4_bits(const struct x86_cpu *c)
 	return cr4;
 }
 
+static void update_xcomps(struct x86_cpu *c)
+{
+	for (u32 n = 0; n < XCOMPS; n++) {
+		const struct kvm_cpuid_entry2 *e = find(c, 0xd, n);
+
+		c->xcomp[n] = (struct x86_xcomp){ 0 };
+		if (e && n >= AVX)
+			c->xcomp[n] = (struct x86_xcomp){
+				.size = e->eax, .off = e->ebx,
+				.aligned = e->ecx & 2,
+			};
+	}
+}
+
 void x86_cpuid_update(struct x86_cpu *c)
 {
 	const struct kvm_cpuid_entry2 *e = find(c, 0x80000008, 0);
@@ -465,6 +493,7 @@ void x86_cpuid_update(struct x86_cpu *c)
 
 	bits_pa = MAX(MIN(bits_pa, 52), 32);
 	c->phys_mask = (1ull << bits_pa) - 1;
+	update_xcomps(c);
 	c->has_1g = x86_has(c, 0x80000001, 0, EDX, 26);
 	c->has_la57 = x86_has(c, 7, 0, ECX, 16);
 	c->cr4_allowed = cr4_bits(c);

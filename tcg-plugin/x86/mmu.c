@@ -43,7 +43,8 @@ static void fill(struct x86_cpu *c, const struct walk *w, unsigned mode,
 		if (code_page_tracked(cc, page))
 			return;
 	}
-	c->pkeys |= 1u << w->pkey;
+	if (w->pkey && w->user && kind != TLB_EXEC)
+		pkeys_note(c, la, w->pkey);
 	if (w->global && (c->cr4 & CR4_PGE))
 		tlb_fill_global(&c->tlb, mode, kind, la, page);
 	else
@@ -347,7 +348,7 @@ void mmu_flush_host(struct x86_cpu *c)
 	x86_log(c, LOG_MMU, "vcpu %u: TLB flush, all\n", c->id);
 	tlb_flush(&c->tlb);
 	jit_jump_flush(c);
-	c->pkeys = 0;
+	c->pkeys.n = 0;
 	c->n_tlb_flush++;
 }
 
@@ -362,6 +363,7 @@ void mmu_flush(struct x86_cpu *c)
 static void flush_present(struct x86_cpu *c)
 {
 	tlb2_flush_asid(&c->tlb2, c->tlb.asid);
+	pkeys_leave(c);
 	tlb_flush_local(&c->tlb);
 	jit_jump_flush_local(c);
 	c->n_tlb_flush++;
@@ -383,8 +385,10 @@ static void flush_asid(struct x86_cpu *c, u32 asid)
 
 static void put_aside(struct x86_cpu *c)
 {
-	struct tlb_aside *set = tlb_put_aside(&c->tlb);
+	struct tlb_aside *set;
 
+	pkeys_leave(c);
+	set = tlb_put_aside(&c->tlb);
 	jit_jump_aside(c, (unsigned)(set - c->tlb.aside), set->serial);
 	jit_jump_flush_local(c);
 	tlb_flush_local(&c->tlb);
@@ -485,19 +489,4 @@ void mmu_invpcid(struct x86_cpu *c, unsigned type, u16 pcid, gva_t la)
 		tlb_aside_forget(&c->tlb);
 		tlb2_flush_local(&c->tlb2);
 	}
-}
-
-/* Pages of other keys keep what they had. */
-void mmu_set_pkru(struct x86_cpu *c, u32 v)
-{
-	u32 changed = c->pkru ^ v;
-
-	c->pkru = v;
-	if (!(c->cr4 & CR4_PKE))
-		return;
-	for (unsigned key = 0; key < 16; key++)
-		if ((changed >> key * 2 & 3) && (c->pkeys >> key & 1)) {
-			mmu_flush_host(c);
-			return;
-		}
 }

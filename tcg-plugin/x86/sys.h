@@ -53,7 +53,13 @@ void mmu_new_space(struct x86_cpu *c, bool keep);
 void mmu_invlpg(struct x86_cpu *c, gva_t la);
 /* INVPCID, types 0 to 3. */
 void mmu_invpcid(struct x86_cpu *c, unsigned type, u16 pcid, gva_t la);
+
+/* --- x86/pkey.c --- */
 void mmu_set_pkru(struct x86_cpu *c, u32 v);
+/* A user page with this key is about to be filled in for data. */
+void pkeys_note(struct x86_cpu *c, gva_t la, unsigned key);
+/* Before the present address space's entries go or are put aside. */
+void pkeys_leave(struct x86_cpu *c);
 
 /* --- x86/debug.c --- */
 /* After any write to DR0-3, DR7 or KVM_SET_GUEST_DEBUG. */

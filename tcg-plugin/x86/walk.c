@@ -104,27 +104,29 @@ static bool pkey_denies(const struct x86_cpu *c, unsigned key, u32 access)
 	       (access & PF_U || c->cr0 & CR0_WP);
 }
 
-/* 0, or PF_P (and PF_PK). */
-static u32 rights_fault(const struct x86_cpu *c, const struct walk *w,
+/* What keys do not know. */
+static bool tables_deny(const struct x86_cpu *c, const struct walk *w,
 			u32 access)
 {
 	bool user = access & PF_U;
 
 	if (user && !w->user)
-		return PF_P;
+		return true;
 	if ((access & PF_W) && !w->writable && (user || c->cr0 & CR0_WP))
-		return PF_P;
-	if (access & PF_I) {
-		if (!w->exec || (!user && w->user && c->cr4 & CR4_SMEP))
-			return PF_P;
-		return 0;
-	}
-	if (!user && w->user && (c->cr4 & CR4_SMAP) &&
-	    !(access & WALK_AC))
-		return PF_P;
+		return true;
+	if (access & PF_I)
+		return !w->exec || (!user && w->user && c->cr4 & CR4_SMEP);
+	return !user && w->user && (c->cr4 & CR4_SMAP) && !(access & WALK_AC);
+}
+
+/* 0, or PF_P (and PF_PK, which says what PKRU would do whatever else is
+ * wrong: SDM vol. 3, 4.7). */
+static u32 rights_fault(const struct x86_cpu *c, const struct walk *w,
+			u32 access)
+{
 	if (w->user && pkey_denies(c, w->pkey, access))
 		return PF_P | PF_PK;
-	return 0;
+	return tables_deny(c, w, access) ? PF_P : 0;
 }
 
 static u32 fault_code(const struct x86_cpu *c, u32 access, u32 why)

@@ -16,7 +16,8 @@
 #include "tcg-plugin/x86/sys.h"
 
 enum { X87_OFF = 32, XMM_OFF = 160, HDR_OFF = 512, EXT_OFF = 576 };
-enum { XF_X87 = BIT(0), XF_SSE = BIT(1), XF_AVX = BIT(2), XF_PKRU = BIT(9),
+enum { AVX = 2, PKRU = 9, PKRU_LEN = 8 };
+enum { XF_X87 = BIT(0), XF_SSE = BIT(1), XF_AVX = BIT(AVX), XF_PKRU = BIT(PKRU),
        XF_EXT = XF_AVX | XF_PKRU, XF_ALL = XF_X87 | XF_SSE | XF_EXT };
 #define XCOMP_COMPACT BIT64(63)
 
@@ -176,34 +177,29 @@ void fpu_stmxcsr(struct x86_cpu *c, const struct insn *i)
 /* --- XSAVE ------------------------------------------------------------------ */
 
 /* Where a component above SSE lies in an image; 0 when it does not. */
-static unsigned comp_off(struct x86_cpu *c, unsigned n, u64 xcomp)
+static unsigned comp_off(const struct x86_cpu *c, unsigned n, u64 xcomp)
 {
 	unsigned at = EXT_OFF;
-	u32 r[4];
 
-	if (!(xcomp & XCOMP_COMPACT)) {
-		x86_cpuid(c, 0xd, n, r);
-		return r[1];
-	}
+	if (!(xcomp & XCOMP_COMPACT))
+		return c->xcomp[n].off;
 	if (!(xcomp & BIT64(n)))
 		return 0;
 	for (unsigned k = 2; k <= n; k++) {
 		if (!(xcomp & BIT64(k)))
 			continue;
-		x86_cpuid(c, 0xd, k, r);
-		if (r[2] & 2)
+		if (c->xcomp[k].aligned)
 			at = ALIGN_UP(at, 64);
 		if (k < n)
-			at += r[0];
+			at += c->xcomp[k].size;
 	}
 	return at;
 }
 
-/* Component data above SSE, 0 bytes for one we do not know. */
-static void *comp_data(struct x86_cpu *c, unsigned n, unsigned *len)
+/* Bytes of a component above SSE; 0 for one we do not know. */
+static unsigned comp_len(const struct x86_cpu *c, unsigned n)
 {
-	*len = n == 2 ? 16 * xmm_count(c) : n == 9 ? 4 : 0;
-	return n == 2 ? (void *)c->fpu.ymmh : n == 9 ? (void *)&c->pkru : NULL;
+	return n == AVX ? 16 * xmm_count(c) : n == PKRU ? PKRU_LEN : 0;
 }
 
 static bool is_zero(const void *p, size_t n)
@@ -250,19 +246,19 @@ static u64 request(const struct x86_cpu *c)
 /* Bytes from the start of the image that `which` may touch. */
 static unsigned image_len(struct x86_cpu *c, u64 which, u64 xcomp)
 {
-	unsigned end = EXT_OFF, len;
+	unsigned end = EXT_OFF;
 
-	for (unsigned n = 2; n < 10; n++)
-		if (which & BIT64(n) && comp_data(c, n, &len))
-			end = MAX(end, comp_off(c, n, xcomp) + len);
+	for (unsigned n = AVX; n <= PKRU; n++)
+		if (which & BIT64(n) && comp_len(c, n))
+			end = MAX(end, comp_off(c, n, xcomp) + comp_len(c, n));
 	return end;
 }
 
 static void save_parts(struct x86_cpu *c, const struct insn *i, gva_t la,
 		       u64 which, u64 xcomp)
 {
+	const u64 pkru = c->pkru;
 	u8 head[24];
-	unsigned len;
 
 	if (which & XF_X87) {
 		x87_head(c, i, head);
@@ -271,12 +267,11 @@ static void save_parts(struct x86_cpu *c, const struct insn *i, gva_t la,
 	}
 	if (which & XF_SSE)
 		put(c, la + XMM_OFF, c->fpu.xmm, 16 * xmm_count(c));
-	for (unsigned n = 2; n < 10; n++)
-		if (which & BIT64(n)) {
-			void *data = comp_data(c, n, &len);
-
-			put(c, la + comp_off(c, n, xcomp), data, len);
-		}
+	if (which & XF_AVX)
+		put(c, la + comp_off(c, AVX, xcomp), c->fpu.ymmh,
+		    comp_len(c, AVX));
+	if (which & XF_PKRU)
+		put(c, la + comp_off(c, PKRU, xcomp), &pkru, sizeof(pkru));
 }
 
 static void save_mxcsr(struct x86_cpu *c, gva_t la)
@@ -404,9 +399,9 @@ static void xrstor(struct x86_cpu *c, const struct insn *i, bool supervisor)
 		x86_raise_err(c, EXC_GP, 0);
 	get(c, la, legacy, sizeof(legacy));
 	if (rfbm & h.bv & XF_AVX)
-		get(c, la + comp_off(c, 2, h.comp), ymmh, 16 * xmm_count(c));
+		get(c, la + comp_off(c, AVX, h.comp), ymmh, 16 * xmm_count(c));
 	if (rfbm & h.bv & XF_PKRU)
-		get(c, la + comp_off(c, 9, h.comp), &pkru, 4);
+		get(c, la + comp_off(c, PKRU, h.comp), &pkru, 4);
 
 	/* Compacted, MXCSR is part of SSE; else it comes with SSE or AVX
 	 * whatever XSTATE_BV says. */
@@ -464,11 +459,19 @@ void fpu_set_kvm_fpu(struct x86_cpu *c, const struct kvm_fpu *in)
 	mxcsr_load(c, in->mxcsr & fpu_mxcsr_mask(c));
 }
 
+/* May KVM's image of `len` bytes hold that component? */
+static bool in_image(const struct x86_cpu *c, unsigned n, u64 size, u64 len)
+{
+	const u64 off = comp_off(c, n, 0);
+
+	return off >= EXT_OFF && off + size <= len;
+}
+
 void fpu_get_xsave(struct x86_cpu *c, void *buf, size_t len)
 {
 	u32 mask = fpu_mxcsr_mask(c);
 	u64 used = fpu_in_use(c) & (c->xcr0_allowed | XF_X87 | XF_SSE);
-	unsigned off, n;
+	const u64 pkru = c->pkru;
 	u8 *out = buf;
 
 	memset(out, 0, len);
@@ -477,13 +480,11 @@ void fpu_get_xsave(struct x86_cpu *c, void *buf, size_t len)
 	memcpy(out, &c->fpu, 416);
 	out[5] = 0;
 	memcpy(out + 28, &mask, 4);
-	off = comp_off(c, 2, 0);
-	if (used & XF_AVX && off + sizeof(c->fpu.ymmh) <= len)
-		memcpy(out + off, c->fpu.ymmh, sizeof(c->fpu.ymmh));
-	off = comp_off(c, 9, 0);
-	n = sizeof(c->pkru);
-	if (used & XF_PKRU && off >= EXT_OFF && off + n <= len)
-		memcpy(out + off, &c->pkru, n);
+	if (used & XF_AVX && in_image(c, AVX, sizeof(c->fpu.ymmh), len))
+		memcpy(out + comp_off(c, AVX, 0), c->fpu.ymmh,
+		       sizeof(c->fpu.ymmh));
+	if (used & XF_PKRU && in_image(c, PKRU, sizeof(pkru), len))
+		memcpy(out + comp_off(c, PKRU, 0), &pkru, sizeof(pkru));
 	if (c->fpu.mxcsr != MXCSR_INIT)
 		used |= XF_SSE;
 	memcpy(out + HDR_OFF, &used, 8);
@@ -496,19 +497,16 @@ int fpu_set_xsave(struct x86_cpu *c, const void *buf, size_t len)
 	u8 ymmh[256] = { 0 };
 	struct xheader h;
 	u32 pkru = 0;
-	unsigned off;
 
 	if (len < EXT_OFF)
 		return -EINVAL;
 	memcpy(&h, in + HDR_OFF, sizeof(h));
 	if (h.comp || (h.bv & ~all) || mxcsr_bad(c, image_mxcsr(in)))
 		return -EINVAL;
-	off = comp_off(c, 2, 0);
-	if (h.bv & XF_AVX && off >= EXT_OFF && off + sizeof(ymmh) <= len)
-		memcpy(ymmh, in + off, sizeof(ymmh));
-	off = comp_off(c, 9, 0);
-	if (h.bv & XF_PKRU && off >= EXT_OFF && off + sizeof(pkru) <= len)
-		memcpy(&pkru, in + off, sizeof(pkru));
+	if (h.bv & XF_AVX && in_image(c, AVX, sizeof(ymmh), len))
+		memcpy(ymmh, in + comp_off(c, AVX, 0), sizeof(ymmh));
+	if (h.bv & XF_PKRU && in_image(c, PKRU, PKRU_LEN, len))
+		memcpy(&pkru, in + comp_off(c, PKRU, 0), sizeof(pkru));
 	load_parts(c, NULL, all, h.bv, in, 16);
 	load_ext(c, all, h.bv, ymmh, pkru, 16);
 	mxcsr_load(c, h.bv & (XF_SSE | XF_AVX) ? image_mxcsr(in) : MXCSR_INIT);

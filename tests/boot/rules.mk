@@ -24,8 +24,13 @@ boot-files: $(BOOT_DIR)/vmlinuz $(BOOT_DIR)/initramfs.gz $(BOOT_DIR)/vmlinux.tri
 demo: all boot-files ## boot Debian's kernel to a shell on this terminal
 	@sh tests/boot/demo.sh $(O)/mote $(BOOT_DIR)
 
-CHECK_DEPS  += boot-files
-CHECK_TESTS += tests/boot/boot.sh tests/boot/icount.t
+# Protection keys: a program for a guest's first process.
+$(BOOT_DIR)/pkeys: tests/boot/pkeys.c | $(DEPS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -Wall -Wextra -static -o $@ $<
+
+CHECK_DEPS  += boot-files $(BOOT_DIR)/pkeys
+CHECK_TESTS += tests/boot/boot.sh tests/boot/icount.t tests/boot/pkeys.t
 SLOW_TESTS  += tests/boot/boot_i386.t tests/boot/crypto.t tests/boot/boot_kvm.t \
                tests/boot/switch.t
 

@@ -2,7 +2,7 @@
 # each under every provider (tests/guest/guests.cfg).
 GUEST_DIR    := $(O)/tests/guest
 GUEST_C32    := prot fault2 fault3 io irq32 debug32
-GUEST_C64    := long gate fault4 fault5 irq64 smp stress guard debug64 debug0 fpu fputrap avx string move
+GUEST_C64    := long gate fault4 fault5 irq64 smp stress guard debug64 debug0 fpu fputrap avx string move pkey
 GUEST_ASM    := real triple mode0 mode1 mode2 mode3 mode4
 GUEST_IMAGES := $(patsubst %,$(GUEST_DIR)/%.elf,$(GUEST_C32) $(GUEST_C64) $(GUEST_ASM))
 GUEST_CFLAGS := -std=gnu11 -Os -ffreestanding -fno-pic -fno-pie \

@@ -238,6 +238,29 @@ static void every_need_is_a_feature(void **s)
 			assert_non_null(cpu_feature_find(f->needs));
 }
 
+static void without_a_feature_there_is_none_of_its_state(void **s)
+{
+	struct cpuid_list *l = provider();
+
+	cpuid_find(l, 0xd, 0)->eax = 0x2e7;
+	leaf(l, 0xd, 2, true, 256, 576, 0, 0);
+	leaf(l, 0xd, 5, true, 64, 1088, 0, 0);
+	leaf(l, 0xd, 6, true, 512, 1152, 0, 0);
+	leaf(l, 0xd, 7, true, 1024, 1664, 0, 0);
+	leaf(l, 0xd, 9, true, 8, 2688, 0, 0);
+	assert_int_equal(cpuid_apply_model(l, "max", NULL, NULL), 0);
+	assert_int_equal(cpuid_find(l, 0xd, 0)->eax, 0x2e7);
+	assert_int_equal(cpuid_find(l, 0xd, 0)->ecx, 2696);
+	assert_int_equal(cpuid_apply_model(l, "max,-pku", NULL, NULL), 0);
+	assert_int_equal(cpuid_find(l, 0xd, 0)->eax, 0xe7);
+	assert_int_equal(cpuid_find(l, 0xd, 0)->ecx, 2688);
+	assert_int_equal(cpuid_find(l, 0xd, 9)->eax, 0);
+	assert_int_equal(cpuid_apply_model(l, "max,-avx512f", NULL, NULL), 0);
+	assert_int_equal(cpuid_find(l, 0xd, 0)->eax, 7);
+	assert_int_equal(cpuid_find(l, 0xd, 0)->ecx, 832);
+	free(l);
+}
+
 static void every_model_names_features_there_are(void **s)
 {
 	for (const struct cpu_model *m = cpu_models; m->name; m++) {
@@ -298,6 +321,7 @@ int main(void)
 		cmocka_unit_test(named_models_are_what_they_say),
 		cmocka_unit_test(a_plus_cannot_give_what_the_provider_lacks),
 		cmocka_unit_test(without_avx_xsave_has_no_room_for_it),
+		cmocka_unit_test(without_a_feature_there_is_none_of_its_state),
 		cmocka_unit_test(a_level_that_is_not_whole_says_what_it_lacks),
 		cmocka_unit_test(unknown_names_are_answered_with_near_ones),
 		cmocka_unit_test(apic_ids_pack_threads_cores_and_sockets),

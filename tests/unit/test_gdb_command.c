@@ -127,6 +127,23 @@ static void vector_registers_live_in_the_xsave_area(void **state)
 	assert_int_equal(((u8 *)&fake_regs.xsave)[512] & 2, 2);
 }
 
+/* The last register; where it lies, CPUID says. */
+static void protection_keys_lie_where_cpuid_says(void **state)
+{
+	(void)state;
+	assert_reply("p52", "00000000");
+	assert_reply("P52=00000000", "OK");
+	assert_reply("P52=54555555", "E16");           /* this CPU has none */
+	fake_regs.pkru_at = 832;
+	gdb_regs_forget(t.g);
+	assert_reply("P52=54555555", "OK");
+	assert_reply("p52", "54555555");
+	assert_int_equal(((u8 *)&fake_regs.xsave)[832], 0x54);
+	assert_int_equal(((u8 *)&fake_regs.xsave)[513] & 2, 2);
+	assert_int_equal(x86_regs_pkru(&fake_regs), 0x55555554);
+	fake_regs.pkru_at = 0;
+}
+
 static void a_selector_is_loaded_only_in_real_mode(void **state)
 {
 	(void)state;
@@ -355,6 +372,7 @@ int main(void)
 		T(registers_are_read_and_written_alone),
 		T(all_registers_go_out_and_come_back),
 		T(vector_registers_live_in_the_xsave_area),
+		T(protection_keys_lie_where_cpuid_says),
 		T(a_selector_is_loaded_only_in_real_mode),
 		T(memory_is_read_and_written),
 		T(physical_mode_leaves_the_page_tables_aside),

@@ -91,6 +91,21 @@ static void avx_shows_whole_vectors(void **state)
 	fake_regs.xcrs.xcrs[0].value = 1;
 }
 
+static void protection_keys_are_shown_where_they_are_on(void **state)
+{
+	const u64 bv = 0x200;
+	const u32 pkru = 0x55555554;
+
+	assert_null(strstr(said(&f, "info registers"), "PKRU"));
+	fake_regs.s.cr4 |= 1 << 22;
+	fake_regs.pkru_at = 832;
+	memcpy((u8 *)fake_regs.xsave.region + 512, &bv, 8);
+	memcpy((u8 *)fake_regs.xsave.region + 832, &pkru, 4);
+	HAS(said(&f, "info registers"), "PKRU=55555554\n");
+	assert_says(&f, "print/x $pkru", "0x55555554\n");
+	x86_regs_reset(&fake_regs, true, 0x60fb1);
+}
+
 static void the_x87_stack_is_shown_by_register(void **state)
 {
 	static const u8 pi[10] = { 0x35, 0xc2, 0x68, 0x21, 0xa2, 0xda, 0x0f,
@@ -301,6 +316,7 @@ int main(void)
 		cmocka_unit_test(reset_state_is_printed_as_16_bit),
 		cmocka_unit_test(long_mode_is_printed_as_64_bit),
 		cmocka_unit_test(avx_shows_whole_vectors),
+		cmocka_unit_test(protection_keys_are_shown_where_they_are_on),
 		cmocka_unit_test(the_x87_stack_is_shown_by_register),
 		cmocka_unit_test(cpus_are_chosen_and_missed),
 		cmocka_unit_test(registers_are_names_in_expressions),

@@ -144,6 +144,32 @@ static void osxsave_and_ospke_follow_cr4(void **state)
 	c->cr4 |= CR4_OSXSAVE;
 	x86_cpuid(c, 1, 0, out);
 	assert_int_equal(out[ECX] >> 27 & 1, x86_has(c, 1, 0, ECX, 26));
+	x86_cpuid(c, 7, 0, out);
+	assert_int_equal(out[ECX] >> 3 & 3, 1);
+	c->cr4 |= CR4_PKE;
+	x86_cpuid(c, 7, 0, out);
+	assert_int_equal(out[ECX] >> 3 & 3, 3);
+}
+
+static void protection_keys_are_offered_with_their_state(void **state)
+{
+	u32 out[4];
+
+	(void)state;
+	assert_true(c->cr4_allowed & CR4_PKE);
+	assert_true(c->xcr0_allowed & 0x200);
+	c->xcr0 = 0x203;
+	x86_cpuid(c, 0xd, 9, out);
+	assert_int_equal(out[EAX], 8);
+	assert_true(out[EBX] >= 832);
+	assert_int_equal(out[ECX], 0);
+	x86_cpuid(c, 0xd, 0, out);
+	assert_true(out[EAX] & 0x200);
+	assert_int_equal(out[EBX], c->xcomp[9].off + 8);
+	assert_int_equal(out[ECX], c->xcomp[9].off + 8);
+	x86_cpuid(c, 0xd, 1, out);
+	if (out[EAX] & 2)
+		assert_int_equal(out[EBX], 584);
 }
 
 static void the_xsave_area_grows_with_xcr0(void **state)
@@ -199,6 +225,7 @@ int main(void)
 		T(nothing_of_x86_64_v3_is_lost),
 		T(a_feature_with_instructions_has_rows),
 		T(osxsave_and_ospke_follow_cr4),
+		T(protection_keys_are_offered_with_their_state),
 		T(the_xsave_area_grows_with_xcr0),
 		T(leaves_beyond_the_last_are_zero_or_the_last_basic_one),
 		T(the_hypervisor_leaf_says_kvm_and_its_clock),

@@ -1,101 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* Unit test: tcg-plugin/x86/walk.c and the slow paths of mmu.c. */
+#include "tests/unit/tcg_mmu.h"
+
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 
-#include <cmocka.h>
-
-#include "tcg-plugin/provider_priv.h"
-#include "tcg-plugin/x86/mem.h"
-#include "tcg-plugin/x86/sys.h"
 #include "tcg-plugin/x86/walk.h"
-
-enum { P = 1, W = 2, U = 4, A = 0x20, D = 0x40, PS = 0x80, G = 0x100, RAM = 1 << 20,
-       T1 = 0x1000, T2 = 0x2000, T3 = 0x3000, T4 = 0x4000, T5 = 0x5000,
-       DATA = 0x9000 };
-#define NX (1ull << 63)
-
-static struct tcg_vm vm;
-static struct tcg_vcpu *vcpu;
-static u8 *ram;
-
-static void put(gpa_t at, u64 v)
-{
-	memcpy(ram + at, &v, sizeof(v));
-}
-
-static u64 get(gpa_t at)
-{
-	u64 v;
-
-	memcpy(&v, ram + at, sizeof(v));
-	return v;
-}
-
-static void *map(size_t n)
-{
-	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	assert_ptr_not_equal(p, MAP_FAILED);
-	return p;
-}
-
-static int setup(void **state)
-{
-	struct kvm_userspace_memory_region r = { .memory_size = RAM };
-	struct mem_retired old;
-	struct x86_cpu *c;
-
-	(void)state;
-	memset(&vm, 0, sizeof(vm));
-	ram = map(RAM);
-	r.userspace_addr = (u64)(uintptr_t)ram;
-	assert_int_equal(mem_map_init(&vm.mem), 0);
-	assert_int_equal(mem_map_set(&vm.mem, &r, &old), 0);
-	mem_retired_free(&old);
-	assert_int_equal(code_cache_init(&vm.code, MiB), 0);
-	lock_init(&vm.rmw, "test");
-	vcpu = map(sizeof(*vcpu));
-	vcpu->vm = vcpu->cpu.vm = &vm;
-	c = &vcpu->cpu;
-	c->cr0 = CR0_PE | CR0_PG | CR0_WP;
-	c->cr4 = CR4_PAE;
-	c->efer = EFER_LME | EFER_LMA | EFER_NXE;
-	c->mode = MODE_LONG;
-	c->phys_mask = (1ull << 40) - 1;
-	c->has_1g = true;
-	c->cr3 = T1;
-	mmu_flush(c);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	code_cache_fini(&vm.code);
-	mem_map_fini(&vm.mem);
-	munmap(ram, RAM);
-	munmap(vcpu, sizeof(*vcpu));
-	return 0;
-}
-
-/* Map linear 0x8000000000 (slot 1 of the top) down to DATA by 4 KiB pages. */
-#define LA 0x8000000123ull
-
-static void map4k(u64 top, u64 leaf)
-{
-	put(T1 + 8, T2 | top);
-	put(T2, T3 | top);
-	put(T3, T4 | top);
-	put(T4, DATA | leaf);
-}
 
 static u32 walk(gva_t la, u32 access)
 {
@@ -272,6 +181,29 @@ static void protection_keys(void **state)
 	assert_int_equal(walk(LA, PF_W), 0x1000);
 }
 
+/* SDM vol. 3, 4.7: PK says what PKRU would do to the access, whatever else
+ * forbids it; and nothing of fetches, supervisor pages and other modes. */
+static void the_pk_bit_comes_with_other_reasons_too(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+
+	(void)state;
+	map4k(P | W | U, P | U | 5ull << 59);
+	c->cr4 |= CR4_PKE | CR4_SMAP;
+	c->pkru = 2u << 10;
+	assert_int_equal(walk(LA, PF_U | PF_W), PF_P | PF_U | PF_W | PF_PK);
+	assert_int_equal(walk(LA, 0), PF_P);
+	c->pkru = 1u << 10;
+	assert_int_equal(walk(LA, 0), PF_P | PF_PK);           /* and SMAP */
+	assert_int_equal(walk(LA, WALK_AC), PF_P | PF_PK);
+	c->cr4 &= ~(u64)CR4_PKE;
+	assert_int_equal(walk(LA, WALK_AC), 0x1000);
+	c->cr4 |= CR4_PKE;
+	map4k(P | W | U, P | W | 5ull << 59);
+	assert_int_equal(walk(LA, PF_W), 0x1000);
+	assert_int_equal(walk(LA, PF_U), PF_P | PF_U);
+}
+
 static void reserved_bits_fault_at_every_level(void **state)
 {
 	(void)state;
@@ -429,61 +361,6 @@ static void invlpg_drops_every_piece_of_a_large_page(void **state)
 
 /* --- address spaces ------------------------------------------------------- */
 
-/* LA through another top table: to DATA + 4096 * n. */
-static void space(gpa_t top, unsigned n, u64 leaf)
-{
-	gpa_t at = 0x10000 + n * 0x4000;
-
-	put(top + 8, at | P | W | U);
-	put(at, (at + 0x1000) | P | W | U);
-	put(at + 0x1000, (at + 0x2000) | P | W | U);
-	put(at + 0x2000, (DATA + n * 0x1000) | leaf);
-	put(DATA + n * 0x1000 + 0x120, 0x11111111 * (n + 1));
-}
-
-static u32 peek(void)
-{
-	struct x86_cpu *c = &vcpu->cpu;
-	u32 v = 0;
-
-	ld_bytes(c, 0x8000000120, &v, 4);
-	return v;
-}
-
-static void load_cr3(u64 v, bool keep)
-{
-	vcpu->cpu.cr3 = v;
-	mmu_new_space(&vcpu->cpu, keep);
-}
-
-/* Two spaces, PCIDs 1 and 2; the entries behind their backs no longer lead
- * anywhere, so whoever finds his page has remembered it. */
-static void two_spaces(u64 leaf)
-{
-	vcpu->cpu.cr4 |= CR4_PCIDE | CR4_PGE;
-	vcpu->cpu.cr3 = T1 | 1;
-	mmu_flush(&vcpu->cpu);
-	space(T1, 0, leaf);
-	space(T2, 1, leaf);
-	assert_int_equal(peek(), 0x11111111);
-	load_cr3(T2 | 2, true);
-	assert_int_equal(peek(), leaf & G ? 0x11111111 : 0x22222222);
-	put(T1 + 8, 0);
-	put(T2 + 8, 0);
-}
-
-static bool remembers(void)
-{
-	volatile bool faulted = false;
-
-	if (!sigsetjmp(vcpu->cpu.unwind, 0))
-		peek();
-	else
-		faulted = true;
-	vcpu->cpu.exc.pending = false;
-	return !faulted;
-}
-
 static void a_switch_with_bit_63_keeps_both_spaces(void **state)
 {
 	(void)state;
@@ -632,27 +509,6 @@ static void more_rights_need_no_invalidation(void **state)
 	assert_int_equal(get(T4) & D, D);
 }
 
-static void changed_protection_keys_are_in_force_at_once(void **state)
-{
-	struct x86_cpu *c = &vcpu->cpu;
-
-	(void)state;
-	c->cr4 |= CR4_PKE;
-	mmu_flush(c);
-	map4k(P | W | U, P | W | U | 3ull << 59);
-	put(DATA + 0x120, 5);
-	c->tlb_mode = TLB_USER;
-	assert_true(remembers());
-	mmu_set_pkru(c, 1u << 4);      /* another key: nothing changes    */
-	assert_non_null(tlb_lookup(&c->tlb, TLB_USER, TLB_READ, LA, 1));
-	mmu_set_pkru(c, 1u << 6);
-	assert_false(remembers());
-	assert_int_equal(c->exc.err & PF_PK, PF_PK);
-	mmu_set_pkru(c, 0);
-	assert_true(remembers());
-	c->tlb_mode = TLB_SUPER;
-}
-
 static void pages_of_1g_and_4m_lose_all_their_pieces(void **state)
 {
 	struct x86_cpu *c = &vcpu->cpu;
@@ -734,6 +590,7 @@ int main(void)
 		T(nx_smep_and_smap),
 		T(the_i_bit_needs_nxe_or_smep),
 		T(protection_keys),
+		T(the_pk_bit_comes_with_other_reasons_too),
 		T(reserved_bits_fault_at_every_level),
 		T(accessed_and_dirty_are_set_when_the_access_succeeds),
 		T(entries_others_change_meanwhile_lose_no_bit),
@@ -752,7 +609,6 @@ int main(void)
 		T(a_host_s_flush_keeps_walks_and_no_host_addresses),
 		T(a_remembered_walk_does_not_skip_the_dirty_bit),
 		T(more_rights_need_no_invalidation),
-		T(changed_protection_keys_are_in_force_at_once),
 		T(pages_of_1g_and_4m_lose_all_their_pieces),
 		T(a_fault_on_the_second_page_leaves_the_first_untouched),
 		T(a_code_page_gets_no_write_entry),

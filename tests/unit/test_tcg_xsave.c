@@ -151,6 +151,82 @@ static void xsave_needs_osxsave(void **state)
 	assert_int_equal(RUN(c, "\x0f\xae\x23"), EXC_NM);
 }
 
+/* Component 9: where CPUID says in the standard form, behind AVX if that is
+ * there too in the compacted one. */
+static void pkru_is_component_9(void **state)
+{
+	struct x86_cpu *c = fresh();
+	const unsigned at = c->xcomp[9].off;
+
+	(void)state;
+	assert_int_equal(c->xcomp[9].size, 8);
+	assert_true(c->xcr0_allowed & 0x200);
+	c->xcr0 = 0x203;
+	c->pkru = 0x55555554;
+	c->r[RAX] = 0x200;
+	memset(page + at, 0xee, 12);
+	assert_int_equal(RUN(c, "\x0f\xae\x23"), NO_FAULT);    /* xsave */
+	assert_true(word(512) == 0x200);
+	assert_true(word(at) == 0x55555554);
+	assert_int_equal(page[at + 8], 0xee);
+	c->pkru = 0;
+	assert_int_equal(RUN(c, "\x0f\xae\x2b"), NO_FAULT);    /* xrstor */
+	assert_int_equal(c->pkru, 0x55555554);
+	memset(page + 512, 0, 8);                              /* initial */
+	assert_int_equal(RUN(c, "\x0f\xae\x2b"), NO_FAULT);
+	assert_int_equal(c->pkru, 0);
+	c->pkru = 8;
+	assert_int_equal(RUN(c, "\x0f\xc7\x23"), NO_FAULT);    /* xsavec */
+	assert_true(word(520) == (1ull << 63 | 0x200));
+	assert_true(word(576) == 8);
+	c->pkru = 0;
+	assert_int_equal(RUN(c, "\x0f\xc7\x1b"), NO_FAULT);    /* xrstors */
+	assert_int_equal(c->pkru, 8);
+	c->xcr0 = 3;                                           /* not enabled */
+	c->pkru = 4;
+	memset(page + 512, 0, 64);
+	assert_int_equal(RUN(c, "\x0f\xae\x2b"), NO_FAULT);
+	assert_int_equal(c->pkru, 4);
+}
+
+static void compacted_pkru_lies_behind_avx(void **state)
+{
+	struct x86_cpu *c = fresh();
+
+	(void)state;
+	if (!(c->xcr0_allowed & 4))
+		skip();
+	c->xcr0 = 0x207;
+	c->r[RAX] = 0x206;
+	c->pkru = 0x1234;
+	assert_int_equal(RUN(c, "\x0f\xc7\x23"), NO_FAULT);
+	assert_true(word(832) == 0x1234);
+	assert_true(word(520) == (1ull << 63 | 0x206));
+}
+
+static void kvm_images_hold_pkru(void **state)
+{
+	struct x86_cpu *c = fresh();
+	struct kvm_xsave x;
+	u64 bv = 0x200;
+
+	(void)state;
+	c->pkru = 0x55555554;
+	fpu_get_xsave(c, &x, sizeof(x));
+	assert_memory_equal((u8 *)&x + c->xcomp[9].off, &c->pkru, 4);
+	assert_memory_equal((u8 *)&x + 512, &bv, 8);
+	c->pkru = 0;
+	assert_int_equal(fpu_set_xsave(c, &x, sizeof(x)), 0);
+	assert_int_equal(c->pkru, 0x55555554);
+	memset((u8 *)&x + 512, 0, 8);
+	assert_int_equal(fpu_set_xsave(c, &x, sizeof(x)), 0);
+	assert_int_equal(c->pkru, 0);
+	/* a layout beyond the image is nobody's */
+	c->pkru = 1;
+	c->xcomp[9].off = ~0u - 3;
+	fpu_get_xsave(c, &x, sizeof(x));
+}
+
 static void kvm_doors_round_trip_and_refuse(void **state)
 {
 	struct x86_cpu *c = fresh();
@@ -190,6 +266,9 @@ int main(void)
 		cmocka_unit_test(compacted_round_trip),
 		cmocka_unit_test(bad_headers_are_gp),
 		cmocka_unit_test(xsave_needs_osxsave),
+		cmocka_unit_test(pkru_is_component_9),
+		cmocka_unit_test(compacted_pkru_lies_behind_avx),
+		cmocka_unit_test(kvm_images_hold_pkru),
 		cmocka_unit_test(kvm_doors_round_trip_and_refuse),
 	};
 
