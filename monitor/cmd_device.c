@@ -69,9 +69,6 @@ int mon_do_device_del(struct vm *vm, const char *id, struct err *e)
 	return machine_device_del(vm, name, e);
 }
 
-static const char *const object_types[] = { "filter-dump", "iothread", "rng-builtin",
-					    "rng-random", NULL };
-
 static int check_object(struct vm *vm, struct opts *o, struct err *e)
 {
 	const char *type = opts_find(o, "qom-type"), *id = opts_find(o, "id");
@@ -80,17 +77,13 @@ static int check_object(struct vm *vm, struct opts *o, struct err *e)
 		return err_set(e, -EINVAL, "Parameter 'qom-type' is missing");
 	if (!id)
 		return err_set(e, -EINVAL, "Parameter 'id' is missing");
-	for (unsigned i = 0; object_types[i]; i++) {
-		if (strcmp(object_types[i], type))
-			continue;
-		if (iothread_find(&vm->iothreads, id))
-			return err_set(e, -EEXIST, "attempt to add duplicate "
-				       "property '%s' to object (type "
-				       "'container')", id);
-		return 0;
-	}
-	return err_set(e, -EINVAL, "Parameter 'qom-type' does not accept "
-		       "value '%.100s'", type);
+	if (!machine_object_type(type))
+		return err_set(e, -EINVAL, "Parameter 'qom-type' does not "
+			       "accept value '%.100s'", type);
+	if (iothread_find(&vm->iothreads, id))
+		return err_set(e, -EEXIST, "attempt to add duplicate property "
+			       "'%s' to object (type 'container')", id);
+	return 0;
 }
 
 int mon_do_object_add(struct vm *vm, const char *spec, struct err *e)
@@ -163,15 +156,14 @@ static void cmd_device_del(struct mon *m, const struct mon_arg *a)
 
 static void cmd_object_add(struct mon *m, const struct mon_arg *a)
 {
+	struct strbuf out = STRBUF_INIT;
 	struct err e = { 0 };
 
-	if (!strcmp(a[0].str, "help") || !strcmp(a[0].str, "?")) {
-		mon_puts(m, "List of user creatable objects:\n");
-		for (unsigned i = 0; object_types[i]; i++)
-			mon_printf(m, "  %s\n", object_types[i]);
-	} else if (mon_do_object_add(mon_vm(m), a[0].str, &e) < 0) {
+	if (!strcmp(a[0].str, "help") || !strcmp(a[0].str, "?"))
+		machine_object_help(&out);
+	else if (mon_do_object_add(mon_vm(m), a[0].str, &e) < 0)
 		mon_error(m, &e);
-	}
+	print(m, &out);
 }
 
 static void cmd_object_del(struct mon *m, const struct mon_arg *a)

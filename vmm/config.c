@@ -178,11 +178,37 @@ static void list_monitors(struct vm_config *c)
 	}
 }
 
+/* "stdio", "mon:stdio,signal=off", "qmp:stdio", "id=x,backend=stdio". */
+static bool names_stdio(const char *spec)
+{
+	const char *backend = strstr(spec, "backend=");
+
+	spec = backend ? backend + 8 : config_monitor_spec(spec);
+	if (!strncmp(spec, "mon:", 4))
+		spec += 4;
+	return !strncmp(spec, "stdio", 5) && (!spec[5] || spec[5] == ',');
+}
+
+/* Somebody asked for the terminal by name: it is no default's. */
+static bool stdio_given(const struct vm_config *c)
+{
+	const struct config_item *const lists[] = {
+		c->serials, c->monitors, c->chardevs
+	};
+
+	for (unsigned n = 0; n < ARRAY_LEN(lists); n++)
+		for (const struct config_item *i = lists[n]; i; i = i->next)
+			if (names_stdio(i->text))
+				return true;
+	return c->gdb && names_stdio(c->gdb);
+}
+
 int config_defaults(struct option_run *r, struct err *e)
 {
 	struct vm_config *c = r->c;
 	const bool terminal = c->nographic ||
-			      !(r->display_none || c->daemonize);
+			      !(r->display_none || c->daemonize ||
+				stdio_given(c));
 	const bool serial = !c->nodefaults && !c->serials &&
 			    !serial_device_given(c);
 	const bool monitor = !c->nodefaults && !r->monitor_given;

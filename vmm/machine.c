@@ -16,7 +16,6 @@
 
 #include "vmm/arch.h"
 #include "vmm/base/log.h"
-#include "vmm/base/opts.h"
 #include "vmm/block/disk.h"
 #include "vmm/block/iothread.h"
 #include "vmm/helper.h"
@@ -200,52 +199,6 @@ static int create_loop(struct vm *vm, struct err *e)
 }
 
 /* --- objects and disks --- */
-
-static int object_add_opts(struct vm *vm, struct opts *o, struct err *e)
-{
-	const char *type = opts_take(o, "qom-type");
-	int rc;
-
-	if (!type)
-		return err_set(e, -EINVAL, "an object needs qom-type=TYPE");
-	if (!strcmp(type, "rng-random") || !strcmp(type, "rng-builtin")) {
-		opts_take(o, "id");    /* the host's getrandom serves both */
-		opts_take(o, "filename");
-		rc = 0;
-	} else if (!strcmp(type, "iothread")) {
-		rc = iothread_add(&vm->iothreads, o, e);
-	} else {
-		return err_set(e, -ENOTSUP, "not supported yet: objects of "
-			       "type '%s'", type);
-	}
-	return rc < 0 ? rc : opts_check_taken(o, e);
-}
-
-int machine_object_add(struct vm *vm, const char *spec, struct err *e)
-{
-	struct opts o;
-	int rc = opts_parse(&o, spec, "qom-type", e);
-
-	const char *type;
-
-	if (rc < 0)
-		return rc;
-	type = opts_find(&o, "qom-type");
-	rc = type && !strcmp(type, "filter-dump")
-	     ? netdev_dump_add(vm->nets, spec, e)
-	     : object_add_opts(vm, &o, e);
-	opts_fini(&o);
-	return rc;
-}
-
-int machine_object_del(struct vm *vm, const char *id, struct err *e)
-{
-	struct iothread *t = iothread_find(&vm->iothreads, id);
-
-	if (t && !t->users)
-		blk_set_forget_loop(disk_blks(vm->disks), t->loop);
-	return iothread_del(&vm->iothreads, id, e);
-}
 
 static int add_objects(struct vm *vm, struct err *e)
 {

@@ -14,11 +14,13 @@
 
 #include "vmm/arch.h"
 #include "vmm/base/lock.h"
-#include "vmm/base/trace.h"
 #include "vmm/base/log.h"
 #include "vmm/base/opts.h"
+#include "vmm/base/trace.h"
+#include "vmm/block/blk.h"
 #include "vmm/core/chardev.h"
 #include "vmm/core/device.h"
+#include "vmm/machine.h"
 #include "vmm/options_priv.h"
 
 enum { MAX_CPUS = 255 };
@@ -416,6 +418,32 @@ int option_chardev(struct option_run *r, const char *arg, struct err *e)
 		return helped(r);
 	}
 	config_append(&r->c->chardevs, arg);
+	return 0;
+}
+
+int option_object(struct option_run *r, const char *arg, struct err *e)
+{
+	(void)e;
+	if (asks_help(arg)) {
+		machine_object_help(r->out);
+		return helped(r);
+	}
+	config_append(&r->c->objects, arg);
+	return 0;
+}
+
+int option_blockdev(struct option_run *r, const char *arg, struct err *e)
+{
+	(void)e;
+	if (asks_help(arg)) {
+		strbuf_addstr(r->out, "Available block drivers:\n");
+		for (unsigned i = 0; blk_drivers[i]; i++)
+			strbuf_addf(r->out, "  %-12s %s\n",
+				    blk_drivers[i]->name,
+				    blk_drivers[i]->summary);
+		return helped(r);
+	}
+	config_append(&r->c->blockdevs, arg);
 	return 0;
 }
 

@@ -25,6 +25,7 @@ typedef int option_fn(struct option_run *r, const char *arg, struct err *e);
 option_fn option_help, option_version, option_machine, option_accel,
 	  option_enable_kvm, option_cpu, option_smp, option_m, option_display,
 	  option_monitor, option_mon, option_chardev, option_device,
+	  option_object, option_blockdev,
 	  option_name, option_uuid, option_no_reboot, option_no_shutdown,
 	  option_s,
 	  option_action, option_watchdog, option_d, option_sandbox,

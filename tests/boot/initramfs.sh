@@ -14,7 +14,8 @@ mkdir -p "$root/bin" "$root/etc" "$root/modules"
 cp "$from/busybox" "$root/bin/busybox"
 chmod 755 "$root/bin/busybox"
 cp "$here/init" "$root/init"
-chmod 755 "$root/init"
+cp "$here/powerbutton" "$root/bin/"
+chmod 755 "$root/init" "$root/bin/powerbutton"
 cp "$here/inittab" "$here/profile" "$root/etc/"
 cp "$from"/modules/*.ko "$root/modules/" 2>/dev/null || true
 (cd "$root" && find . | LC_ALL=C sort |

@@ -5,7 +5,7 @@ $(BOOT_DIR)/vmlinuz $(BOOT_DIR)/busybox &: tests/boot/fetch.sh | $(DEPS)
 	$(Q)sh tests/boot/fetch.sh $(BOOT_DIR)
 	@touch $(BOOT_DIR)/vmlinuz $(BOOT_DIR)/busybox
 
-BOOT_PARTS := init inittab profile initramfs.sh
+BOOT_PARTS := init inittab profile powerbutton initramfs.sh
 $(BOOT_DIR)/initramfs.gz: $(BOOT_PARTS:%=tests/boot/%) $(BOOT_DIR)/busybox
 	$(Q)sh tests/boot/initramfs.sh $(BOOT_DIR) $@
 

@@ -82,6 +82,31 @@ static void display_none_leaves_the_terminal_alone(void **state)
 	assert_string_equal(e.msg, "-display gtk: not supported yet: displays");
 }
 
+static void who_names_the_terminal_has_it_alone(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("-monitor", "stdio", NULL), 0);
+	assert_string_equal(c.serials->text, "null");
+	assert_string_equal(c.monitors->text, "stdio");
+	assert_null(c.monitors->next);
+	assert_int_equal(parse("-serial", "mon:stdio,signal=off", NULL), 0);
+	assert_null(c.serials->next);
+	assert_null(c.monitors);
+	assert_int_equal(parse("-serial", "stdio", NULL), 0);
+	assert_null(c.mons);
+	assert_int_equal(parse("-gdb", "stdio", NULL), 0);
+	assert_string_equal(c.serials->text, "null");
+	assert_null(c.mons);
+	assert_int_equal(parse("-qmp", "stdio", NULL), 0);
+	assert_string_equal(c.serials->text, "null");
+	assert_int_equal(parse("-chardev", "stdio,id=c0,mux=on", NULL), 0);
+	assert_string_equal(c.serials->text, "null");
+	assert_int_equal(parse("-chardev", "id=c0,backend=stdio", NULL), 0);
+	assert_string_equal(c.serials->text, "null");
+	assert_int_equal(parse("-chardev", "stdiox,id=c0", NULL), 0);
+	assert_string_equal(c.serials->text, "mon:stdio");
+}
+
 static void a_daemon_has_no_terminal(void **state)
 {
 	(void)state;
@@ -370,7 +395,8 @@ static void help_lists_options_and_wants_exit(void **state)
 static void every_list_has_its_help(void **state)
 {
 	static char *const topics[] = { "-machine", "-accel", "-cpu",
-					"-chardev", "-device", "-d" };
+					"-chardev", "-device", "-d",
+					"-netdev", "-object", "-blockdev" };
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_LEN(topics); i++) {
@@ -400,6 +426,7 @@ int main(void)
 	cmocka_unit_test(a_given_serial_leaves_the_terminal_to_the_monitor),
 	cmocka_unit_test(a_given_monitor_leaves_the_terminal_to_the_serial),
 	cmocka_unit_test(display_none_leaves_the_terminal_alone),
+	cmocka_unit_test(who_names_the_terminal_has_it_alone),
 	cmocka_unit_test(a_daemon_has_no_terminal),
 	cmocka_unit_test(serial_ids_follow_their_position),
 	cmocka_unit_test(a_serial_device_replaces_the_default_port),

@@ -111,6 +111,8 @@ int iothread_add(struct list *all, struct opts *o, struct err *e)
 	list_init(&t->node);
 	t->id = strdup(id);
 	rc = take_opts(t, o, e);
+	if (rc == 0)
+		rc = opts_check_taken(o, e);
 	if (rc == 0) {
 		t->loop = loop_create(t->id, e);
 		rc = t->loop ? start(t, e) : -ENOMEM;

@@ -24,7 +24,7 @@ struct iothread {
 };
 
 struct opts;
-/* Takes id and its own options of `o`. */
+/* `o`: id and its own options; -EINVAL, and no thread, where there are others. */
 int  iothread_add(struct list *all, struct opts *o, struct err *e);
 int  iothread_del(struct list *all, const char *id, struct err *e);
 /* The three numbers above were changed. */
