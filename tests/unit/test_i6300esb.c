@@ -3,6 +3,8 @@
  * Unit test: vmm/dev/i6300esb.c: unlocking, both stages, the lock, the flag
  * that survives the reset.
  */
+#include <pthread.h>
+
 #include "tests/unit/pci_fake.h"
 
 extern const struct device_class i6300esb_class;
@@ -128,6 +130,57 @@ static void state_goes_round(void **s)
 	down();
 }
 
+/* Stages of no length, for ever: the main loop does other things, too. */
+static void stages_without_length_do_not_keep_the_loop(void **s)
+{
+	(void)s;
+	up();
+	unlocked(0, 0);
+	unlocked(4, 0);
+	cfg_wr(ESB, 0x60, BIT(2) | BIT(5), 2);
+	cfg_wr(ESB, 0x68, BIT(1) | BIT(2), 1);
+	for (unsigned i = 0; i < 10; i++) {
+		fake_pass(1000);
+		fake_turn();
+	}
+	assert_int_equal(mem_rd(BAR + 8, 4), 0);
+	fake_pass(1000000);
+	fake_turn();
+	assert_int_equal(mem_rd(BAR + 8, 4), 1);
+	down();
+}
+
+static _Atomic bool unplugged, writes;
+
+static void *enable_for_ever(void *opaque)
+{
+	(void)opaque;
+	while (!unplugged) {
+		cfg_wr(ESB, 0x68, 0, 1);
+		cfg_wr(ESB, 0x68, 2, 1);
+		writes = true;
+	}
+	return NULL;
+}
+
+static void a_guest_may_go_on_writing_while_it_is_unplugged(void **s)
+{
+	pthread_t vcpu;
+
+	(void)s;
+	for (unsigned i = 0; i < 300; i++) {
+		up();
+		unplugged = writes = false;
+		pthread_create(&vcpu, NULL, enable_for_ever, NULL);
+		while (!writes)
+			;
+		device_destroy(esb);
+		unplugged = true;
+		pthread_join(vcpu, NULL);
+		fake_machine_down();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +189,8 @@ int main(void)
 		cmocka_unit_test(a_reload_keeps_it_quiet),
 		cmocka_unit_test(a_locked_one_cannot_be_turned_off),
 		cmocka_unit_test(state_goes_round),
+		cmocka_unit_test(stages_without_length_do_not_keep_the_loop),
+		cmocka_unit_test(a_guest_may_go_on_writing_while_it_is_unplugged),
 	};
 
 	return cmocka_run_group_tests_name("i6300esb", tests, NULL, NULL);

@@ -2,6 +2,9 @@
 /* Unit test: a function's configuration space. */
 #include "tests/unit/pci_fake.h"
 
+#include <pthread.h>
+#include <unistd.h>
+
 static int up(void **s)
 {
 	(void)s;
@@ -110,6 +113,69 @@ static void another_devices_state_is_refused(void **s)
 	strbuf_fini(&a);
 }
 
+/* --- a guest that moves a BAR while its device is unplugged ---------------- */
+
+enum { SLOW = PCI_DEVFN(4, 0), SLOW_BAR = 0xd0000000 };
+
+static _Atomic bool slow_in, slow_out;
+
+static u64 slow_read(struct device *d, u64 off, unsigned size)
+{
+	(void)off;
+	(void)size;
+	slow_in = true;
+	usleep(50000);
+	slow_out = true;
+	return to_pci(d)->msix.table[0];       /* or whatever is its own  */
+}
+
+static const struct region_ops slow_ops = {
+	.read = slow_read, .min_size = 1, .max_size = 4,
+};
+
+static const struct pci_class slow_pci = {
+	.vendor = 0x1234, .device = 0x9abc,
+	.bars = { [1] = { "slow", PCI_BAR_MEM32, false, 4096, &slow_ops } },
+};
+
+static void *read_slowly(void *opaque)
+{
+	(void)opaque;
+	mem_rd(SLOW_BAR, 4);
+	return NULL;
+}
+
+static void slow_unrealize(struct device *d)
+{
+	pthread_t vcpu;
+
+	cfg_wr(SLOW, 0x14, SLOW_BAR, 4);
+	cfg_wr(SLOW, 4, PCI_CMD_MEM, 2);
+	pthread_create(&vcpu, NULL, read_slowly, NULL);
+	while (!slow_in)
+		usleep(100);
+	pci_dev_unrealize(to_pci(d));
+	assert_true(slow_out);
+	pthread_join(vcpu, NULL);
+}
+
+static void unplugging_waits_for_whoever_is_in_a_register(void **s)
+{
+	static struct device_class slow;
+
+	slow = toy_class;
+	slow.pci = &slow_pci;
+	slow.unrealize = slow_unrealize;
+	slow_in = slow_out = false;
+	toys[1] = to_toy(fake_new(&slow));
+	assert_int_equal(device_set_prop(&toys[1]->pci.dev, "addr", "04.0",
+					 NULL), 0);
+	fake_realize(&toys[1]->pci.dev);
+	device_destroy(&toys[1]->pci.dev);
+	toys[1] = NULL;
+	assert_int_equal(cfg_rd(SLOW, 0, 4), 0xffffffff);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 
 int main(void)
@@ -123,6 +189,7 @@ int main(void)
 		T(bus_mastering_is_a_bit),
 		T(state_round_trips_with_its_bars),
 		T(another_devices_state_is_refused),
+		T(unplugging_waits_for_whoever_is_in_a_register),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -389,8 +389,6 @@ static void free_props(struct device *d)
 	free(d->prop_text);
 }
 
-/* Off the buses before unrealize, and once more after it: until that has
- * taken a PCI function out of config space, a guest may map its BARs again. */
 void device_event(struct device *d, enum device_event ev)
 {
 	trace(device_event, "%s event %d", d->class ? d->class->name : "",
@@ -399,6 +397,8 @@ void device_event(struct device *d, enum device_event ev)
 		d->env->events_due(d->env->opaque);
 }
 
+/* Off the buses before unrealize, and once more after it: what a class maps
+ * itself may come back until then (BARs: see pci_dev_unrealize). */
 void device_destroy(struct device *d)
 {
 	if (!d)

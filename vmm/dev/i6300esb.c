@@ -22,6 +22,7 @@ enum {                                 /* memory                           */
 	BAR_LEN = 0x10, TIMER_MASK = 0xfffff,
 	RELOAD_NOW = BIT(8), RELOAD_TIMEOUT = BIT(9),
 	UNLOCK1 = 0x80, UNLOCK2 = 0x86,
+	STAGE_MIN_NS = 100000,
 };
 
 struct i6300esb {
@@ -38,13 +39,14 @@ static struct i6300esb *to_esb(struct device *d)
 	return container_of(d, struct i6300esb, pci.dev);
 }
 
-/* The clock is 33 MHz, divided by 2^15 or, fast, by 2^5. */
+/* The clock is 33 MHz, divided by 2^15 or, fast, by 2^5.  Shorter than we can
+ * be relied on it does not get: a guest would keep the loop busy for ever. */
 static s64 stage_ns(const struct i6300esb *w)
 {
 	u64 n = w->stage == 1 ? w->timer1 : w->timer2;
 	bool fast = pci_get(&w->pci, ESB_CONFIG, 2) & CONFIG_FAST;
 
-	return (s64)((n << (fast ? 5 : 15)) * 30);
+	return MAX((s64)((n << (fast ? 5 : 15)) * 30), STAGE_MIN_NS);
 }
 
 static void arm(struct i6300esb *w, unsigned stage)
@@ -210,8 +212,8 @@ static int esb_realize(struct device *d, struct err *e)
 
 static void esb_unrealize(struct device *d)
 {
-	timer_fini(&to_esb(d)->timer);
 	pci_dev_unrealize(to_pci(d));
+	timer_fini(&to_esb(d)->timer);
 }
 
 static int esb_post_load(struct device *d, unsigned version, struct err *e)

@@ -123,6 +123,9 @@ void pci_dev_unrealize(struct pci_dev *p)
 	pci_bars_unmap(p);
 	lock_drop(&p->bus->host->lock);
 	pci_bus_detach(p);
+	/* Until here a guest may have mapped a BAR again, and be in it still. */
+	bus_quiesce(p->dev.env->pio);
+	bus_quiesce(p->dev.env->mmio);
 	pci_msix_fini(p);
 	lock_fini(&p->msix_lock);
 	free_config(p);

@@ -3,8 +3,9 @@
  * PCI: functions, their configuration space, BARs, MSI-X and INTx.
  *
  * A PCI device embeds struct pci_dev first and gives its class a struct
- * pci_class; its realize calls pci_dev_realize() first and its unrealize
- * pci_dev_unrealize() last.  The machine creates "pci-host", puts
+ * pci_class; its realize calls pci_dev_realize() first.  Its unrealize calls
+ * pci_dev_unrealize() before it lets go of anything a register or the
+ * configuration space reaches: until then the guest does.  The machine creates "pci-host", puts
  * pci_host_bus() into device_env.pci, then "mch" and "ICH9-LPC".
  *
  * Locks, in order: the host's device lock (configuration space), the
@@ -131,6 +132,7 @@ static inline const struct pci_class *pci_class_of(const struct pci_dev *p)
 /* --- life: [loop] --- */
 /* Take a slot, fill in configuration space. -EBUSY, -ENOSPC, -EINVAL. */
 int  pci_dev_realize(struct pci_dev *p, struct err *e);
+/* No vCPU is in its registers any more, and none gets there. */
 void pci_dev_unrealize(struct pci_dev *p);
 void pci_dev_reset(struct pci_dev *p);
 /* State of the configuration space, INTx and MSI-X: make
