@@ -38,7 +38,10 @@ static void pass_on(const struct sigaction *old, int sig, siginfo_t *info,
 
 	if (passing_on || (plain && (old->sa_handler == SIG_DFL ||
 				     old->sa_handler == SIG_IGN))) {
-		signal(sig, SIG_DFL);  /* the instruction faults again    */
+		/* The instruction faults again; blocked, where a filter
+		 * allows no other handler: that ends the process as well. */
+		if (signal(sig, SIG_DFL) == SIG_ERR)
+			sigaddset(&((ucontext_t *)context)->uc_sigmask, sig);
 		return;
 	}
 	passing_on = true;
