@@ -249,4 +249,5 @@ const struct kvm_provider mote_kvm_provider = {
 	.kick    = provider_kick,
 	.report  = provider_report,
 	.control = provider_control,
+	.cheap_exits = true,
 };

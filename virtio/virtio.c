@@ -145,9 +145,22 @@ void virtio_queue_listen(struct virtio *v, unsigned q)
 	loop_rewatch(v->loop, v->q[q].kick_fd, EPOLLIN | EPOLLET);
 }
 
+/* Who has the lock may be at it for long: a vCPU does not wait. */
+static bool kick_here(struct virtio *v, unsigned q)
+{
+	bool done;
+
+	if (!v->class->kick_here || !lock_try(&v->pci.dev.lock))
+		return false;
+	done = virtio_running(v) && v->q[q].vq.enabled && !v->q[q].vhost &&
+	       v->class->kick_here(v, q);
+	virtio_unlock(v);
+	return done;
+}
+
 void virtio_queue_kick(struct virtio *v, unsigned q)
 {
-	if (q < v->nqueues && v->started)
+	if (q < v->nqueues && !kick_here(v, q))
 		virtio_kick_later(v, q);
 }
 
@@ -155,7 +168,8 @@ void virtio_ioeventfds(struct virtio *v, u64 at, unsigned stride, bool on)
 {
 	const struct device_env *env = v->pci.dev.env;
 
-	if (!v->p_ioeventfd || !env->ioeventfd)
+	if (!v->p_ioeventfd || !env->ioeventfd ||
+	    (v->class->kick_here && env->cheap_exits))
 		return;
 	for (unsigned i = 0; i < v->nqueues; i++) {
 		u64 n = i;

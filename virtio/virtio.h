@@ -71,6 +71,10 @@ struct virtio_class {
 	void (*start)(struct virtio *v);       /* NULL ok                   */
 	/* Queue `q` has work (or may have). [v->loop] */
 	void (*kick)(struct virtio *v, unsigned q);
+	/* The same at once, by the vCPU that kicks, where that is sooner done
+	 * than another thread is awake; false: let kick do (the rest of) it.
+	 * Kicks then are no eventfds where exits are cheap. [vcpu] NULL ok */
+	bool (*kick_here)(struct virtio *v, unsigned q);
 	/* Bring v->config up to date before it is read. [vcpu] NULL ok */
 	void (*config_read)(struct virtio *v);
 	/* The driver wants `val` in v->config[off, off+size), which is inside.
@@ -236,7 +240,8 @@ void virtio_queue_enable(struct virtio *v);
 void virtio_queue_reset(struct virtio *v);
 void virtio_queue_disable(struct virtio *v);   /* MMIO: QueueReady = 0   */
 bool virtio_queue_resetting(struct virtio *v);
-void virtio_queue_kick(struct virtio *v, unsigned q);     /* by register */
+/* By register, device lock not held: class->kick_here, or kick soon. [vcpu] */
+void virtio_queue_kick(struct virtio *v, unsigned q);
 u64  virtio_config_access_read(struct virtio *v, u64 off, unsigned size);
 void virtio_config_access_write(struct virtio *v, u64 off, u64 val,
 				unsigned size);

@@ -131,7 +131,6 @@ static void reg_write(struct virtio *v, u64 off, u32 val)
 	case DriverFeatures:    virtio_accept(v, v->driver_sel, val); break;
 	case DriverFeaturesSel: v->driver_sel = val; break;
 	case QueueSel:          v->queue_sel = MIN(val, 0xffffu); break;
-	case QueueNotify:       virtio_queue_kick(v, val & 0xffff); break;
 	case InterruptACK:      ack(v, val); break;
 	case Status:            virtio_set_status(v, val); break;
 	default:                queue_write(v, off, val); break;
@@ -142,6 +141,7 @@ static u64 region_read(struct device *d, u64 off, unsigned size)
 {
 	struct virtio *v = to_virtio(d);
 
+	SCOPED_LOCK(&d->lock);
 	if (off >= Config)
 		return virtio_config_access_read(v, off - Config, size);
 	return size == 4 ? reg_read(v, off) : 0;
@@ -151,6 +151,11 @@ static void region_write(struct device *d, u64 off, u64 val, unsigned size)
 {
 	struct virtio *v = to_virtio(d);
 
+	if (off == QueueNotify && size == 4) {
+		virtio_queue_kick(v, val & 0xffff);
+		return;
+	}
+	SCOPED_LOCK(&d->lock);
 	if (off >= Config)
 		virtio_config_access_write(v, off - Config, val, size);
 	else if (size == 4)
@@ -159,7 +164,7 @@ static void region_write(struct device *d, u64 off, u64 val, unsigned size)
 
 static const struct region_ops mmio_ops = {
 	.read = region_read, .write = region_write,
-	.min_size = 1, .max_size = 4,
+	.min_size = 1, .max_size = 4, .unlocked = true,
 };
 
 /* --- where ----------------------------------------------------------------- */

@@ -93,6 +93,8 @@ static inline bool vnet_is_ctrl(const struct virtio_net *n, unsigned q)
 /* --- virtio_net_io.c --- */
 void vnet_rx_run(struct virtio_net *n, unsigned pair);
 void vnet_tx_run(struct virtio_net *n, unsigned pair);
+/* What is quickly sent; false: vnet_tx_run must do the rest. [any] */
+bool vnet_tx_here(struct virtio_net *n, unsigned pair);
 /* --- virtio_net_ctrl.c --- */
 void vnet_ctrl_run(struct virtio_net *n);
 void vnet_filter_reset(struct virtio_net *n);

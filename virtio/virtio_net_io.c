@@ -13,6 +13,7 @@
 #include <string.h>
 
 enum { RX_BUDGET = 256, TX_BUDGET = 256, FLUSH_EVERY = 32 };
+enum { TX_HERE_FRAMES = 4, TX_HERE_BYTES = 4096 };
 
 /* --- in -------------------------------------------------------------------- */
 
@@ -191,7 +192,7 @@ void vnet_rx_run(struct virtio_net *n, unsigned pair)
 		next = rx_one(n, pair);
 		if (next == RX_STARVED && virtq_want_kicks(q, true))
 			next = RX_AGAIN;
-		if (i % FLUSH_EVERY == FLUSH_EVERY - 1)
+		if (i % FLUSH_EVERY == 0)      /* the first one soon       */
 			virtio_notify(&n->v, 2 * pair);
 	}
 	virtio_notify(&n->v, 2 * pair);
@@ -202,9 +203,12 @@ void vnet_rx_run(struct virtio_net *n, unsigned pair)
 
 /* --- out ------------------------------------------------------------------- */
 
+typedef int send_fn(struct netdev *nd, unsigned q, const struct iovec *iov,
+		    unsigned n);
+
 /* 0 or -EAGAIN; what is no frame is dropped. */
 static int tx_send(struct virtio_net *n, unsigned pair,
-		   const struct virtq_chain *c)
+		   const struct virtq_chain *c, send_fn *send)
 {
 	const struct iovec *iov = c->iov;
 	int niov = c->nout;
@@ -220,11 +224,13 @@ static int tx_send(struct virtio_net *n, unsigned pair,
 	}
 	if (niov <= 0)
 		return 0;
-	return netdev_send(n->netdev, pair, iov, niov);
+	return send(n->netdev, pair, iov, niov);
 }
 
-/* 1: one sent; 0: there is none; -EAGAIN: the netdev is full. */
-static int tx_one(struct virtio_net *n, unsigned pair, struct virtq *q)
+/* 1: one sent; 0: there is none; -EAGAIN: the netdev is full, or the frame
+ * longer than `max`. */
+static int tx_one(struct virtio_net *n, unsigned pair, struct virtq *q,
+		  send_fn *send, u64 max)
 {
 	struct virtq_chain c = { .iov = n->chain_iov, .max = VIRTQ_CHAIN_MAX };
 
@@ -236,7 +242,7 @@ static int tx_one(struct virtio_net *n, unsigned pair, struct virtq *q)
 			     "writable (5.1.6.2)");
 		return 0;
 	}
-	if (tx_send(n, pair, &c) == -EAGAIN) {
+	if (c.out_len > max || tx_send(n, pair, &c, send) == -EAGAIN) {
 		virtq_unpop(q, &c);
 		return -EAGAIN;
 	}
@@ -251,7 +257,7 @@ void vnet_tx_run(struct virtio_net *n, unsigned pair)
 	int rc;
 
 	virtq_want_kicks(q, false);
-	while ((rc = tx_one(n, pair, q)) >= 0) {
+	while ((rc = tx_one(n, pair, q, netdev_send, UINT64_MAX)) >= 0) {
 		if (rc == 0 && !virtq_want_kicks(q, true))
 			break;
 		if (rc == 0)
@@ -267,4 +273,19 @@ void vnet_tx_run(struct virtio_net *n, unsigned pair)
 	}
 	virtq_flush(q);
 	virtio_notify(&n->v, 2 * pair + 1);
+}
+
+bool vnet_tx_here(struct virtio_net *n, unsigned pair)
+{
+	struct virtq *q = virtio_q(&n->v, 2 * pair + 1);
+	int rc = 1;
+
+	for (unsigned i = 0; rc > 0 && i < TX_HERE_FRAMES; i++) {
+		rc = tx_one(n, pair, q, netdev_send_here, TX_HERE_BYTES);
+		if (rc == 0 && virtq_want_kicks(q, true))
+			rc = 1;
+	}
+	virtq_flush(q);
+	virtio_notify(&n->v, 2 * pair + 1);
+	return rc == 0;
 }

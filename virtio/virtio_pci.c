@@ -213,27 +213,40 @@ static void bar_write(struct virtio *v, u64 off, u64 val, unsigned size)
 	case DEVICE:
 		virtio_config_access_write(v, off - DEVICE, val, size);
 		break;
-	case NOTIFY:
-		virtio_queue_kick(v, (off - NOTIFY) / NOTIFY_STRIDE);
-		break;
 	default:
 		break;
 	}
 }
 
+static u64 locked_read(struct virtio *v, u64 off, unsigned size)
+{
+	SCOPED_LOCK(&v->pci.dev.lock);
+	return bar_read(v, off, size);
+}
+
+static void locked_write(struct virtio *v, u64 off, u64 val, unsigned size)
+{
+	if (off >= NOTIFY && off < NOTIFY + AREA_LEN) {
+		virtio_queue_kick(v, (off - NOTIFY) / NOTIFY_STRIDE);
+		return;
+	}
+	SCOPED_LOCK(&v->pci.dev.lock);
+	bar_write(v, off, val, size);
+}
+
 static u64 region_read(struct device *d, u64 off, unsigned size)
 {
-	return bar_read(to_virtio(d), off, size);
+	return locked_read(to_virtio(d), off, size);
 }
 
 static void region_write(struct device *d, u64 off, u64 val, unsigned size)
 {
-	bar_write(to_virtio(d), off, val, size);
+	locked_write(to_virtio(d), off, val, size);
 }
 
 const struct region_ops virtio_pci_ops = {
 	.read = region_read, .write = region_write,
-	.min_size = 1, .max_size = 4,
+	.min_size = 1, .max_size = 4, .unlocked = true,
 };
 
 /* Where the guest puts the BAR, its kicks become eventfds. */
@@ -272,9 +285,7 @@ void virtio_pci_config_written(struct pci_dev *p, unsigned off, unsigned n)
 
 	if (!window(v, off, n, &at, &len))
 		return;
-	virtio_lock(v);
-	bar_write(v, at, pci_get(p, v->pci_cfg_cap + CAP_DATA, len), len);
-	virtio_unlock(v);
+	locked_write(v, at, pci_get(p, v->pci_cfg_cap + CAP_DATA, len), len);
 }
 
 void virtio_pci_config_reading(struct pci_dev *p, unsigned off, unsigned n)
@@ -285,9 +296,7 @@ void virtio_pci_config_reading(struct pci_dev *p, unsigned off, unsigned n)
 
 	if (!window(v, off, n, &at, &len))
 		return;
-	virtio_lock(v);
-	val = bar_read(v, at, len);
-	virtio_unlock(v);
+	val = locked_read(v, at, len);
 	pci_put(p, v->pci_cfg_cap + CAP_DATA, val, len);
 }
 
@@ -391,6 +400,7 @@ void virtio_pci_unrealize(struct device *d)
 
 	virtio_stop(v);
 	pci_dev_unrealize(&v->pci);
+	bus_quiesce(d->env->mmio);     /* the guest may have moved the BAR */
 	virtio_fini(v);
 }
 

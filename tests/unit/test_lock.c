@@ -45,6 +45,18 @@ static void *hold(void *opaque)
 	return NULL;
 }
 
+static void a_lock_is_tried_without_a_wait(void **state)
+{
+	struct lock l = LOCK_INIT("test");
+
+	(void)state;
+	assert_true(lock_try(&l));
+	assert_false(lock_try(&l));
+	lock_drop(&l);
+	assert_true(lock_try(&l));
+	lock_drop(&l);
+}
+
 static void waits_are_counted_by_place_and_lock(void **state)
 {
 	struct lock l = LOCK_INIT("test"), free_one = LOCK_INIT("free");
@@ -92,6 +104,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_counted_while_off),
+		cmocka_unit_test(a_lock_is_tried_without_a_wait),
 		cmocka_unit_test(waits_are_counted_by_place_and_lock),
 		cmocka_unit_test(a_full_table_counts_no_more),
 	};

@@ -308,6 +308,116 @@ static void a_full_peer_holds_frames_back_and_loses_none(void **s)
 	card_down();
 }
 
+static bool sent(unsigned len)
+{
+	u8 got[8192];
+
+	return recv(peer, got, sizeof(got), 0) == len;
+}
+
+static void a_small_frame_leaves_with_the_kick_itself(void **s)
+{
+	u8 packet[VNET_HDR + 8000] = { 0 };
+
+	(void)s;
+	card_up(0);
+	g_turns(3);
+	fill(packet + VNET_HDR, 8000);
+	g_out(1, packet, VNET_HDR + 100);
+	virtio_queue_kick(g.v, 1);
+	assert_true(sent(100));        /* the loop did not turn            */
+	assert_int_equal(g_done(1), 1);
+	g_out(1, packet, VNET_HDR + 8000);
+	virtio_queue_kick(g.v, 1);     /* a long one is the loop's         */
+	assert_false(sent(8000));
+	g_turns(2);
+	assert_true(sent(8000));
+	for (unsigned i = 0; i < 6; i++)
+		g_out(1, packet, VNET_HDR + 100);
+	virtio_queue_kick(g.v, 1);     /* and what follows a few           */
+	assert_int_equal(g_done(1), 2 + 4);
+	g_turns(2);
+	assert_int_equal(g_done(1), 2 + 6);
+	card_down();
+}
+
+static void a_recorded_or_paused_card_sends_by_the_loop(void **s)
+{
+	u8 packet[VNET_HDR + 100] = { 0 };
+
+	(void)s;
+	card_up(0);
+	assert_int_equal(netdev_dump_add(nets, "filter-dump,id=d,netdev=n0,"
+					 "file=/dev/null", NULL), 0);
+	g_out(1, packet, sizeof(packet));
+	virtio_queue_kick(g.v, 1);
+	assert_false(sent(100));
+	g_turns(2);
+	assert_true(sent(100));
+	assert_int_equal(netdev_dump_del(nets, "d", NULL), 0);
+	virtio_quiesce(fake.dev);
+	g_out(1, packet, sizeof(packet));
+	virtio_queue_kick(g.v, 1);
+	g_turns(2);
+	assert_false(sent(100));
+	virtio_resume(fake.dev);
+	g_turns(2);
+	assert_true(sent(100));
+	card_down();
+}
+
+static void a_card_that_is_full_leaves_a_kick_to_the_loop(void **s)
+{
+	u8 packet[VNET_HDR + 1000] = { 0 };
+	unsigned n = 0, received = 0;
+	int small = 8192;
+
+	(void)s;
+	card_up(0);
+	setsockopt(ours, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	for (; n < 60; n++) {
+		g_out(1, packet, sizeof(packet));
+		virtio_queue_kick(g.v, 1);
+		if (g_done(1) <= n)
+			break;
+	}
+	assert_true(n < 60);
+	for (unsigned i = 0; i < 50 && received <= n; i++) {
+		while (sent(1000))
+			received++;
+		g_turns(1);
+	}
+	assert_int_equal(received, n + 1);
+	assert_int_equal(g_done(1), n + 1);
+	card_down();
+}
+
+static int eventfds;
+
+static int count_eventfd(void *o, int efd, u64 at, unsigned len,
+			 const u64 *match, bool on)
+{
+	eventfds += on ? 1 : -1;
+	return 0;
+}
+
+static void kicks_are_no_eventfds_where_exits_are_cheap(void **s)
+{
+	static const char *const none[] = { NULL };
+
+	(void)s;
+	for (unsigned cheap = 0; cheap < 2; cheap++) {
+		g_memory();
+		fake.env.ioeventfd = count_eventfd;
+		fake.env.cheap_exits = cheap;
+		eventfds = 0;
+		assert_int_equal(g_realize("virtio-net-device", none, NULL), 0);
+		assert_int_equal(eventfds, cheap ? 0 : 3);
+		fake_machine_down();
+		assert_int_equal(eventfds, 0);
+	}
+}
+
 static void hostile_buffers_break_the_device_and_nothing_else(void **s)
 {
 	struct g_desc d[2] = { { .addr = G_DATA, .len = 4 },
@@ -410,6 +520,10 @@ int main(void)
 		cmocka_unit_test(the_link_follows_set_link),
 		cmocka_unit_test(announcing_sends_rarp_and_asks_the_guest),
 		cmocka_unit_test(a_full_peer_holds_frames_back_and_loses_none),
+		cmocka_unit_test(a_small_frame_leaves_with_the_kick_itself),
+		cmocka_unit_test(a_recorded_or_paused_card_sends_by_the_loop),
+		cmocka_unit_test(a_card_that_is_full_leaves_a_kick_to_the_loop),
+		cmocka_unit_test(kicks_are_no_eventfds_where_exits_are_cheap),
 		cmocka_unit_test(hostile_buffers_break_the_device_and_nothing_else),
 		cmocka_unit_test(the_netdev_may_go_first),
 		cmocka_unit_test(state_survives_a_round_trip),

@@ -151,6 +151,7 @@ static inline u16 g_chain(unsigned q, const struct g_desc *d, unsigned nout,
 	return head;
 }
 
+/* While the device is busy: the loop hears of it. */
 static inline void g_kick(unsigned q)
 {
 	lock_take(&g.v->pci.dev.lock);

@@ -59,6 +59,12 @@ static inline void lock_take_at(struct lock *l, const char *site)
 		pthread_mutex_lock(&l->mutex);
 }
 
+/* Whether it was free and is taken now. */
+static inline bool lock_try(struct lock *l)
+{
+	return pthread_mutex_trylock(&l->mutex) == 0;
+}
+
 static inline void lock_drop(struct lock *l)
 {
 	pthread_mutex_unlock(&l->mutex);

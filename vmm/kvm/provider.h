@@ -53,6 +53,9 @@ struct kvm_provider {
 	 * (see below), "copy": descriptor `value` is now a copy of fd; 0, -ENOENT, -errno.
 	 * fd -1: for VMs yet to come. NULL ok. [any] */
 	int  (*control)(int fd, const char *name, u64 value);
+	/* An exit is a return of this process's own code, no switch of worlds:
+	 * as cheap as an eventfd. */
+	bool cheap_exits;
 };
 
 /*

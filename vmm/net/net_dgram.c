@@ -256,4 +256,5 @@ const struct netdev_ops net_dgram = {
 	.send     = dgram_send,
 	.recv     = dgram_recv,
 	.describe = dgram_describe,
+	.send_anywhere = true,
 };

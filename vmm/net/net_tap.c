@@ -374,4 +374,5 @@ const struct netdev_ops net_tap = {
 	.offloads   = tap_offloads,
 	.use_queues = tap_use_queues,
 	.describe   = tap_describe,
+	.send_anywhere = true,
 };

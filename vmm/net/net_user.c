@@ -265,4 +265,5 @@ const struct netdev_ops net_user = {
 	.ready    = user_ready,
 	.offloads = user_offloads,
 	.describe = user_describe,
+	.send_anywhere = true,
 };

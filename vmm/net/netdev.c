@@ -167,28 +167,41 @@ static void dump(struct netdev *nd, const struct iovec *iov, unsigned n,
 			       nd->vnet ? NETDEV_VNET_LEN : 0, len);
 }
 
+/* 1: sent; 0: dropped; -EAGAIN. */
+static int try_send(struct netdev *nd, unsigned q, const struct iovec *iov,
+		    unsigned n)
+{
+	int rc = -ENETDOWN;
+
+	if (q < nd->nqueues && nd->q[q].fd >= 0 && netdev_link(nd))
+		rc = nd->ops->send(nd, q, iov, n);
+	if (rc == -EAGAIN)
+		return rc;
+	if (rc < 0)
+		nd->dropped++;
+	else
+		nd->sent++;
+	return rc >= 0;
+}
+
 int netdev_send(struct netdev *nd, unsigned q, const struct iovec *iov,
 		unsigned n)
 {
-	int rc;
+	int rc = try_send(nd, q, iov, n);
 
-	if (q >= nd->nqueues || nd->q[q].fd < 0 || !netdev_link(nd)) {
-		nd->dropped++;
-		return 0;
-	}
-	rc = nd->ops->send(nd, q, iov, n);
-	if (rc == -EAGAIN) {
+	if (rc == -EAGAIN)
 		netdev_want_write(nd, q, true);
-		return rc;
-	}
-	if (rc < 0) {
-		nd->dropped++;
-		return 0;
-	}
-	nd->sent++;
-	if (!list_empty(&nd->dumps))
+	if (rc == 1 && nd->dumping)
 		dump(nd, iov, n, net_iov_len(iov, n));
-	return 0;
+	return MIN(rc, 0);
+}
+
+int netdev_send_here(struct netdev *nd, unsigned q, const struct iovec *iov,
+		     unsigned n)
+{
+	if (!nd->ops->send_anywhere || nd->dumping)
+		return -EAGAIN;
+	return MIN(try_send(nd, q, iov, n), 0);
 }
 
 ssize_t netdev_recv(struct netdev *nd, unsigned q, const struct iovec *iov,
@@ -202,7 +215,7 @@ ssize_t netdev_recv(struct netdev *nd, unsigned q, const struct iovec *iov,
 	if (got <= 0)
 		return 0;
 	nd->received++;
-	if (!list_empty(&nd->dumps))
+	if (nd->dumping)
 		dump(nd, iov, n, got);
 	return got;
 }
@@ -665,6 +678,17 @@ static struct net_dump *find_dump(struct netdev_set *s, const char *id)
 	return NULL;
 }
 
+static void dumps_changed(struct netdev_set *s)
+{
+	struct list *p;
+
+	list_for_each(p, &s->list) {
+		struct netdev *nd = list_entry(p, struct netdev, node);
+
+		nd->dumping = !list_empty(&nd->dumps);
+	}
+}
+
 static int dump_add(struct netdev_set *s, struct opts *o, struct err *e)
 {
 	const char *id = opts_take(o, "id"), *netdev = opts_take(o, "netdev");
@@ -699,6 +723,7 @@ static int dump_add(struct netdev_set *s, struct opts *o, struct err *e)
 	if (!d)
 		return e && e->rc ? e->rc : -EIO;
 	list_append(&nd->dumps, net_dump_node(d));
+	dumps_changed(s);
 	return 0;
 }
 
@@ -721,5 +746,6 @@ int netdev_dump_del(struct netdev_set *s, const char *id, struct err *e)
 	if (!d)
 		return err_set(e, -ENOENT, "object '%s' not found", id);
 	net_dump_close(d);
+	dumps_changed(s);
 	return 0;
 }

@@ -11,9 +11,9 @@
  * virtio_net_hdr of NETDEV_VNET_LEN bytes (virtio 1.2, 5.1.6), and offloads
  * can be asked for.
  *
- * Thread: all on the loop of the set (the main loop).  A card may call
- * netdev_send and netdev_recv with its own lock held; callbacks of the client
- * come without any lock.
+ * Thread: all on the loop of the set (the main loop), but netdev_send_here.
+ * A card may call netdev_send and netdev_recv with its own lock held; callbacks
+ * of the client come without any lock.
  */
 #ifndef MOTE_NET_NETDEV_H
 #define MOTE_NET_NETDEV_H
@@ -111,6 +111,10 @@ void netdev_use_queues(struct netdev *nd, unsigned n);
 /* 0: taken (or dropped for good); -EAGAIN: hold it until `writable`. */
 int  netdev_send(struct netdev *nd, unsigned q, const struct iovec *iov,
 		 unsigned n);
+/* The same on any thread, with the lock held that netdev_send is called under;
+ * -EAGAIN: not now, or not here: netdev_send on the loop will know. */
+int  netdev_send_here(struct netdev *nd, unsigned q, const struct iovec *iov,
+		      unsigned n);
 /* Bytes of one frame (cut if `iov` is too small), 0: none now. */
 ssize_t netdev_recv(struct netdev *nd, unsigned q, const struct iovec *iov,
 		    unsigned n);

@@ -30,11 +30,12 @@ struct netdev_ops {
 	void (*offloads)(struct netdev *nd, unsigned flags);   /* NULL ok   */
 	void (*use_queues)(struct netdev *nd, unsigned n);     /* NULL ok   */
 	void (*describe)(struct netdev *nd, struct strbuf *out);
+	bool send_anywhere;            /* send is for any thread           */
 };
 
 struct netdev_queue {
 	struct netdev *nd;
-	int fd;                        /* borrowed from the kind; -1        */
+	_Atomic int fd;                /* borrowed from the kind; -1        */
 	int vhost_fd;                  /* the same, of vhost-net            */
 	bool want_read, want_write;
 	bool watched;
@@ -49,11 +50,12 @@ struct netdev {
 	struct netdev_queue *q;
 	unsigned nqueues, used;
 	bool vnet, ufo;
-	bool link_down;                /* set_link off                      */
-	bool carrier_down;             /* the kind has no peer              */
+	_Atomic bool link_down;        /* set_link off                      */
+	_Atomic bool carrier_down;     /* the kind has no peer              */
 	const struct netdev_client *client;
 	void *opaque;
 	struct list dumps;             /* struct net_dump                   */
+	_Atomic bool dumping;          /* there are some                    */
 	u64 sent, received, dropped;
 };
 
