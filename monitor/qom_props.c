@@ -6,6 +6,7 @@
  */
 #include "monitor/qmp.h"
 #include "monitor/qom.h"
+#include "virtio/virtio_balloon.h"
 #include "vmm/base/opts.h"
 #include "vmm/block/iothread.h"
 #include "vmm/vcpu.h"
@@ -61,8 +62,28 @@ static json_t *device_value(struct device *d, const struct device_prop *p)
 	return v;
 }
 
+/* jansson's numbers have a sign: what was not told, ~0, is -1. */
+static json_t *balloon_stats(const struct balloon_stats *s)
+{
+	static const char *const names[BALLOON_STATS] = {
+		"stat-swap-in", "stat-swap-out", "stat-major-faults",
+		"stat-minor-faults", "stat-free-memory", "stat-total-memory",
+		"stat-available-memory", "stat-disk-caches",
+		"stat-htlb-pgalloc", "stat-htlb-pgfail",
+	};
+	json_t *stats = json_object();
+
+	for (unsigned i = 0; i < BALLOON_STATS; i++)
+		json_object_set_new(stats, names[i],
+				    json_integer((json_int_t)s->val[i]));
+	return json_pack("{s:o,s:I}", "stats", stats, "last-update",
+			 (json_int_t)s->seconds);
+}
+
 static void device_props(struct device *d, const struct prop_walk *w)
 {
+	struct balloon_stats stats;
+
 	give(w, "parent_bus", "link<bus>",
 	     text(d->class->bus ? d->class->bus : "System"));
 	give(w, "realized", "bool", json_boolean(d->realized));
@@ -70,6 +91,9 @@ static void device_props(struct device *d, const struct prop_walk *w)
 	give(w, "hotpluggable", "bool", json_boolean(d->class->hotplug));
 	for (const struct device_prop *p = d->class->props; p && p->name; p++)
 		give(w, p->name, type_names[p->type], device_value(d, p));
+	if (d->class->virtio && balloon_last_stats(d, &stats))
+		give(w, "guest-stats", "guest statistics",
+		     balloon_stats(&stats));
 }
 
 /* --- the others --- */

@@ -558,6 +558,18 @@ void virtio_resume(struct device *d)
 	kick_all(v);
 }
 
+int virtio_changed(struct device *d, struct err *e)
+{
+	struct virtio *v = to_virtio(d);
+
+	(void)e;
+	virtio_lock(v);
+	if (v->class->changed)
+		v->class->changed(v);
+	virtio_unlock(v);
+	return 0;
+}
+
 void virtio_describe(struct device *d, struct strbuf *out)
 {
 	struct virtio *v = to_virtio(d);

@@ -89,6 +89,8 @@ struct virtio_class {
 	 * virtio_restore, false if not.  Lock held. [loop] NULL ok */
 	void (*hold)(struct virtio *v);
 	bool (*take_back)(struct virtio *v, const struct virtio_held *h);
+	/* A runtime property was set.  Lock held. [loop] NULL ok */
+	void (*changed)(struct virtio *v);
 	void (*describe)(struct virtio *v, struct strbuf *out); /* NULL ok  */
 };
 
@@ -249,6 +251,7 @@ void virtio_hard_reset(struct virtio *v);      /* [loop] vCPUs parked    */
 void virtio_quiesce(struct device *d);
 void virtio_resume(struct device *d);
 void virtio_describe(struct device *d, struct strbuf *out);
+int  virtio_changed(struct device *d, struct err *e);
 
 /* --- virtio_state.c --- */
 extern const struct state_desc virtio_state;   /* of struct virtio       */
@@ -355,7 +358,8 @@ const struct device_class cname##_pci_class = { \
 	.hotplug = true, .pci = &cname##_pci, .virtio = &(vc), \
 	.realize = virtio_pci_realize, .reset = virtio_pci_reset, \
 	.quiesce = virtio_quiesce, .resume = virtio_resume, \
-	.unrealize = virtio_pci_unrealize, .describe = virtio_describe }; \
+	.unrealize = virtio_pci_unrealize, .describe = virtio_describe, \
+	.changed = virtio_changed }; \
 const struct device_class cname##_device_class = { \
 	.name = name_ "-device", .summary = sum, .bus = "virtio-bus", \
 	.category = cat, .size = sizeof(s), .props = cname##_mmio_props, \
@@ -363,7 +367,8 @@ const struct device_class cname##_device_class = { \
 	.virtio = &(vc), \
 	.realize = virtio_mmio_realize, .reset = virtio_mmio_reset, \
 	.quiesce = virtio_quiesce, .resume = virtio_resume, \
-	.unrealize = virtio_mmio_unrealize, .describe = virtio_describe }
+	.unrealize = virtio_mmio_unrealize, .describe = virtio_describe, \
+	.changed = virtio_changed }
 
 /* For a device with nothing of its own to remember. */
 extern const struct state_desc virtio_no_state;

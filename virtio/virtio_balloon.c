@@ -34,7 +34,7 @@ struct stat {
 struct virtio_balloon {
 	struct virtio v;
 	bool deflate_on_oom, reporting, hinting;       /* properties */
-	u64 stats_interval;            /* seconds; 0: not polled           */
+	u32 stats_interval;            /* seconds; 0: not polled           */
 	s8  hint_queue, report_queue;  /* -1: not offered                  */
 	struct virtq_chain stats;      /* the guest's, waiting to go back  */
 	bool stats_held;
@@ -231,6 +231,15 @@ static void ask_stats(struct virtio_balloon *b)
 	virtio_done(&b->v, STATS, &b->stats, 0);
 }
 
+static void poll_again(struct virtio_balloon *b)
+{
+	if (b->stats_interval)
+		timer_set(&b->timer, device_now(&b->v.pci.dev) +
+				     (s64)b->stats_interval * 1000000000);
+	else
+		timer_cancel(&b->timer);
+}
+
 static void on_timer(void *opaque)
 {
 	struct virtio_balloon *b = opaque;
@@ -238,9 +247,13 @@ static void on_timer(void *opaque)
 	virtio_lock(&b->v);
 	if (virtio_running(&b->v))
 		ask_stats(b);
-	timer_set(&b->timer, device_now(&b->v.pci.dev) +
-			     (s64)b->stats_interval * 1000000000);
+	poll_again(b);
 	virtio_unlock(&b->v);
+}
+
+static void balloon_changed(struct virtio *v)
+{
+	poll_again(of_virtio(v));
 }
 
 /* --- the monitor's doors ---------------------------------------------------- */
@@ -261,6 +274,18 @@ bool balloon_set(struct device *d, u64 pages)
 	virtio_lock(&b->v);
 	virtio_config_put(&b->v, NUM_PAGES, MIN(pages, (u64)UINT32_MAX), 4);
 	virtio_config_changed(&b->v);
+	virtio_unlock(&b->v);
+	return true;
+}
+
+bool balloon_last_stats(struct device *d, struct balloon_stats *s)
+{
+	struct virtio_balloon *b = balloon_of(d);
+
+	if (!b)
+		return false;
+	virtio_lock(&b->v);
+	*s = b->last;
 	virtio_unlock(&b->v);
 	return true;
 }
@@ -382,9 +407,7 @@ static int balloon_realize(struct virtio *v, struct err *e)
 	virtio_config_put(v, HINT_CMD_ID, b->hint_id, 4);
 	timer_init(&b->timer, v->pci.dev.env->loop, v->pci.dev.env->clock,
 		   on_timer, b);
-	if (b->stats_interval)
-		timer_set(&b->timer, device_now(&v->pci.dev) +
-				     (s64)b->stats_interval * 1000000000);
+	poll_again(b);
 	return 0;
 }
 
@@ -417,7 +440,7 @@ static const struct virtio_class balloon_class = {
 	.realize      = balloon_realize,      .unrealize = balloon_unrealize,
 	.reset        = balloon_reset,        .kick      = balloon_kick,
 	.config_write = balloon_config_write, .quiesce   = balloon_quiesce,
-	.describe     = balloon_describe,
+	.describe     = balloon_describe,     .changed   = balloon_changed,
 };
 
 VIRTIO_DEVICE(virtio_balloon, "virtio-balloon", struct virtio_balloon,
@@ -429,5 +452,7 @@ VIRTIO_DEVICE(virtio_balloon, "virtio-balloon", struct virtio_balloon,
 	     reporting, "on", "the guest tells which pages are free"),
 	PROP("free-page-hint", PROP_BOOL, struct virtio_balloon, hinting,
 	     "off", "free pages on request: balloon_hint"),
-	PROP("guest-stats-polling-interval", PROP_U64, struct virtio_balloon,
-	     stats_interval, "0", "seconds between statistics, 0: none"),);
+	{ .name = "guest-stats-polling-interval", .type = PROP_U32,
+	  .offset = offsetof(struct virtio_balloon, stats_interval),
+	  .def = "0", .help = "seconds between statistics, 0: none",
+	  .runtime = true },);

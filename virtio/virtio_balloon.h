@@ -16,6 +16,8 @@ struct balloon_stats {
 
 /* Pages of 4 KiB the guest is to give up; false: `d` is no balloon. */
 bool balloon_set(struct device *d, u64 pages);
+/* What it told last; false: `d` is no balloon. [any] */
+bool balloon_last_stats(struct device *d, struct balloon_stats *s);
 /* What it gave up; asks for new statistics, returns the last. */
 bool balloon_get(struct device *d, u64 *pages, struct balloon_stats *s);
 /*

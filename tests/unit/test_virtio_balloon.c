@@ -103,6 +103,41 @@ static void statistics_are_kept_and_the_buffer_goes_back_when_asked(void **s)
 	fake_machine_down();
 }
 
+static void polling_begins_and_ends_while_the_guest_runs(void **s)
+{
+	static const char prop[] = "guest-stats-polling-interval";
+	struct { u16 tag; u64 val; } __attribute__((packed)) st = { 4, 1000 };
+	struct balloon_stats got;
+	struct err e = { 0 };
+
+	(void)s;
+	balloon_up();
+	assert_int_equal(device_set_prop(fake.dev, prop, "5000000000", &e),
+			 -EINVAL);
+	g_out(STATS, &st, sizeof(st));
+	g_kick(STATS);
+	fake_pass(3000000000);
+	g_turns(2);
+	assert_int_equal(g_done(STATS), 0);
+	assert_true(balloon_last_stats(fake.dev, &got));
+	assert_int_equal(got.val[4], 1000);
+	assert_int_equal(g_done(STATS), 0);
+	assert_int_equal(device_set_prop(fake.dev, prop, "2", &e), 0);
+	fake_pass(1000000000);
+	g_turns(2);
+	assert_int_equal(g_done(STATS), 0);
+	fake_pass(1500000000);
+	g_turns(2);
+	assert_int_equal(g_done(STATS), 1);
+	assert_int_equal(device_set_prop(fake.dev, prop, "0", &e), 0);
+	g_out(STATS, &st, sizeof(st));
+	g_kick(STATS);
+	fake_pass(9000000000);
+	g_turns(2);
+	assert_int_equal(g_done(STATS), 1);
+	fake_machine_down();
+}
+
 static void a_buffer_that_is_held_is_taken_again_after_a_load(void **s)
 {
 	struct { u16 tag; u64 val; } __attribute__((packed)) st = { 4, 1000 };
@@ -252,6 +287,7 @@ int main(void)
 		cmocka_unit_test(deflating_gives_nothing_back),
 		cmocka_unit_test(reported_pages_are_given_back_whole_ones_only),
 		cmocka_unit_test(statistics_are_kept_and_the_buffer_goes_back_when_asked),
+		cmocka_unit_test(polling_begins_and_ends_while_the_guest_runs),
 		cmocka_unit_test(a_buffer_that_is_held_is_taken_again_after_a_load),
 		cmocka_unit_test(the_target_is_what_the_driver_reads),
 		cmocka_unit_test(a_round_of_hints_gives_free_pages_back_and_ends),

@@ -29,6 +29,30 @@ def filled(g):
     return full
 
 
+def statistics(g):
+    """The guest's numbers, polled from now on, as an object's property."""
+    path = "/machine/peripheral/b0"
+    got = {}
+
+    def told():
+        got.update(g.ask("qom-get", path=path, property="guest-stats"))
+        return got["last-update"] and got["stats"]["stat-total-memory"] > 0
+
+    why = g.why("qom-set", path=path,
+                property="guest-stats-polling-interval", value=1)
+    ok = until(60, told)
+    first = got.get("last-update", 0)
+    later = until(60, lambda: told() and got["last-update"] > first)
+    result(not why and ok and later and
+           300 << 20 < got["stats"]["stat-total-memory"] < 384 << 20 and
+           got["stats"]["stat-free-memory"] > 0,
+           "guest-stats are polled from the moment on that they are wanted",
+           (why, got))
+    why = g.why("qom-set", path=path,
+                property="guest-stats-polling-interval", value=5 * 10 ** 9)
+    result("at most" in why, "within a century", why)
+
+
 def test_reporting(tmp):
     g = machine(tmp, "virtio-balloon-pci")
     full = filled(g)
@@ -37,6 +61,7 @@ def test_reporting(tmp):
            (full, g.resident()))
     said = g.hmp("info balloon").split()[1]
     result(said in ("actual=383", "actual=384"), "and still the guest's too", said)
+    statistics(g)
     g.end()
 
 
