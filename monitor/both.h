@@ -29,8 +29,6 @@ int  mon_do_dump(struct mon *m, const struct dump_wish *w, const char *to,
 /* --- cmd_device.c --- */
 int  mon_do_device_add(struct vm *vm, const char *spec, struct err *e);
 int  mon_do_device_del(struct vm *vm, const char *id, struct err *e);
-int  mon_do_object_add(struct vm *vm, const char *spec, struct err *e);
-int  mon_do_object_del(struct vm *vm, const char *id, struct err *e);
 
 /* --- cmd_net.c --- */
 int  mon_do_netdev_add(struct vm *vm, const char *spec, struct err *e);
@@ -60,6 +58,9 @@ void mon_each_virtio(struct mon *m, void (*fn)(const char *path,
 		     const char *name, void *opaque), void *opaque);
 int  mon_do_balloon(struct vm *vm, u64 target, struct err *e);
 int  mon_do_balloon_hint(struct vm *vm, struct err *e);
+/* As QEMU writes it: of a virtio device, ending in "/virtio-backend". */
+void mon_backend_path(struct vm *vm, const struct device *d,
+		      struct strbuf *out);
 int  mon_do_query_balloon(struct vm *vm, u64 *actual, struct balloon_stats *s,
 			  struct err *e);
 

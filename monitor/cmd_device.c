@@ -12,6 +12,7 @@
 #include "vmm/base/opts.h"
 #include "vmm/block/iothread.h"
 #include "vmm/machine.h"
+#include "vmm/objects.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -69,47 +70,6 @@ int mon_do_device_del(struct vm *vm, const char *id, struct err *e)
 	return machine_device_del(vm, name, e);
 }
 
-static int check_object(struct vm *vm, struct opts *o, struct err *e)
-{
-	const char *type = opts_find(o, "qom-type"), *id = opts_find(o, "id");
-
-	if (!type)
-		return err_set(e, -EINVAL, "Parameter 'qom-type' is missing");
-	if (!id)
-		return err_set(e, -EINVAL, "Parameter 'id' is missing");
-	if (!machine_object_type(type))
-		return err_set(e, -EINVAL, "Parameter 'qom-type' does not "
-			       "accept value '%.100s'", type);
-	if (iothread_find(&vm->iothreads, id))
-		return err_set(e, -EEXIST, "attempt to add duplicate property "
-			       "'%s' to object (type 'container')", id);
-	return 0;
-}
-
-int mon_do_object_add(struct vm *vm, const char *spec, struct err *e)
-{
-	struct opts o = OPTS_INIT;
-	int rc = opts_parse(&o, spec, "qom-type", e);
-
-	if (rc < 0)
-		return rc;
-	rc = check_object(vm, &o, e);
-	opts_fini(&o);
-	return rc < 0 ? rc : machine_object_add(vm, spec, e);
-}
-
-int mon_do_object_del(struct vm *vm, const char *id, struct err *e)
-{
-	const struct iothread *t = iothread_find(&vm->iothreads, id);
-
-	if (!t)
-		return err_set(e, -ENOENT, "object '%s' not found", id);
-	if (t->users)
-		return err_set(e, -EBUSY, "object '%s' is in use, can not be "
-			       "deleted", id);
-	return machine_object_del(vm, id, e);
-}
-
 /* --- the commands --- */
 
 static void print(struct mon *m, struct strbuf *out)
@@ -158,10 +118,16 @@ static void cmd_object_add(struct mon *m, const struct mon_arg *a)
 {
 	struct strbuf out = STRBUF_INIT;
 	struct err e = { 0 };
+	char name[128];
+	int rc = 0;
 
 	if (!strcmp(a[0].str, "help") || !strcmp(a[0].str, "?"))
-		machine_object_help(&out);
-	else if (mon_do_object_add(mon_vm(m), a[0].str, &e) < 0)
+		object_help(&out);
+	else if (ends_in_help(a[0].str, name, sizeof(name)))
+		rc = object_help_options(name, &out, &e);
+	else
+		rc = object_add(mon_vm(m), a[0].str, &e);
+	if (rc < 0)
 		mon_error(m, &e);
 	print(m, &out);
 }
@@ -170,7 +136,7 @@ static void cmd_object_del(struct mon *m, const struct mon_arg *a)
 {
 	struct err e = { 0 };
 
-	if (mon_do_object_del(mon_vm(m), a[0].str, &e) < 0)
+	if (object_del(mon_vm(m), a[0].str, &e) < 0)
 		mon_error(m, &e);
 }
 

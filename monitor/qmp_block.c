@@ -174,13 +174,13 @@ static json_t *device_info(struct blk *b, const struct disk *d)
 
 static void put_qdev(struct qmp_call *c, json_t *o, const struct disk *d)
 {
-	const struct device *dev = d->dev;
-	char path[256];
+	struct strbuf path = STRBUF_INIT;
 
-	if (!dev)
+	if (!d->dev)
 		return;
-	qom_device_path(mon_vm(c->m), dev, path, sizeof(path));
-	json_object_set_new(o, "qdev", json_string(path));
+	mon_backend_path(mon_vm(c->m), d->dev, &path);
+	json_object_set_new(o, "qdev", json_string(path.buf));
+	strbuf_fini(&path);
 }
 
 static const char *const statuses[] = {
@@ -283,12 +283,13 @@ void qmp_disk_failed(void *opaque, struct disk *d, const struct disk_failure *f)
 		[DISK_STOP] = "stop",
 	};
 	struct vm *vm = opaque;
-	char path[256] = "", *text;
+	struct strbuf path = STRBUF_INIT;
+	char *text;
 	json_t *o;
 
 	if (d->dev)
-		qom_device_path(vm, d->dev, path, sizeof(path));
-	o = json_pack("{s:s,s:s,s:s,s:s,s:b,s:s}", "qom-path", path,
+		mon_backend_path(vm, d->dev, &path);
+	o = json_pack("{s:s,s:s,s:s,s:s,s:b,s:s}", "qom-path", path.buf,
 		      "device", d->of_node ? "" : d->id,
 		      "operation", f->op == BLK_READ ? "read" : "write",
 		      "action", actions[f->action],
@@ -301,6 +302,7 @@ void qmp_disk_failed(void *opaque, struct disk *d, const struct disk_failure *f)
 		monitors_event(vm, "BLOCK_IO_ERROR", text);
 	free(text);
 	json_decref(o);
+	strbuf_fini(&path);
 }
 
 #define LIMIT(n) n "_max:int? " n "_max_length:int? "

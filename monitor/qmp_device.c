@@ -7,6 +7,7 @@
 #include "monitor/both.h"
 #include "monitor/qmp.h"
 #include "monitor/qom.h"
+#include "vmm/objects.h"
 #include "vmm/block/iothread.h"
 #include "vmm/pci/pci.h"
 
@@ -35,7 +36,7 @@ static void run_device_add(struct qmp_call *c)
 
 static void run_object_add(struct qmp_call *c)
 {
-	run_spec(c, mon_do_object_add);
+	run_spec(c, object_add);
 }
 
 static void run_device_del(struct qmp_call *c)
@@ -53,7 +54,7 @@ static void run_object_del(struct qmp_call *c)
 {
 	struct err e = { 0 };
 
-	qmp_check(c, mon_do_object_del(mon_vm(c->m), qmp_str(c, "id"), &e),
+	qmp_check(c, object_del(mon_vm(c->m), qmp_str(c, "id"), &e),
 		  &e);
 }
 

@@ -7,7 +7,9 @@
  * Never:    keeps anything of its own.
  */
 #include "monitor/qom.h"
+#include "virtio/virtio.h"
 #include "vmm/block/iothread.h"
+#include "vmm/objects.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -49,21 +51,23 @@ static void devices_with_id(struct child_walk *w)
 	}
 }
 
-static void unattached(struct child_walk *w)
+/* Made by a user without an id, as the classes go that only users make. */
+static bool is_anon(const struct device *d)
+{
+	return !d->id && d->class->user_creatable &&
+	       (d->class->virtio || d->class->hotplug);
+}
+
+/* Devices without an id: users' or the machine's, numbered from `n`. */
+static void nameless(struct child_walk *w, bool anon, unsigned n)
 {
 	struct list *p;
-	unsigned n = 0;
 	char name[32];
 
-	for (; n < w->vm->nvcpus; n++) {
-		snprintf(name, sizeof(name), "device[%u]", n);
-		if (give(w, QOM_CPU, name, w->vm->vcpus[n]))
-			return;
-	}
 	list_for_each(p, &w->vm->devices) {
 		struct device *d = list_entry(p, struct device, node);
 
-		if (d->id)
+		if (d->id || is_anon(d) != anon)
 			continue;
 		snprintf(name, sizeof(name), "device[%u]", n++);
 		if (give(w, QOM_DEVICE, name, d))
@@ -71,14 +75,28 @@ static void unattached(struct child_walk *w)
 	}
 }
 
-static void iothreads(struct child_walk *w)
+static void unattached(struct child_walk *w)
+{
+	char name[32];
+
+	for (unsigned n = 0; n < w->vm->nvcpus; n++) {
+		snprintf(name, sizeof(name), "device[%u]", n);
+		if (give(w, QOM_CPU, name, w->vm->vcpus[n]))
+			return;
+	}
+	nameless(w, false, w->vm->nvcpus);
+}
+
+static void objects(struct child_walk *w)
 {
 	struct list *p;
 
-	list_for_each(p, &w->vm->iothreads) {
-		struct iothread *t = list_entry(p, struct iothread, node);
+	list_for_each(p, &w->vm->objects) {
+		struct object *b = list_entry(p, struct object, node);
+		struct iothread *t = iothread_find(&w->vm->iothreads, b->id);
 
-		if (give(w, QOM_IOTHREAD, t->id, t))
+		if (t ? give(w, QOM_IOTHREAD, b->id, t)
+		      : give(w, QOM_OBJECT, b->id, b))
 			return;
 	}
 }
@@ -100,7 +118,7 @@ bool qom_each_child(struct vm *vm, const struct qom_obj *o, qom_child_fn *fn,
 		give(&w, QOM_UNATTACHED, "unattached", NULL);
 		break;
 	case QOM_OBJECTS:
-		iothreads(&w);
+		objects(&w);
 		break;
 	case QOM_CHARDEVS:
 		if (vm->chardevs)
@@ -112,10 +130,17 @@ bool qom_each_child(struct vm *vm, const struct qom_obj *o, qom_child_fn *fn,
 	case QOM_UNATTACHED:
 		unattached(&w);
 		break;
-	case QOM_ANON:
-	case QOM_CPU:
 	case QOM_DEVICE:
+		if (((struct device *)o->ptr)->class->virtio)
+			give(&w, QOM_BACKEND, "virtio-backend", o->ptr);
+		break;
+	case QOM_ANON:
+		nameless(&w, true, 0);
+		break;
+	case QOM_CPU:
+	case QOM_BACKEND:
 	case QOM_IOTHREAD:
+	case QOM_OBJECT:
 	case QOM_CHARDEV:
 		break;
 	}
@@ -139,8 +164,15 @@ void qom_type(struct vm *vm, const struct qom_obj *o, char *buf, size_t size)
 	case QOM_DEVICE:
 		snprintf(buf, size, "%s", d->class->name);
 		break;
+	case QOM_BACKEND:
+		snprintf(buf, size, "%s-device", to_virtio(o->ptr)->class->name);
+		break;
 	case QOM_IOTHREAD:
 		snprintf(buf, size, "iothread");
+		break;
+	case QOM_OBJECT:
+		snprintf(buf, size, "%s",
+			 ((const struct object *)o->ptr)->type->name);
 		break;
 	case QOM_CHARDEV:
 		snprintf(buf, size, "chardev");
@@ -228,6 +260,7 @@ int qom_find(struct vm *vm, const char *path, struct qom_obj *o,
 
 struct find_device {
 	const struct device *d;
+	const char *folder;
 	char *buf;
 	size_t size;
 };
@@ -239,15 +272,17 @@ static bool is_device(struct vm *vm UNUSED, const struct qom_obj *o,
 
 	if (o->ptr != f->d)
 		return false;
-	snprintf(f->buf, f->size, "/machine/unattached/%s", o->name);
+	snprintf(f->buf, f->size, "/machine/%s/%s", f->folder, o->name);
 	return true;
 }
 
 void qom_device_path(struct vm *vm, const struct device *d, char *buf,
 		     size_t size)
 {
-	const struct qom_obj at = { .kind = QOM_UNATTACHED };
-	struct find_device f = { d, buf, size };
+	const bool anon = is_anon(d);
+	const struct qom_obj at = { .kind = anon ? QOM_ANON : QOM_UNATTACHED };
+	struct find_device f = { d, anon ? "peripheral-anon" : "unattached",
+				 buf, size };
 
 	buf[0] = '\0';
 	if (d->id)

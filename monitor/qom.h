@@ -21,12 +21,13 @@
 
 enum qom_kind { QOM_ROOT, QOM_OBJECTS, QOM_CHARDEVS, QOM_MACHINE,
 		QOM_PERIPHERAL, QOM_ANON, QOM_UNATTACHED, QOM_CPU, QOM_DEVICE,
-		QOM_IOTHREAD, QOM_CHARDEV };
+		QOM_BACKEND, QOM_IOTHREAD, QOM_OBJECT, QOM_CHARDEV };
 
 struct qom_obj {
 	enum qom_kind kind;
 	char name[128];                /* in its parent; "" is the root    */
-	void *ptr;                     /* struct device, vcpu, iothread ... */
+	void *ptr;                     /* struct device, vcpu, iothread ...;
+					  QOM_BACKEND: the device over it */
 };
 
 /* Called for each child; true ends it. */

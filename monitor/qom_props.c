@@ -161,6 +161,7 @@ static void own_props(struct vm *vm, const struct qom_obj *o,
 	qom_type(vm, o, type, sizeof(type));
 	give(w, "type", "string", text(type));
 	switch (o->kind) {
+	case QOM_BACKEND:
 	case QOM_DEVICE:   return device_props(o->ptr, w);
 	case QOM_CPU:      return cpu_props(vm, o->ptr, w);
 	case QOM_MACHINE:  return machine_props(vm, w);
@@ -325,7 +326,7 @@ int qom_set(struct vm *vm, const struct qom_obj *o, const char *prop,
 
 	if (o->kind == QOM_IOTHREAD)
 		rc = set_iothread(o->ptr, prop, v, e);
-	else if (o->kind == QOM_DEVICE)
+	else if (o->kind == QOM_DEVICE || o->kind == QOM_BACKEND)
 		rc = set_device(o->ptr, prop, v, e);
 	if (rc != -ENOENT)
 		return rc;

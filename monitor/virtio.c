@@ -11,6 +11,7 @@
 
 #include "monitor/both.h"
 #include "monitor/disk.h"
+#include "monitor/qom.h"
 #include "virtio/vhost.h"
 #include "virtio/virtio.h"
 #include "virtio/virtio_balloon.h"
@@ -108,14 +109,13 @@ void mon_info_balloon(struct mon *m, const struct mon_arg *a UNUSED)
 
 /* --- virtio ---------------------------------------------------------------- */
 
-/* The path QEMU gives it; `n` numbers those without an id. */
-static void path_of(const struct device *d, unsigned n, struct strbuf *out)
+void mon_backend_path(struct vm *vm, const struct device *d, struct strbuf *out)
 {
-	if (d->id)
-		strbuf_addf(out, "/machine/peripheral/%s/virtio-backend", d->id);
-	else
-		strbuf_addf(out, "/machine/peripheral-anon/device[%u]/"
-			    "virtio-backend", n);
+	char path[256];
+
+	qom_device_path(vm, d, path, sizeof(path));
+	strbuf_addf(out, "%s%s", path, d->class->virtio ? "/virtio-backend" :
+		    "");
 }
 
 /* Calls fn with every virtio device and its path until it says true. */
@@ -124,7 +124,6 @@ static bool each(struct mon *m,
 {
 	struct strbuf path = STRBUF_INIT;
 	bool stop = false;
-	unsigned n = 0;
 	struct list *p;
 
 	list_for_each(p, &mon_vm(m)->devices) {
@@ -133,8 +132,7 @@ static bool each(struct mon *m,
 		if (!d->class->virtio || stop)
 			continue;
 		strbuf_reset(&path);
-		path_of(d, n, &path);
-		n += !d->id;
+		mon_backend_path(mon_vm(m), d, &path);
 		stop = fn(to_virtio(d), path.buf, o);
 	}
 	strbuf_fini(&path);
@@ -168,10 +166,24 @@ static bool print_one(struct virtio *v, const char *path, void *o)
 	return false;
 }
 
+static bool is_one(struct virtio *v, const char *path, void *o)
+{
+	(void)v;
+	(void)path;
+	*(bool *)o = true;
+	return true;
+}
+
 void mon_info_virtio(struct mon *m, const struct mon_arg *a)
 {
+	bool any = false;
+
 	(void)a;
-	each(m, print_one, m);
+	each(m, is_one, &any);
+	if (any)
+		each(m, print_one, m);
+	else
+		mon_puts(m, "No VirtIO devices\n");
 }
 
 struct search {

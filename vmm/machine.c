@@ -21,6 +21,7 @@
 #include "vmm/helper.h"
 #include "vmm/icount.h"
 #include "vmm/net/netdev.h"
+#include "vmm/objects.h"
 #include "vmm/switch.h"
 #include "vmm/vcpu.h"
 
@@ -205,7 +206,7 @@ static int add_objects(struct vm *vm, struct err *e)
 {
 	for (const struct config_item *i = vm->config->objects; i;
 	     i = i->next) {
-		int rc = machine_object_add(vm, i->text, e);
+		int rc = object_add(vm, i->text, e);
 
 		if (rc < 0) {
 			err_prefix(e, "-object %s", i->text);
@@ -432,6 +433,7 @@ struct vm *machine_begin(struct vm_config *c, struct err *e)
 	list_init(&vm->roms);
 	list_init(&vm->listeners);
 	list_init(&vm->iothreads);
+	list_init(&vm->objects);
 	if (take_steps(vm, first_steps, e) < 0) {
 		machine_destroy(vm);
 		return NULL;
@@ -506,6 +508,7 @@ void machine_destroy(struct vm *vm)
 	if (vm->pio)
 		bus_destroy(vm->pio);
 	disk_set_destroy(vm->disks);
+	objects_forget(vm);
 	iothreads_destroy(&vm->iothreads);
 	netdev_set_destroy(vm->nets);
 	if (vm->chardevs)

@@ -26,15 +26,8 @@ int  machine_device_del(struct vm *vm, const char *id, struct err *e);
 /* device_env.unplugged. */
 void machine_device_unplugged(void *opaque, struct device *d, bool refused);
 
-/* --- machine_object.c --- */
-/* -object / object_add: "iothread,id=x". */
-int  machine_object_add(struct vm *vm, const char *spec, struct err *e);
-int  machine_object_del(struct vm *vm, const char *id, struct err *e);
-/* Is there such a type?  All of them, a line each. */
-bool machine_object_type(const char *name);
-void machine_object_help(struct strbuf *out);
-
 /* --- machine.c --- */
+
 /* -drive: the disk, and for if=virtio its device. */
 int  machine_drive_add(struct vm *vm, const char *spec, struct err *e);
 

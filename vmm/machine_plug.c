@@ -9,6 +9,7 @@
  * Thread:   the main loop's.
  */
 #include "vmm/machine.h"
+#include "vmm/objects.h"
 
 #include <errno.h>
 #include <string.h>
@@ -97,15 +98,18 @@ static int device_add_opts(struct vm *vm, struct opts *o, struct err *e)
 	const char *driver = opts_take(o, "driver");
 	const char *id = opts_take(o, "id");
 	struct device *d;
-	int rc = check_class(vm, driver, &c, e);
+	int rc;
 
-	if (!rc)
-		rc = check_bus(vm, c, opts_take(o, "bus"), e);
-	if (rc < 0)
-		return rc;
 	if (id && !opts_id_ok(id))
 		return err_set(e, -EINVAL, "'%s' is no id: a letter, then "
 			       "letters, digits, '-', '.', '_'", id);
+	rc = check_class(vm, driver, &c, e);
+	if (!rc)
+		rc = check_bus(vm, c, opts_take(o, "bus"), e);
+	if (!rc)
+		rc = object_check_named(vm, driver, o, e);
+	if (rc < 0)
+		return rc;
 	if (id && device_by_id(vm, id))
 		return err_set(e, -EEXIST, "there is a device '%s' already",
 			       id);

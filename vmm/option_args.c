@@ -21,6 +21,7 @@
 #include "vmm/core/chardev.h"
 #include "vmm/core/device.h"
 #include "vmm/machine.h"
+#include "vmm/objects.h"
 #include "vmm/options_priv.h"
 
 enum { MAX_CPUS = 255 };
@@ -425,7 +426,7 @@ int option_object(struct option_run *r, const char *arg, struct err *e)
 {
 	(void)e;
 	if (asks_help(arg)) {
-		machine_object_help(r->out);
+		object_help(r->out);
 		return helped(r);
 	}
 	config_append(&r->c->objects, arg);

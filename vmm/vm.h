@@ -76,6 +76,7 @@ struct vm {
 	struct netdev_set *nets;
 	struct disk_set *disks;
 	struct list iothreads;         /* struct iothread                */
+	struct list objects;           /* struct object, those too       */
 	struct device_env env;
 	struct list devices;           /* struct device.node, realize order */
 	struct list roms;              /* struct rom_entry               */

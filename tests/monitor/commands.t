@@ -250,6 +250,37 @@ def gdb_port(c):
     c.hmp("cont")
 
 
+def objects(vm, c):
+    """Every type comes, is listed, and goes."""
+    c.hmp("netdev_add stream,id=n7,server=on,addr.type=unix,addr.path=n7")
+    specs = ["iothread,id=o1", "rng-random,id=o2", "rng-builtin,id=o3",
+             "filter-dump,id=o4,netdev=n7,file=" + vm.path("pcap")]
+    for spec in specs:
+        says(c, "object_add " + spec, "", "object_add " + spec.split(",")[0])
+    text = c.hmp("qom-list /objects")
+    tap.ok(all("o%d (child<%s>)" % (i + 1, s.split(",")[0]) in text
+               for i, s in enumerate(specs)), "/objects lists them", text)
+    says(c, "object_add rng-random,id=o1", "Error: attempt to add duplicate "
+         "property 'o1' to object (type 'container')\n",
+         "an id is one object's, of whatever type")
+    tap.ok("poll-max-ns=<int>" in c.hmp("object_add iothread,help"),
+           "TYPE,help lists its options")
+    v = c.run("device_add", driver="virtio-rng-pci", rng="nosuch")
+    tap.ok("can't find value 'nosuch'" in v["error"]["desc"],
+           "a device's object has to be there", v)
+    c.run("device_add", driver="virtio-rng-pci", rng="o2", id="r7")
+    says(c, "object_del o2", "Error: object 'o2' is in use, can not be "
+         "deleted\n", "what a device uses stays")
+    for i in (1, 3, 4):
+        says(c, "object_del o%d" % i, "", "object_del o%d" % i)
+    says(c, "object_del o4", "Error: object 'o4' not found\n",
+         "and is gone then")
+    path = "/machine/peripheral/bal0/virtio-backend"
+    tap.ok(c.run("qom-get", path=path, property="type")["return"] ==
+           "virtio-balloon-device" and path in c.hmp("info virtio"),
+           "the path info virtio shows is an object")
+
+
 def yank(vm):
     """Out of band: while a slow command of the same client runs."""
     s = socket.socket(socket.AF_UNIX)
@@ -310,6 +341,7 @@ yank(vm)
 c = Client(vm)
 descriptors(vm, c)
 pci(c)
+objects(vm, c)
 suspend(c)
 alarm(c)
 clock(c)

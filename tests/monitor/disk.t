@@ -24,7 +24,7 @@ def one(cmd, name, key):
 
 
 b = one("query-block", "d0", "device")
-t.ok(b["qdev"].endswith("dev0") and b["io-status"] == "ok" and
+t.ok(b["qdev"].endswith("dev0/virtio-backend") and b["io-status"] == "ok" and
      b["inserted"]["image"]["virtual-size"] == 1 << 20 and
      b["inserted"]["cache"]["writeback"], "query-block", b)
 t.ok(ret("blockdev-add", driver="fault", **{

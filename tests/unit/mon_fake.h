@@ -118,6 +118,7 @@ static inline void fake_init(struct fake *f)
 	list_init(&f->vm.roms);
 	list_init(&f->vm.devices);
 	list_init(&f->vm.iothreads);
+	list_init(&f->vm.objects);
 	list_init(&f->vm.listeners);
 	for (unsigned i = 0; i < 2; i++) {
 		f->cpus[i] = &f->cpu[i];

@@ -64,8 +64,8 @@ static void paths_find_objects(void **state)
 	assert_ptr_equal(o.ptr, d);
 	assert_int_equal(qom_find(&q.f.vm, "g0", &o, &e), 0);
 	assert_ptr_equal(o.ptr, d);
-	assert_int_equal(qom_find(&q.f.vm, "/machine/unattached/device[2]",
-				  &o, &e), 0);
+	assert_int_equal(qom_find(&q.f.vm, "/machine/peripheral-anon/"
+				  "device[0]", &o, &e), 0);
 	assert_ptr_equal(o.ptr, anon);
 	assert_int_equal(qom_find(&q.f.vm, "/", &o, &e), 0);
 	assert_int_equal(o.kind, QOM_ROOT);
@@ -76,7 +76,7 @@ static void paths_find_objects(void **state)
 	qom_device_path(&q.f.vm, d, path, sizeof(path));
 	assert_string_equal(path, "/machine/peripheral/g0");
 	qom_device_path(&q.f.vm, anon, path, sizeof(path));
-	assert_string_equal(path, "/machine/unattached/device[2]");
+	assert_string_equal(path, "/machine/peripheral-anon/device[0]");
 	drop_gadgets(&q);
 	qmp_fake_fini(&q);
 }

@@ -21,7 +21,7 @@ def status(g):
 
 def io_status(g, device):
     return [d["io-status"] for d in g.ask("query-block")
-            if d["qdev"].endswith(device)][0]
+            if d["qdev"].endswith(device + "/virtio-backend")][0]
 
 
 def test_full(tmp):
