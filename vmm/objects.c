@@ -35,6 +35,7 @@ static int add_iothread(struct vm *vm, const char *spec, struct err *e)
 
 	if (rc < 0)
 		return rc;
+	opts_take(&o, "qom-type");
 	rc = iothread_add(&vm->iothreads, &o, e);
 	opts_fini(&o);
 	return rc;
