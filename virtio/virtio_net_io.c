@@ -12,7 +12,8 @@
 #include <linux/virtio_net.h>
 #include <string.h>
 
-enum { RX_BUDGET = 256, TX_BUDGET = 256, FLUSH_EVERY = 32 };
+enum { RX_BUDGET = 256, TX_BUDGET = 256, FLUSH_EVERY = 32,
+       RX_PIECES = NETDEV_IOV_MAX - 2 };       /* header, tail: rx_read */
 enum { TX_HERE_FRAMES = 4, TX_HERE_BYTES = 4096 };
 
 /* --- in -------------------------------------------------------------------- */
@@ -38,9 +39,10 @@ static bool rx_pop(struct virtio_net *n, struct rx_frame *f)
 	f->got++;
 	f->iovs += c->nout + c->nin;
 	f->room += c->in_len;
-	if (c->nout || (f->got == 1 && c->in_len < VNET_HDR)) {
-		virtio_break(&n->v, "a receive buffer is not writable or "
-			     "too short (5.1.6.3)");
+	if (c->nout || (f->got == 1 && (c->in_len < VNET_HDR ||
+					c->nin > RX_PIECES))) {
+		virtio_break(&n->v, "a receive buffer is not writable, too "
+			     "short or in too many pieces (5.1.6.3)");
 		return false;
 	}
 	return true;

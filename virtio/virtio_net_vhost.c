@@ -81,12 +81,18 @@ int vnet_vhost_open(struct virtio_net *n, struct err *e)
 	return rc;
 }
 
+/* Out of a vCPU's sight first, which may be resetting the card just now. */
 void vnet_vhost_close(struct virtio_net *n)
 {
-	for (unsigned i = 0; n->vhost && i < n->pairs; i++)
-		vhost_fini(&n->vhost[i]);
-	free(n->vhost);
+	struct vhost *all;
+
+	virtio_lock(&n->v);
+	all = n->vhost;
 	n->vhost = NULL;
+	virtio_unlock(&n->v);
+	for (unsigned i = 0; all && i < n->pairs; i++)
+		vhost_fini(&all[i]);
+	free(all);
 }
 
 static bool wanted(const struct virtio_net *n)

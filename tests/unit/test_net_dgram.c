@@ -4,6 +4,9 @@
  */
 #include "tests/unit/net_fixture.h"
 
+#include <netinet/in.h>
+#include <poll.h>
+
 static void pair(const char *a, const char *b)
 {
 	struct card *x, *y;
@@ -71,6 +74,63 @@ static void a_group_reaches_every_member(void **s)
 	free(y);
 }
 
+static struct card *on_fd(int fd)
+{
+	char spec[64];
+
+	net_up();
+	snprintf(spec, sizeof(spec), "dgram,id=a,local.type=fd,local.str=%d",
+		 fd);
+	net_add(spec);
+	return card_new("a");
+}
+
+static void a_peer_that_is_gone_for_good_is_not_waited_for(void **s)
+{
+	struct card *c;
+	int fds[2];
+
+	(void)s;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+	c = on_fd(fds[0]);
+	assert_int_equal(send(fds[1], "hello", 5, 0), 5);
+	assert_true(net_wait(&c->frames, 1));
+	close(fds[1]);
+	net_turns(5);
+	assert_false(netdev_link(c->nd));
+	assert_int_equal(c->links, 1);
+	assert_int_equal(card_send(c, "x", 1), 0);
+	net_down();
+	free(c);
+}
+
+/* Nobody is at the port: an error that stays until it is looked at. */
+static void an_error_of_the_socket_does_not_keep_the_loop_awake(void **s)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), other;
+	socklen_t len = sizeof(at);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct card *c;
+
+	(void)s;
+	other = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(bind(other, (void *)&at, sizeof(at)), 0);
+	getsockname(other, (void *)&at, &len);
+	close(other);
+	assert_int_equal(connect(fd, (void *)&at, sizeof(at)), 0);
+	c = on_fd(fd);
+	assert_int_equal(card_send(c, "x", 1), 0);
+	if (poll(&p, 1, 1000) != 1)
+		skip();                /* no such answers here             */
+	net_turns(5);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	assert_true(netdev_link(c->nd));
+	net_down();
+	free(c);
+}
+
 static void what_is_missing_is_named(void **s)
 {
 	(void)s;
@@ -92,6 +152,8 @@ int main(void)
 		cmocka_unit_test(udp_carries_a_frame_a_datagram),
 		cmocka_unit_test(unix_datagrams_do_too),
 		cmocka_unit_test(a_group_reaches_every_member),
+		cmocka_unit_test(a_peer_that_is_gone_for_good_is_not_waited_for),
+		cmocka_unit_test(an_error_of_the_socket_does_not_keep_the_loop_awake),
 		cmocka_unit_test(what_is_missing_is_named),
 	};
 

@@ -98,6 +98,34 @@ static void a_received_frame_lands_behind_a_header(void **s)
 	card_down();
 }
 
+/* More pieces than one readv takes: the frame must not stay, and keep the loop
+ * awake, for ever. */
+static void a_buffer_of_too_many_pieces_breaks_the_card(void **s)
+{
+	const struct g_desc piece = { .addr = G_DATA, .len = 16, .flags = 2 };
+	struct g_desc table = { .len = 1024 * sizeof(piece) };
+	u8 frame[100];
+
+	(void)s;
+	card_up(BIT64(VIRTIO_F_INDIRECT_DESC));
+	table.addr = g_alloc(table.len);
+	for (unsigned i = 0; i < 1024; i++) {
+		struct g_desc *d = (void *)(g.ram + table.addr);
+
+		d[i] = piece;
+		d[i].flags |= i < 1023;
+		d[i].next = i + 1;
+	}
+	g_chain(0, &table, 1, 0);
+	g_descs(0)[0].flags = 4;
+	g_kick(0);
+	fill(frame, sizeof(frame));
+	send(peer, frame, sizeof(frame), 0);
+	g_turns(3);
+	assert_true(g_broken());
+	card_down();
+}
+
 static void a_large_frame_is_merged_from_several_buffers(void **s)
 {
 	u8 frame[3000];
@@ -511,6 +539,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_frame_to_send_reaches_the_peer_without_its_header),
 		cmocka_unit_test(a_received_frame_lands_behind_a_header),
+		cmocka_unit_test(a_buffer_of_too_many_pieces_breaks_the_card),
 		cmocka_unit_test(a_large_frame_is_merged_from_several_buffers),
 		cmocka_unit_test(a_frame_waits_until_there_are_enough_buffers),
 		cmocka_unit_test(without_merging_what_does_not_fit_is_dropped),

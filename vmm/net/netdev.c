@@ -14,7 +14,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "vmm/base/log.h"
 #include "vmm/base/trace.h"
+#include "vmm/core/sockaddr.h"
 
 enum { ANNOUNCE_ROUNDS = 5, ANNOUNCE_FIRST_MS = 50, ANNOUNCE_STEP_MS = 100,
        ANNOUNCE_MAX_MS = 550 };
@@ -61,6 +63,18 @@ static bool active(const struct netdev *nd, unsigned q)
 	return nd->client && q < nd->used && !nd->link_down;
 }
 
+/* An interface that was deleted, a peer that went: epoll would say so for
+ * ever.  An error that is only a socket's last is over once it was read. */
+static void lost(struct netdev *nd, unsigned q, u32 events)
+{
+	if (!(events & EPOLLHUP) && sockaddr_error(nd->q[q].fd) != -ENOTSOCK)
+		return;
+	log_warn("netdev '%s': its other end is gone: its network is down",
+		 nd->id);
+	netdev_queue_fd(nd, q, -1, NULL);
+	netdev_carrier(nd, false);
+}
+
 static void on_queue(void *opaque, u32 events)
 {
 	struct netdev_queue *q = opaque;
@@ -71,6 +85,8 @@ static void on_queue(void *opaque, u32 events)
 		netdev_want_write(nd, i, false);
 	if (nd->ops->event)
 		nd->ops->event(nd, i, events);
+	else if (events & (EPOLLERR | EPOLLHUP))
+		lost(nd, i, events);
 	if (events & EPOLLOUT && !q->want_write && nd->client &&
 	    nd->client->writable)
 		nd->client->writable(nd->opaque, i);
