@@ -400,7 +400,6 @@ void virtio_pci_unrealize(struct device *d)
 
 	virtio_stop(v);
 	pci_dev_unrealize(&v->pci);
-	bus_quiesce(d->env->mmio);     /* the guest may have moved the BAR */
 	virtio_fini(v);
 }
 
