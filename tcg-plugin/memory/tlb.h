@@ -58,6 +58,8 @@ struct tlb_list {
 struct tlb_aside {
 	u64 serial;                    /* which putting-aside; 0: empty   */
 	u32 asid, n;
+	bool edited;                   /* something was invalidated since, be
+					  it kept here or not             */
 	struct tlb_kept {
 		u64 page;              /* | moves << 4 | mode << 2 | kind */
 		u64 delta;

@@ -104,6 +104,7 @@ struct tlb_aside *tlb_put_aside(struct soft_tlb *t)
 		set->n = 0;
 	t->live = NULL;
 	set->serial = ++t->serial;
+	set->edited = false;
 	set->asid = t->asid;
 	for (unsigned m = 0; m < TLB_MODES; m++)
 		for (unsigned k = TLB_KINDS; k--; )
@@ -142,6 +143,7 @@ static void drop(struct tlb_aside *set, u32 n)
 
 void tlb_aside_drop_page(struct tlb_aside *set, u64 page, u64 mask)
 {
+	set->edited = true;
 	for (u32 n = set->n; n--; )
 		if ((set->e[n].page & mask) == page)
 			drop(set, n);
@@ -161,8 +163,10 @@ void tlb_aside_protect(struct soft_tlb *t, u64 host, u64 len)
 
 void tlb_aside_drop_kind(struct soft_tlb *t, enum tlb_kind k)
 {
-	for (unsigned i = 0; i < TLB_ASIDES; i++)
+	for (unsigned i = 0; i < TLB_ASIDES; i++) {
+		t->aside[i].edited = true;
 		for (u32 n = t->aside[i].n; n--; )
 			if (tlb_kept_kind(&t->aside[i].e[n]) == k)
 				drop(&t->aside[i], n);
+	}
 }

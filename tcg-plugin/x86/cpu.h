@@ -164,6 +164,8 @@ struct x86_jit_regs {
 	u32 env_differs;               /* the jump cache's part for user mode
 					  was filled under other control
 					  registers than the kernel's      */
+	u32 space;                     /* names what pages of this address space
+					  are, to links: jit_link.c; never 0 */
 	u32 fpu_away;                  /* 1: guest FP state is in c->fpu,
 					  0: in the host's registers       */
 	/* Jump cache slots filled since their last flush: of pages in this

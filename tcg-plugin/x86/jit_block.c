@@ -87,6 +87,8 @@ static void look_at_requests(struct tr *t)
 		tr_cold(t, out, NULL, JIT_NONE, JIT_NONE, 0);
 		return;
 	}
+	t->wants_flags |= t->guest->count && !t->flags.by.kind &&
+			  tr_flags_unseen(t);
 	emit_load32(&t->e, H_CX, GS(request));
 	ok = emit_jrcxz_fwd(&t->e);
 	out = emit_jmp_fwd(&t->e);
@@ -119,8 +121,9 @@ static void link_stub(struct tr *t, u32 link)
 	}
 	l->stub = (u32)(e->p - t->j->buf.rw);
 	if (l->cross)
-		emit_patch32(e, t->j->buf.rw + l->at,
-			     (u64)(uintptr_t)t->j->buf.rx + l->stub);
+		jit_link_aim(t->j, l->at, l->stub);
+	if (l->cross == LINK_SPACE)
+		jit_link_aim(t->j, l->miss, l->stub);
 	emit_mov_imm(e, H_15, link);
 }
 
@@ -317,7 +320,7 @@ static void finish(struct x86_cpu *c, struct jit_block *jb,
 	j->st.bytes_in += b->bytes;
 	j->st.bytes_out += p.hot_len;
 	j->st.bytes_cold += p.cold_len;
-	j->buf.used += p.hot_len;
+	j->buf.used = p.hot + p.hot_len;
 	j->buf.cold += p.cold_len;
 	tell_perf(c, jb, &p);
 	if (log_on(LOG_OUT_ASM))
@@ -331,10 +334,11 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b,
 	struct jit_block *jb;
 	struct tr t;
 	u32 site0 = j->nsite, link0 = j->nlink, h;
+	u32 code = known ? ALIGN_UP(j->buf.used, JIT_ALIGN) : j->buf.used;
 
 	if (!has_room(j, b))
 		return NULL;
-	t.e = (struct emit){ .p = j->buf.rw + j->buf.used,
+	t.e = (struct emit){ .p = j->buf.rw + code,
 			     .to_rx = j->buf.rx - j->buf.rw };
 	t.c = c;
 	t.j = j;
@@ -358,7 +362,7 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b,
 	jb = &j->block[t.block];
 	h = hash_at(j, b, c->rip);
 	*jb = (struct jit_block){ .guest = b, .rip = c->rip,
-		.code = j->buf.used, .cold = j->buf.cold, .site = site0,
+		.code = code, .cold = j->buf.cold, .site = site0,
 		.state = t.state, .links_in = JIT_NONE,
 		.hash_next = j->hash[h] };
 	translate_body(&t);
@@ -372,113 +376,15 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b,
 	return jb;
 }
 
-/* --- links -------------------------------------------------------------------- */
-
-static void patch(struct jit *j, u32 at, u32 to)
-{
-	u32 d = to - (at + 4);
-
-	memcpy(j->buf.rw + at, &d, 4);
-}
-
-static void remember_cross(struct jit *j, u32 link)
-{
-	unsigned s = tlb_slot(j->link[link].target);
-
-	if (j->ncross == JIT_MAX_LINKS)
-		jit_cut_all(j);
-	j->cross[j->ncross++] = link;
-	j->cross_pages[s / 64] |= 1ull << s % 64;
-}
-
-void jit_link_to(struct jit *j, u32 link, struct jit_block *to)
-{
-	struct jit_link *l = &j->link[link];
-	u32 k = (u32)(to - j->block);
-
-	if (l->to != JIT_NONE && !(l->cut && l->to == k))
-		return;
-	if (l->to == JIT_NONE) {
-		l->to = k;
-		l->next_in = to->links_in;
-		to->links_in = link;
-	}
-	l->cut = false;
-	patch(j, l->at, l->entry == LINK_BACK ? to->code : to->inner);
-	if (l->cross)
-		remember_cross(j, link);
-	j->st.links++;
-}
-
-void jit_link_via(struct jit *j, u32 link)
-{
-	struct jit_link *l = &j->link[link];
-
-	if (l->to == JIT_NONE || l->cut)
-		patch(j, l->at, l->via);
-}
-
-/* It stays on its block's list, which may be long. */
-static void cut(struct jit *j, struct jit_link *l)
-{
-	if (l->to == JIT_NONE)
-		return;                /* the block died meanwhile */
-	l->cut = true;
-	patch(j, l->at, l->stub);
-}
-
-void jit_cut_all(struct jit *j)
-{
-	if (!j->ncross)
-		return;
-	for (u32 n = 0; n < j->ncross; n++)
-		cut(j, &j->link[j->cross[n]]);
-	j->ncross = 0;
-	memset(j->cross_pages, 0, sizeof(j->cross_pages));
-}
-
-void jit_cut_page(struct jit *j, u64 la)
-{
-	unsigned s = tlb_slot(la);
-
-	if (!(j->cross_pages[s / 64] >> s % 64 & 1))
-		return;
-	for (u32 n = 0; n < j->ncross; ) {
-		struct jit_link *l = &j->link[j->cross[n]];
-
-		if ((l->target ^ la) >> PAGE_SHIFT) {
-			n++;
-			continue;
-		}
-		cut(j, l);
-		j->cross[n] = j->cross[--j->ncross];
-	}
-}
-
-void jit_block_kill(struct jit *j, struct jit_block *b)
-{
-	u32 k = b->links_in;
-
-	while (k != JIT_NONE) {
-		struct jit_link *l = &j->link[k];
-
-		k = l->next_in;
-		patch(j, l->at, l->stub);
-		l->to = l->next_in = JIT_NONE;
-		l->cut = false;
-	}
-	b->links_in = JIT_NONE;
-	b->dead = true;
-	j->st.killed++;
-}
+/* --- forgetting ------------------------------------------------------------- */
 
 void jit_forget_all(struct x86_cpu *c)
 {
 	struct jit *j = c->jit;
 
 	code_buf_reset(&j->buf);
-	j->nsite = j->nlink = j->nblock = j->ncross = j->nlone = 0;
-	memset(j->cross_pages, 0, sizeof(j->cross_pages));
+	j->nsite = j->nblock = j->nlone = 0;
+	jit_links_forget(j);
 	memset(j->hash, 0xff, JIT_HASH * sizeof(*j->hash));
 	j->st.flushes++;
 	jit_jump_flush(c);

@@ -12,8 +12,9 @@
  *
  * What a block's end knows goes along with its links (jit_version.c).
  *
- * Invariant: t->flags.lost implies t->flags.by.kind, and each place that may go
- *            to C then gets a copy of t->flags.by.
+ * Invariant: t->flags.lost implies t->flags.by.kind, or that nothing goes to C
+ *            any more before they are set; each place that may gets a copy of
+ *            t->flags.by.
  */
 #include "tcg-plugin/x86/jit_priv.h"
 
@@ -74,6 +75,30 @@ static bool leaves_flags(const struct tr *t, const struct insn *i)
 	case 0x50 ... 0x5f: case 0x63: case 0x88 ... 0x8b: case 0x8d:
 	case 0xb0 ... 0xbf: case 0xc6: case 0xc7:
 		return true;
+	default:
+		return false;
+	}
+}
+
+/* Sets some of them, or perhaps none, reads none, and never goes to C: shifts,
+ * inc, dec, imul of registers. */
+static bool sets_some(const struct tr *t, const struct insn *i)
+{
+	unsigned ext = i->modrm >> 3 & 7;
+
+	if ((i->flags & I_MEM) || i->sel8 || i->addrsize != t->word)
+		return false;
+	if (i->row->map == M0F)
+		return i->byte == 0xaf;
+	if (i->row->map != M1)
+		return false;
+	switch (i->byte) {
+	case 0x69: case 0x6b:
+		return true;
+	case 0xc0: case 0xc1: case 0xd0 ... 0xd3:
+		return ext != 2 && ext != 3;           /* rcl, rcr: CF    */
+	case 0xfe: case 0xff:
+		return ext < 2;
 	default:
 		return false;
 	}
@@ -169,25 +194,42 @@ static struct jit_flags made_by(const struct insn *i)
 
 /* --- the door --------------------------------------------------------------------- */
 
-bool tr_flags_free(struct tr *t)
+/* Does nobody see flags before an instruction that sets all, where `by` tells
+ * what they are? */
+static bool unseen(const struct tr *t, const struct jit_flags *by)
 {
 	const struct insn *i = t->i, *end = tr_body(t) + t->guest->count;
 	bool known = true;
 
-	if (t->flags.lost)
-		return true;
-	if (t->flags.keep || !t->flags.by.kind)
-		return false;
 	for (; i < end; i++) {
 		if (!known && goes_to_c(i))
 			return false;
 		if (sets_all(i))
-			return t->flags.lost = true;
-		if (!leaves_flags(t, i))
+			return true;
+		if (leaves_flags(t, i))
+			known = known && !spoils(t, i, by);
+		else if (sets_some(t, i))
+			known = false;
+		else
 			return false;
-		known = known && !spoils(t, i, &t->flags.by);
 	}
 	return false;
+}
+
+bool tr_flags_free(struct tr *t)
+{
+	if (t->flags.lost)
+		return true;
+	if (t->flags.keep || !t->flags.by.kind)
+		return false;
+	return t->flags.lost = unseen(t, &t->flags.by);
+}
+
+bool tr_flags_unseen(const struct tr *t)
+{
+	const struct jit_flags any = { .a = R_NONE, .b = R_NONE };
+
+	return unseen(t, &any);
 }
 
 static bool is_jcc(const struct insn *i)

@@ -2,33 +2,44 @@
 /*
  * Translated code: the stack, jumps, calls and returns.
  *
- * A constant target within the block's own page, or in a global page, becomes a
- * link, patched once the target is translated.  Everything else goes through
- * the jump cache: guest address -> host code, for the present address space and
- * mode.
+ * A constant target becomes a link (jit_link.c), patched once the target is
+ * translated.  Everything else goes through the jump cache: guest address ->
+ * host code, for the present address space and mode.
  */
 #include "tcg-plugin/x86/jit_priv.h"
+
+#include <string.h>
+
 #include "tcg-plugin/x86/walk.h"
 
 /* --- leaving a block --------------------------------------------------------- */
 
 /* The jump whose displacement is at `at` becomes a link. */
-static void link_at(struct tr *t, u8 *at, u64 target, unsigned entry)
+static struct jit_link *link_new(struct tr *t, u8 *at, u64 target,
+				 unsigned entry)
 {
 	struct jit *j = t->j;
+	struct jit_link *l = &j->link[j->nlink];
 
 	if (j->nlink == JIT_MAX_LINKS) {
 		t->failed = true;
-		return;
+		return NULL;
 	}
-	j->link[j->nlink] = (struct jit_link){
+	*l = (struct jit_link){
 		.target = target, .at = (u32)(at - j->buf.rw),
 		.entry = (u8)entry, .from = t->block, .to = JIT_NONE,
-		.known = tr_known(t),
-		.next_in = JIT_NONE, .cross = (target ^ t->page) >> PAGE_SHIFT,
+		.known = tr_known(t), .next_in = JIT_NONE,
+		.cross = (target ^ t->page) >> PAGE_SHIFT ? LINK_GLOBAL
+							  : LINK_IN_PAGE,
 	};
-	tr_cold(t, at, NULL, JIT_NONE, j->nlink, j->leave);
 	j->nlink++;
+	return l;
+}
+
+static void link_at(struct tr *t, u8 *at, u64 target, unsigned entry)
+{
+	if (link_new(t, at, target, entry))
+		tr_cold(t, at, NULL, JIT_NONE, t->j->nlink - 1, t->j->leave);
 }
 
 /* Every loop has a jump backwards or by the jump cache; only those look. */
@@ -70,12 +81,36 @@ void tr_goto_r14(struct tr *t, s32 undo)
 	tr_cold(t, miss, NULL, site | JIT_JUMP, JIT_NONE, t->j->leave);
 }
 
-/* May a jump to that place be patched to go there?  The page's translation must
- * outlast address spaces: the kernel's pages. */
+/* May a jump to that place be patched to go there, with no look at anything?  The
+ * page's translation must outlast address spaces: the kernel's pages. */
 static bool may_link(const struct tr *t, u64 target)
 {
 	return in_page(t, target) ||
 	       (t->mode != TLB_USER && x86_canonical(t->c, target));
+}
+
+/* A link that looks whether it is true. */
+static void goto_space(struct tr *t, u64 target)
+{
+	static const s32 wide = 1 << 30;       /* four bytes to patch */
+	struct emit *e = &t->e;
+	u8 *tag, *is, *not;
+	struct jit_link *l;
+
+	emit_load32(e, H_CX, GS(jr.space));
+	emit_lea32(e, H_CX, rm_mem(H_CX, H_NONE, 0, wide));
+	tag = e->p - 4;
+	memset(tag, 0, 4);
+	is = emit_jrcxz_fwd(e);
+	not = emit_jmp_fwd(e);
+	emit_here8(e, is);
+	l = link_new(t, emit_jmp_fwd(e), target, entry_for(t, target));
+	if (!l)
+		return;
+	l->cross = LINK_SPACE;
+	l->tag = (u32)(tag - t->j->buf.rw);
+	l->miss = (u32)(not - t->j->buf.rw);
+	tr_cold(t, not, NULL, JIT_NONE, t->j->nlink - 1, t->j->leave);
 }
 
 void tr_goto(struct tr *t, u64 target)
@@ -84,6 +119,10 @@ void tr_goto(struct tr *t, u64 target)
 		target = (u32)target;  /* beyond the last page */
 	if (may_link(t, target)) {
 		link_at(t, emit_jmp_fwd(&t->e), target, entry_for(t, target));
+		return;
+	}
+	if (t->mode == TLB_USER && x86_canonical(t->c, target)) {
+		goto_space(t, target);
 		return;
 	}
 	emit_mov_imm(&t->e, H_14, target);

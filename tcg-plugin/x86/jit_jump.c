@@ -77,14 +77,17 @@ void jit_jump_flush(struct x86_cpu *c)
 	if (!c->jit)
 		return;
 	jit_cut_all(c->jit);
+	jit_space_new(c);
 	jump_flush_list(c, &c->jr.jumps[0]);
 	jump_flush_list(c, &c->jr.jumps[1]);
 }
 
 void jit_jump_flush_local(struct x86_cpu *c)
 {
-	if (c->jit)
-		jump_flush_list(c, &c->jr.jumps[0]);
+	if (!c->jit)
+		return;
+	jit_space_new(c);
+	jump_flush_list(c, &c->jr.jumps[0]);
 }
 
 /* --- address spaces ------------------------------------------------------- */
@@ -146,6 +149,7 @@ void jit_jump_aside(struct x86_cpu *c, unsigned set, u64 serial)
 		a->n = 0;
 	j->live = NULL;
 	a->serial = serial;
+	a->space = c->jr.space;
 	a->killed = j->st.killed;
 	a->flushes = j->st.flushes;
 	memcpy(a->env, j->env, sizeof(a->env));
@@ -160,9 +164,13 @@ void jit_jump_back(struct x86_cpu *c, unsigned set, u64 serial)
 	if (!j)
 		return;
 	a = &j->aside[set];
-	if (a->serial != serial || a->killed != j->st.killed ||
-	    a->flushes != j->st.flushes ||
+	if (a->serial != serial || a->flushes != j->st.flushes ||
 	    memcmp(a->env, j->env, sizeof(a->env)))
+		return;
+	if (a->space && !c->tlb.aside[set].edited)
+		c->jr.space = a->space;
+	a->space = 0;                  /* it is not aside any more */
+	if (a->killed != j->st.killed)
 		return;
 	j->live = a;
 	for (u32 n = 0; n < a->n; n++)
@@ -201,6 +209,7 @@ void jit_jump_flush_page(struct x86_cpu *c, u64 la)
 	if (!c->jit)
 		return;
 	jit_cut_page(c->jit, la);
+	jit_space_page(c, la);
 	for (unsigned m = 0; m < TLB_MODES; m++)
 		if (c->jr.jump_pages[m][s / 64] >> s % 64 & 1)
 			flush_page(c, m, la & ~(u64)(PAGE_SIZE - 1));

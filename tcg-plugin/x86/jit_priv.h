@@ -9,6 +9,7 @@
  *           jit_operand.c  what they read and write of their registers
  *           jit_group.c  accesses that share a look-up
  *           jit_flags.c  look-ups that may lose EFLAGS
+ *           jit_link.c   links: patched, cut, tagged
  *           jit_version.c  blocks made again for what is known before them
  *           jit_flow.c   stack, jumps, links
  *           jit_sys.c    flags, segments, time: what kernels do all day
@@ -53,6 +54,7 @@ enum {
 	JIT_INSN_ROOM  = 640,          /* bytes one instruction may take   */
 	JIT_ASIDE_MAX  = 512,
 	JIT_VERSIONS   = 3,            /* of one block, at most           */
+	JIT_ALIGN      = 64,           /* of versions: loops start there  */
 	JIT_NONE       = ~0u,
 	JIT_JUMP       = 1u << 30,     /* leave: with the jump's site     */
 };
@@ -77,6 +79,9 @@ struct jit_site {
 	s32 undo;                      /* indirect jump: add to rsp when the
 					  target turns out not canonical  */
 };
+
+/* How far a link leads: jit_link.c. */
+enum jit_link_cross { LINK_IN_PAGE, LINK_GLOBAL, LINK_SPACE };
 
 /* Where a link lands: backward ones look at requests first.  In an STI shadow,
  * leaving for C must not let an interrupt in. */
@@ -103,12 +108,15 @@ struct jit_link {
 	u32 at;                        /* code offset of the displacement */
 	u32 stub;                      /* code offset it points at unlinked */
 	u8  entry;                     /* enum jit_link_entry             */
-	bool cross;                    /* to another page: only while its
-					  translation is a global one     */
-	bool cut;                      /* cross: not patched now, but still
+	u8  cross;                     /* enum jit_link_cross             */
+	bool cut;                      /* global: not patched now, but still
 					  on its block's list             */
 	u32 via;                       /* cross: code offset of the way by
 					  the jump cache                  */
+	u32 tag;                       /* space: code offset of what its look
+					  compares with, negated          */
+	u32 miss;                      /* ... of its jump when they differ */
+	u32 space;                     /* ... what that is                */
 	u32 from;                      /* block                           */
 	u32 to, next_in;               /* linked: block, its list         */
 	struct jit_known known;
@@ -143,6 +151,7 @@ struct jit_lone {
 struct jit_aside {
 	u64 serial;                    /* tlb_aside's                     */
 	u64 killed, flushes;           /* of jit_stats, then              */
+	u32 space;                     /* what jr.space was               */
 	u16 env[TLB_MODES];
 	u32 n;
 	struct jit_kept {
@@ -160,6 +169,8 @@ struct jit {
 	u32 *hash;                     /* JIT_HASH heads                  */
 	u32 *cross, ncross;            /* cross links that are patched    */
 	u64 cross_pages[1024];         /* by tlb_slot: some link goes there */
+	u64 space_pages[1024];         /* ... one of an address space     */
+	u32 last_space;                /* the last number given           */
 	/* thunks: code offsets */
 	u32 enter, leave, slow, interp, lone, fault, fpu;
 	struct block two_pages;        /* holds no instruction: the twin of
@@ -329,12 +340,32 @@ static inline const struct insn *tr_body(const struct tr *t)
 }
 /* May a look-up for t->i lose EFLAGS?  Then they count as lost. */
 bool tr_flags_free(struct tr *t);
+/* Would it, if what made them were known and stayed where it is? */
+bool tr_flags_unseen(const struct tr *t);
 /* `i` has been emitted. */
 void tr_flags_after(struct tr *t, const struct insn *i);
 /* What holds at the jump being made. */
 struct jit_known tr_known(const struct tr *t);
 /* Make them again; clobbers rcx only. */
 void tr_flags_again(struct tr *t, const struct jit_flags *f);
+
+/* --- jit_link.c --- */
+void jit_link_to(struct jit *j, u32 link, struct jit_block *to);
+/* A cross link's target is not global: by the jump cache from now on. */
+void jit_link_via(struct jit *j, u32 link);
+/* Cross links to la's page, or all of them: away. */
+void jit_cut_page(struct jit *j, u64 la);
+void jit_cut_all(struct jit *j);
+/* A link of an address space is true now.  False: enter *to by its jump cache
+ * entry; else *to is where it leads. */
+bool jit_link_space(struct x86_cpu *c, u32 link, struct jit_block **to);
+/* Other translations hold from now on: all may be others, those of la's page. */
+void jit_space_new(struct x86_cpu *c);
+void jit_space_page(struct x86_cpu *c, u64 la);
+void jit_block_kill(struct jit *j, struct jit_block *b);
+void jit_links_forget(struct jit *j);
+/* The jump whose displacement is at one code offset goes to another. */
+void jit_link_aim(struct jit *j, u32 at, u32 to);
 
 /* --- jit_version.c --- */
 /* Where this link should lead instead of to `to`, the block made for all comers:
@@ -446,13 +477,6 @@ struct jit_block *jit_block_find(struct jit *j, const struct block *b, u64 rip,
 /* NULL: no room; flush and try again.  known NULL: nothing; else a version. */
 struct jit_block *jit_translate(struct x86_cpu *c, struct block *b,
 				const struct jit_known *known);
-void jit_link_to(struct jit *j, u32 link, struct jit_block *to);
-/* A cross link's target is not global: by the jump cache from now on. */
-void jit_link_via(struct jit *j, u32 link);
-/* Cross links to la's page, or all of them: away. */
-void jit_cut_page(struct jit *j, u64 la);
-void jit_cut_all(struct jit *j);
-void jit_block_kill(struct jit *j, struct jit_block *b);
 /* Live translations of `b`, one after the other; prev NULL: the first. */
 struct jit_block *jit_block_next(struct jit *j, const struct jit_block *prev,
 				 const struct block *b);

@@ -93,6 +93,7 @@ int jit_create(struct x86_cpu *c)
 	c->jr.no_if = ~(u64)FL_IF;
 	c->jr.no_ac = ~(u64)FL_AC;
 	c->jr.sign = 1ull << 63;
+	jit_space_new(c);
 	jit_make_thunks(c, j);
 	for (unsigned m = 0; m < TLB_MODES; m++)
 		c->jump[m].neg[0] = 1;         /* rip 0 matches nothing */
@@ -608,12 +609,19 @@ static bool next_rip(struct x86_cpu *c, u32 r, bool *past)
  * false: it goes by the jump cache. */
 static bool link_up(struct x86_cpu *c, u32 link, struct jit_block **jb)
 {
-	if (c->jit->link[link].cross && !jit_page_global(c, c->rip)) {
+	const u8 cross = c->jit->link[link].cross;
+
+	if (cross == LINK_GLOBAL && !jit_page_global(c, c->rip)) {
 		jit_link_via(c->jit, link);
 		return false;
 	}
-	*jb = jit_version(c, link, *jb);
-	jit_link_to(c->jit, link, *jb);
+	if (cross == LINK_SPACE) {
+		if (!jit_link_space(c, link, jb))
+			return false;
+	} else {
+		*jb = jit_version(c, link, *jb);
+		jit_link_to(c->jit, link, *jb);
+	}
 	if ((*jb)->known.fpu)
 		fpu_load(c);
 	return true;
