@@ -309,6 +309,9 @@ void op_hlt(struct x86_cpu *c, const struct insn *i)
 	x86_next(c, i);
 	c->n_insn++;
 	c->shadow = 0;
+	c->rflags &= ~(u64)FL_RF;      /* completed: step_careful will not */
+	if (c->rflags & FL_TF)         /* its trap ends the halt at once   */
+		x86_raise_db(c, BIT(14), false);
 	x86_exit(c, LEAVE_HLT);
 }
 

@@ -74,21 +74,55 @@ static void a_block_that_jumps_to_itself_stays_in_the_loop(void **state)
 	assert_int_equal(c->n_insn, 30);
 }
 
+/* Run a block that leaves by x86_exit. */
+static __attribute__((noinline)) void run_out(struct x86_cpu *c, unsigned n)
+{
+	if (sigsetjmp(c->unwind, 0))
+		return;
+	x86_run_block(c, block, n);
+	fail();
+}
+
 static void a_fault_leaves_rip_on_its_instruction(void **state)
 {
 	static const u8 code[20] = { 0xff, 0xc0, 0xf7, 0xf1, 0x90 };
 	struct x86_cpu *c = fresh();
-	unsigned n = decode(code, 5, 64);
 
 	(void)state;
-	if (!sigsetjmp(c->unwind, 0)) {
-		x86_run_block(c, block, n);
-		fail();
-	}
+	run_out(c, decode(code, 5, 64));
 	assert_int_equal(c->leave, LEAVE_EXCEPTION);
 	assert_int_equal(c->exc.vec, EXC_DE);
 	assert_int_equal(c->rip, 0x400002);
 	assert_int_equal(c->r[RAX], 1);
+}
+
+/* RF covers one instruction, and HLT is one that completes: a breakpoint on
+ * what follows must hit. */
+static void rf_does_not_outlive_hlt(void **state)
+{
+	static const u8 code[20] = { 0xf4 };
+	struct x86_cpu *c = fresh();
+
+	(void)state;
+	c->rflags |= FL_RF;
+	run_out(c, decode(code, 1, 64));
+	assert_int_equal(c->leave, LEAVE_HLT);
+	assert_int_equal(c->rip, 0x400001);
+	assert_int_equal(c->rflags & FL_RF, 0);
+}
+
+static void a_single_step_trap_ends_a_halt(void **state)
+{
+	static const u8 code[20] = { 0xf4 };
+	struct x86_cpu *c = fresh();
+
+	(void)state;
+	c->rflags |= FL_TF;
+	run_out(c, decode(code, 1, 64));
+	assert_int_equal(c->leave, LEAVE_EXCEPTION);
+	assert_int_equal(c->exc.vec, EXC_DB);
+	assert_true(c->exc.payload == BIT(14));
+	assert_int_equal(c->rip, 0x400001);
 }
 
 static void eip_wraps_at_4_gib_outside_64_bit_code(void **state)
@@ -319,6 +353,8 @@ int main(void)
 		cmocka_unit_test(the_interrupt_shadow_lasts_one_instruction),
 		cmocka_unit_test(a_block_that_jumps_to_itself_stays_in_the_loop),
 		cmocka_unit_test(a_fault_leaves_rip_on_its_instruction),
+		cmocka_unit_test(rf_does_not_outlive_hlt),
+		cmocka_unit_test(a_single_step_trap_ends_a_halt),
 		cmocka_unit_test(eip_wraps_at_4_gib_outside_64_bit_code),
 		cmocka_unit_test(a_missing_feature_is_ud),
 		cmocka_unit_test(simd_needs_osfxsr_and_no_ts),
