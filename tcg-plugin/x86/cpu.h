@@ -168,6 +168,9 @@ struct x86_jit_regs {
 					  are, to links: jit_link.c; never 0 */
 	u32 fpu_away;                  /* 1: guest FP state is in c->fpu,
 					  0: in the host's registers       */
+	u64 fip, fdp, fop;             /* meanwhile: of the last x87 instruction
+					  before those in the host's; of the
+					  last with an operand in memory     */
 	/* Jump cache slots filled since their last flush: of pages in this
 	 * address space, and of global ones. */
 	struct x86_jump_list {

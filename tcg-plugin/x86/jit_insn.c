@@ -561,46 +561,6 @@ static bool tr_lea(struct tr *t, const struct insn *i)
 	return true;
 }
 
-/* --- x87 ------------------------------------------------------------------------ */
-
-/* Bytes of the memory operand by opcode and /reg; 0: left to the interpreter
- * (environments and states, which hold addresses). */
-static const u8 x87_mem_size[8][8] = {
-	[0] = { 4, 4, 4, 4, 4, 4, 4, 4 },
-	[1] = { 4, 0, 4, 4, 0, 2, 0, 2 },
-	[2] = { 4, 4, 4, 4, 4, 4, 4, 4 },
-	[3] = { 4, 4, 4, 4, 0, 10, 0, 10 },
-	[4] = { 8, 8, 8, 8, 8, 8, 8, 8 },
-	[5] = { 8, 8, 8, 8, 0, 0, 0, 2 },
-	[6] = { 2, 2, 2, 2, 2, 2, 2, 2 },
-	[7] = { 2, 2, 2, 2, 10, 8, 10, 8 },
-};
-
-static bool tr_x87(struct tr *t, const struct insn *i)
-{
-	unsigned esc = i->byte & 7, reg = i->modrm >> 3 & 7;
-	u32 first = t->j->nsite;
-	struct host_op op = { .byte = i->byte };
-	bool store;
-
-	if (!(i->flags & I_MEM)) {
-		tr_fault_site(t);
-		e8(&t->e, i->byte);
-		e8(&t->e, i->modrm);
-		tr_lookup_done(t, first);
-		return true;
-	}
-	if (!x87_mem_size[esc][reg])
-		return false;
-	store = (esc & 1) && reg != 0 && !(esc == 3 && reg == 5) &&
-		!(esc == 1 && reg == 5) && !(esc == 7 && (reg & 6) == 4);
-	tr_ea(t, i);
-	tr_lookup(t, store ? TLB_WRITE : TLB_READ, x87_mem_size[esc][reg]);
-	emit_modrm(&t->e, &op, (u8)reg, tr_host());
-	tr_lookup_done(t, first);
-	return true;
-}
-
 /* --- the door --------------------------------------------------------------------- */
 
 static bool tr_shaped(struct tr *t, const struct insn *i)

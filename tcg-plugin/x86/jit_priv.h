@@ -394,6 +394,10 @@ struct host_rm tr_mem_operand(struct tr *t, const struct insn *i);
 /* What follows may raise a host fault that is the instruction's. */
 void tr_fault_site(struct tr *t);
 
+/* --- jit_x87.c --- */
+/* false: left to the interpreter. */
+bool tr_x87(struct tr *t, const struct insn *i);
+
 /* --- jit_vex.c --- */
 /* A VEX instruction; false: left to the interpreter. */
 bool tr_vex(struct tr *t, const struct insn *i);

@@ -171,38 +171,49 @@ static void fpu_load(struct x86_cpu *c)
 	 * what it left there earlier stays in memory */
 	c->fpu.xstate_bv = 3 | (c->xcr0 & 4);
 	c->fpu.mxcsr &= 0xffff;
+	c->jr.fip = c->fpu.fip;
+	c->jr.fdp = c->fpu.fdp;
+	c->jr.fop = c->fpu.fop;
+	c->fpu.fip = c->fpu.fdp = c->fpu.fop = 0;
 	asm volatile("xrstor64 %0" : : "m"(c->fpu), "a"(7), "d"(0));
 	c->jr.fpu_away = 0;
 }
 
-/* The host noted where it ran the last x87 instruction; the guest must see its
- * own address, and never the host's.  The operand's address is not kept. */
-static void fpu_pointers(struct x86_cpu *c)
+/* The host noted where it ran the last x87 instruction, in the low half of its
+ * address at least: XSAVE of AMD's tells only with an exception pending.  The
+ * guest must see its own address, and never the host's; that of its last
+ * operand in memory was noted by translated code. */
+static void fpu_pointers(struct x86_cpu *c, u32 fip)
 {
 	struct jit *j = c->jit;
-	u64 at = c->fpu.fip;
+	const u32 at = fip - (u32)(uintptr_t)j->buf.rx;
+	const u32 site = fip && at < JIT_CODE_SIZE ? site_of_pc(j, at)
+						 : JIT_NONE;
 	const struct jit_site *s;
-	u32 site = JIT_NONE;
 
-	c->fpu.fdp = 0;
-	if (!code_buf_holds(&j->buf, (void *)(uintptr_t)at))
+	c->fpu.fip = c->jr.fip;
+	c->fpu.fop = (u16)c->jr.fop;
+	c->fpu.fdp = c->jr.fdp;
+	if (site == JIT_NONE)
 		return;
-	site = site_of_pc(j, (u32)(at - (u64)(uintptr_t)j->buf.rx));
-	s = site == JIT_NONE ? NULL : &j->site[site];
-	c->fpu.fip = s ? s->rip : 0;
-	c->fpu.fop = s ? (u16)((s->insn->byte & 7) << 8 | s->insn->modrm) : 0;
+	s = &j->site[site];
+	c->fpu.fip = s->rip;
+	c->fpu.fop = (u16)((s->insn->byte & 7) << 8 | s->insn->modrm);
 }
 
 void jit_fpu_save(struct x86_cpu *c)
 {
 	static const u32 mxcsr = 0x1f80;
+	u32 env[7] = { 0 };
 
 	if (!c->jit || c->jr.fpu_away)
 		return;
-	asm volatile("xsave64 %0\n\tfninit\n\tldmxcsr %1\n\tvzeroupper"
-		     : "+m"(c->fpu)
-		     : "m"(mxcsr), "a"(3 | (u32)(c->xcr0 & 4)), "d"(0));
-	fpu_pointers(c);
+	asm volatile("xsave64 %0" : "+m"(c->fpu)
+		     : "a"(3 | (u32)(c->xcr0 & 4)), "d"(0));
+	if (c->fpu.xstate_bv & 1)      /* else x87 is as after FNINIT */
+		asm volatile("fnstenv %0\n\tfninit" : "=m"(env));
+	asm volatile("ldmxcsr %0\n\tvzeroupper" : : "m"(mxcsr));
+	fpu_pointers(c, env[3]);
 	c->jr.fpu_away = 1;
 }
 

@@ -84,6 +84,7 @@ static bool fx_differs(const struct insn_case *k, const struct fx_state *w,
 	if (w->fsw & 0x80 && !(k->in.fx.fsw & 0x80)) {
 		bad |= differ(v, "fop", 0, w->fop, g->fop);
 		bad |= differ(v, "fip", 0, (u32)w->fip, (u32)g->fip);
+		bad |= differ(v, "fdp", 0, (u32)w->fdp, (u32)g->fdp);
 	}
 	for (unsigned n = 0; n < 8; n++)
 		bad |= bytes_differ(v, "st", n, w->st[n].b, g->st[n].b, 10);

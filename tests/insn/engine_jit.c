@@ -127,5 +127,4 @@ const struct engine engine_jit = {
 	.name  = "jit",
 	.start = jit_start,
 	.run   = jit_case,
-	.no_fip = true,
 };

@@ -330,7 +330,6 @@ const struct engine engine_tcg = {
 	.name  = "tcg",
 	.start = tcg_start,
 	.run   = provider_run,
-	.no_fip = true,                /* its translator's registers hold ours */
 };
 
 const struct engine engine_kvm = {

@@ -244,11 +244,12 @@ static void tune_image(struct enc *e, const struct insn *i)
 		/* XSTATE_BV: what counts as in use is the CPU's choice */
 		skip_mem(e, i, 512, 8);
 	}
-	/* FCS to FDS: selectors are not kept */
+	/* FCS and FDS: selectors are not kept */
 	if (is(r, "fnstenv") || is(r, "fnsave")) {
 		bool wide = i->flags & I_REXW || !(i->flags & I_66);
 
-		skip_mem(e, i, wide ? 16 : 8, wide ? 10 : 6);
+		skip_mem(e, i, wide ? 16 : 8, 2);
+		skip_mem(e, i, wide ? 24 : 12, 2);
 	}
 	if (is(r, "fxsave") || !strncmp(r->name, "xsave", 5))
 		skip_mem(e, i, 12, 10), skip_mem(e, i, 28, 4);

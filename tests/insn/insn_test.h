@@ -79,7 +79,6 @@ struct engine {
 	int  (*start)(void);           /* 0, or -1: not available         */
 	void (*run)(const struct insn_case *k, struct insn_state *out);
 	bool asked;                    /* only when named with -e         */
-	bool no_fip;                   /* keeps no x87 error pointers     */
 };
 extern const struct engine engine_interp, engine_jit, engine_tcg, engine_kvm;
 

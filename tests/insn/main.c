@@ -73,10 +73,6 @@ static void check_batch(struct run *r, const struct engine *e,
 		}
 		r->ran++;
 		e->run(&k[j], &out);
-		if (e->no_fip) {
-			out.fx.fop = k[j].out.fx.fop;
-			out.fx.fip = k[j].out.fx.fip;
-		}
 		if (compare_case(&k[j], &out, &r->opts, false))
 			continue;
 		if (out.vec == EXC_PF && in_shadow(out.cr2)) {
