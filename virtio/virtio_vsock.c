@@ -311,6 +311,7 @@ static void on_timer(void *opaque)
 	if (s->drop_all)
 		vsock_drop_all(s, false);
 	virtio_unlock(&s->v);
+	vsock_listen_again(s);
 }
 
 /* Perhaps a vCPU: sockets are the loop's. */

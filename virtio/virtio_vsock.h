@@ -32,7 +32,7 @@ enum {                                 /* 5.10.6 */
 
 enum {
 	VSOCK_RX = 0, VSOCK_TX = 1, VSOCK_EVENT = 2,
-	VSOCK_CONNS_MAX = 1024, VSOCK_BUCKETS = 256, VSOCK_RSTS = 64,
+	VSOCK_CONNS_MAX = 512, VSOCK_BUCKETS = 256, VSOCK_RSTS = 64,
 	VSOCK_BUF = 256 << 10, VSOCK_LINE = 32,
 	VSOCK_FIRST_PORT = 1 << 30,
 };
@@ -101,6 +101,8 @@ struct virtio_vsock {
 
 /* --- virtio_vsock_conn.c; device lock held --- */
 int  vsock_listen(struct virtio_vsock *s, struct err *e);
+/* It rested for want of descriptors. */
+void vsock_listen_again(struct virtio_vsock *s);
 void vsock_unlisten(struct virtio_vsock *s);
 struct vsock_conn *vsock_find(struct virtio_vsock *s, u32 host_port,
 			      u32 guest_port);

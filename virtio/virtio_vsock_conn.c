@@ -319,12 +319,16 @@ void vsock_drop_all(struct virtio_vsock *s, bool even_those)
 static void on_listen(void *opaque, u32 events)
 {
 	struct virtio_vsock *s = opaque;
-	int fd = accept4(s->listen_fd, NULL, NULL,
-			 SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = sockaddr_accept(s->listen_fd);
 
 	(void)events;
-	if (fd < 0)
+	if (fd == -EAGAIN)
 		return;
+	if (fd < 0) {
+		loop_rewatch(s->v.loop, s->listen_fd, 0);
+		timer_set(&s->timer, clock_host_ns() + SOCKADDR_REST_NS);
+		return;
+	}
 	virtio_lock(&s->v);
 	if (s->conns < VSOCK_CONNS_MAX)
 		conn_create(s, fd);
@@ -371,6 +375,11 @@ int vsock_listen(struct virtio_vsock *s, struct err *e)
 		return s->listen_fd;
 	listen(s->listen_fd, 128);
 	return loop_watch(s->v.loop, s->listen_fd, EPOLLIN, on_listen, s);
+}
+
+void vsock_listen_again(struct virtio_vsock *s)
+{
+	loop_rewatch(s->v.loop, s->listen_fd, EPOLLIN);
 }
 
 void vsock_unlisten(struct virtio_vsock *s)

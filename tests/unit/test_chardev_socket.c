@@ -4,6 +4,8 @@
 
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sys/resource.h>
+#include <time.h>
 
 static void a_server_serves_one_client_after_the_other(void **state)
 {
@@ -39,6 +41,41 @@ static void a_server_serves_one_client_after_the_other(void **state)
 	assert_int_equal(chardev_remove(set, "s0", NULL), 0);
 	assert_int_equal(access(in_dir("%s/s"), F_OK), -1);
 	strbuf_fini(&want);
+}
+
+static s64 cpu_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void a_client_without_a_descriptor_left_waits_quietly(void **state)
+{
+	struct chardev *c = open_ok("s0", in_dir("unix:%s/s,server=on,wait=off"));
+	struct rlimit was, none = { 0 };
+	struct timer end;
+	struct rec r;
+	s64 begin;
+	int a;
+
+	rec_attach(&r, c);
+	a = dial(in_dir("%s/s"));
+	getrlimit(RLIMIT_NOFILE, &was);
+	none.rlim_max = was.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &none);
+	timer_init(&end, loop, NULL, stop_loop, loop);
+	timer_set(&end, clock_host_ns() + 300000000);
+	begin = cpu_ms();
+	loop_run(loop);
+	begin = cpu_ms() - begin;
+	setrlimit(RLIMIT_NOFILE, &was);
+	assert_in_range(begin, 0, 25);
+	timer_fini(&end);
+	RUN_UNTIL(r.events[0] == 'O');
+	close(a);
+	rec_fini(&r);
 }
 
 static void output_is_queued_then_refused_then_wanted_again(void **state)
@@ -321,6 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_server_serves_one_client_after_the_other),
+		TEST(a_client_without_a_descriptor_left_waits_quietly),
 		TEST(output_is_queued_then_refused_then_wanted_again),
 		TEST(a_client_that_dies_with_output_queued_kills_nobody),
 		TEST(a_paused_reader_goes_on_after_a_kick),

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -85,11 +86,39 @@ static void only_a_dead_socket_is_moved_out_of_the_way(void **state)
 	unlink(path);
 }
 
+static void a_client_waits_while_there_is_no_descriptor_for_it(void **s)
+{
+	const char path[] = "/tmp/mote-sockaddr-full";
+	struct rlimit was, none = { 0 };
+	struct sockaddr_any a;
+	bool pending;
+	int fd, cl, got;
+
+	sockaddr_unix(&a, path, false, NULL);
+	fd = sockaddr_listen(&a, NULL);
+	assert_int_equal(sockaddr_accept(fd), -EAGAIN);
+	cl = sockaddr_connect(&a, &pending);
+	getrlimit(RLIMIT_NOFILE, &was);
+	none.rlim_max = was.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &none);
+	got = sockaddr_accept(fd);
+	setrlimit(RLIMIT_NOFILE, &was);
+	assert_int_equal(got, -EMFILE);
+	got = sockaddr_accept(fd);
+	assert_true(got >= 0);
+	assert_true(fcntl(got, F_GETFL) & O_NONBLOCK);
+	close(got);
+	close(cl);
+	close(fd);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(texts_come_back),
 		cmocka_unit_test(nonsense_is_refused),
+		cmocka_unit_test(a_client_waits_while_there_is_no_descriptor_for_it),
 		cmocka_unit_test(only_a_dead_socket_is_moved_out_of_the_way),
 	};
 

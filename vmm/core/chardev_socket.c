@@ -34,7 +34,7 @@ struct socket_chardev {
 	int conn_fd;                   /* connected or connecting, not yet
 					  handed to chardev_io            */
 	s64 reconnect_ns;              /* client; 0: once only            */
-	struct timer retry;            /* on home                         */
+	struct timer retry;            /* on home; a server's: listen     */
 	ino_t inode;                   /* of the unix socket we bound     */
 };
 
@@ -103,21 +103,27 @@ static void connected(struct chardev *c, int fd)
 	chardev_io_open(c, fd, fd);
 }
 
-static int accept_one(struct socket_chardev *s)
-{
-	return accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-}
-
 static void on_client(void *opaque, u32 events)
 {
 	struct chardev *c = opaque;
 	struct socket_chardev *s = c->impl;
-	int fd = accept_one(s);
+	int fd = sockaddr_accept(s->listen_fd);
 
-	if (fd < 0)
-		return;                /* gone again, or out of descriptors */
+	if (fd == -EAGAIN)
+		return;
 	loop_rewatch(c->home, s->listen_fd, 0);
-	connected(c, fd);
+	if (fd >= 0)
+		connected(c, fd);
+	else
+		timer_set(&s->retry, clock_host_ns() + SOCKADDR_REST_NS);
+}
+
+static void listen_again(void *opaque)
+{
+	struct chardev *c = opaque;
+
+	loop_rewatch(c->home, ((struct socket_chardev *)c->impl)->listen_fd,
+		     EPOLLIN);
 }
 
 static void on_connect(void *opaque, u32 events)
@@ -288,11 +294,10 @@ static int wait_client(struct socket_chardev *s, struct err *e)
 	do {
 		if (poll(&pfd, 1, -1) < 0 && errno != EINTR)
 			break;
-		s->conn_fd = accept_one(s);
-	} while (s->conn_fd < 0 && (errno == EAGAIN || errno == EINTR ||
-				    errno == ECONNABORTED));
+		s->conn_fd = sockaddr_accept(s->listen_fd);
+	} while (s->conn_fd == -EAGAIN);
 	if (s->conn_fd < 0)
-		return err_set(e, -errno, "accept: %m");
+		return err_set(e, s->conn_fd, "accept: %m");
 	return 0;
 }
 
@@ -380,7 +385,8 @@ static void socket_start(struct chardev *c)
 {
 	struct socket_chardev *s = c->impl;
 
-	timer_init(&s->retry, c->home, NULL, try_connect, c);
+	timer_init(&s->retry, c->home, NULL,
+		   s->server ? listen_again : try_connect, c);
 	if (s->server)
 		s->watching = loop_watch(c->home, s->listen_fd,
 					 s->conn_fd < 0 ? EPOLLIN : 0,

@@ -163,6 +163,20 @@ int sockaddr_connect(const struct sockaddr_any *a, bool *pending)
 	return rc;
 }
 
+int sockaddr_accept(int listen_fd)
+{
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd >= 0)
+		return fd;
+	switch (errno) {
+	case EMFILE: case ENFILE: case ENOMEM: case ENOBUFS:
+		return -errno;
+	default:
+		return -EAGAIN;
+	}
+}
+
 int sockaddr_error(int fd)
 {
 	socklen_t len = sizeof(int);

@@ -36,6 +36,11 @@ int  sockaddr_listen(struct sockaddr_any *a, struct err *e);
 /* Start to connect; fd or -errno.  *pending: wait for EPOLLOUT, then ask
  * SO_ERROR.  No sentence: reconnection tries this over and over. */
 int  sockaddr_connect(const struct sockaddr_any *a, bool *pending);
+/* The next client, non-blocking, close-on-exec.  -EAGAIN: there is none after
+ * all.  Else no descriptor was left for it: the client stays, so look away from
+ * the listener for SOCKADDR_REST_NS. */
+int  sockaddr_accept(int listen_fd);
+#define SOCKADDR_REST_NS 100000000ll
 int  sockaddr_error(int fd);           /* 0 or -errno of the connection */
 
 #endif

@@ -109,14 +109,16 @@ static void on_connect(void *opaque, u32 events)
 static void on_listen(void *opaque, u32 events)
 {
 	struct net_stream *s = opaque;
-	int fd = accept4(s->listen_fd, NULL, NULL,
-			 SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = sockaddr_accept(s->listen_fd);
 
 	(void)events;
-	if (fd < 0)
+	if (fd == -EAGAIN)
 		return;
 	listen_on(s, false);           /* one peer at a time               */
-	use(s, fd, NULL);
+	if (fd >= 0)
+		use(s, fd, NULL);
+	else
+		timer_set(&s->timer, clock_host_ns() + SOCKADDR_REST_NS);
 }
 
 static void on_timer(void *opaque)
@@ -125,6 +127,8 @@ static void on_timer(void *opaque)
 
 	if (s->dead)
 		give_up(s);
+	else if (s->listen_fd >= 0)
+		listen_on(s, s->fd < 0);
 	else if (s->fd < 0 && s->connecting_fd < 0 && start_connect(s) < 0)
 		retry_later(s);
 }
