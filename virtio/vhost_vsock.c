@@ -15,10 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "virtio/vsock.h"
 #include "vmm/base/log.h"
 #include "vmm/base/opts.h"
-
-enum { F_STREAM = 0, F_SEQPACKET = 1, CONFIG_LEN = 8 };
 
 struct vhost_vsock {
 	struct virtio v;
@@ -117,13 +116,11 @@ static void vsock_unrealize(struct virtio *v)
 static int vsock_realize(struct virtio *v, struct err *e)
 {
 	struct vhost_vsock *s = of_virtio(v);
-	int rc;
+	int rc = vsock_set_cid(v, s->guest_cid, e);
 
 	s->fd = -1;
-	if (s->guest_cid < 3 || s->guest_cid >= UINT32_MAX)
-		return err_set(e, -EINVAL, "guest-cid=%llu is not 3 to "
-			       "4294967294", (unsigned long long)s->guest_cid);
-	rc = open_device(s, e);
+	if (!rc)
+		rc = open_device(s, e);
 	if (rc < 0)
 		return rc;
 	s->vhost = (struct vhost){ .v = v, .name = "vhost-vsock", .fd = s->fd,
@@ -136,36 +133,18 @@ static int vsock_realize(struct virtio *v, struct err *e)
 		return rc;
 	}
 	v->withheld = vhost_withheld(&s->vhost);
-	v->offered |= s->vhost.features & BIT64(F_SEQPACKET);
-	virtio_config_put(v, 0, s->guest_cid, 8);
+	v->offered |= s->vhost.features & BIT64(VSOCK_F_SEQPACKET);
 	return 0;
 }
 
-static const char *const feature_names[64] = {
-	[F_STREAM] = "stream", [F_SEQPACKET] = "seqpacket",
-};
-
 static const struct virtio_class vsock_class = {
-	.name          = "vhost-vsock",
-	.id            = VIRTIO_ID_VSOCK,
-	.queues        = 3,
-	.queue_size    = 128,
-	.config_size   = CONFIG_LEN,
-	.features      = BIT64(F_STREAM),
-	.feature_names = feature_names,
-	.realize       = vsock_realize,
-	.unrealize     = vsock_unrealize,
-	.reset         = vsock_changed,
-	.start         = vsock_changed,
-	.kick          = vsock_kick,
-	.quiesce       = vsock_paused,
-	.resume        = vsock_paused,
+	VSOCK_CLASS("vhost-vsock"),
+	.realize = vsock_realize, .unrealize = vsock_unrealize,
+	.reset = vsock_changed, .start = vsock_changed, .kick = vsock_kick,
+	.quiesce = vsock_paused, .resume = vsock_paused,
 };
 
-VIRTIO_DEVICE(vhost_vsock, "vhost-vsock", struct vhost_vsock, vsock_class,
-	      VIRTIO_ID_VSOCK, 0x078000, virtio_no_state, "Misc",
-	      "Virtio sockets, by the host's kernel",
-	PROP("guest-cid", PROP_U64, struct vhost_vsock, guest_cid, "0",
-	     "the guest's context id, 3 or more"),
+VSOCK_DEVICE(vhost_vsock, "vhost-vsock", struct vhost_vsock, vsock_class,
+	     "Virtio sockets, by the host's kernel",
 	PROP("vhostfd", PROP_STR, struct vhost_vsock, vhostfd, NULL,
 	     "/dev/vhost-vsock, opened by who started us"),);

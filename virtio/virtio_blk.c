@@ -364,7 +364,8 @@ static void handle(struct slot *s)
 	}
 }
 
-static void try_stopped_again(struct virtio_blk *b)
+/* The disk is all right again: `fn` has what waited for that. */
+static void each_stopped(struct virtio_blk *b, void (*fn)(struct slot *s))
 {
 	struct slot *s = b->stopped, *next;
 
@@ -373,7 +374,7 @@ static void try_stopped_again(struct virtio_blk *b)
 	b->disk->status = DISK_OK;
 	for (; s; s = next) {
 		next = s->next;
-		handle(s);
+		fn(s);
 	}
 }
 
@@ -405,7 +406,7 @@ static void blk_kick(struct virtio *v, unsigned q)
 	b->in_kick = true;
 	blk_plug(b->disk->root);
 	if (b->stopped)
-		try_stopped_again(b);
+		each_stopped(b, handle);
 	do {
 		virtq_want_kicks(vq, false);
 		while (left && pop(b, q))
@@ -592,20 +593,16 @@ static void blk_unrealize(struct virtio *v)
 	free(b->iovs);
 }
 
+static void forget(struct slot *s)
+{
+	virtq_drop(virtio_q(&s->b->v, s->q), &s->c);
+	slot_free(s);
+}
+
 /* What waits for `cont` is let go; what the disk has comes back later. */
 static void blk_reset(struct virtio *v)
 {
-	struct virtio_blk *b = of_virtio(v);
-	struct slot *s = b->stopped, *next;
-
-	b->stopped = NULL;
-	b->stopped_last = &b->stopped;
-	b->disk->status = DISK_OK;
-	for (; s; s = next) {
-		next = s->next;
-		virtq_drop(virtio_q(v, s->q), &s->c);
-		slot_free(s);
-	}
+	each_stopped(of_virtio(v), forget);
 }
 
 static void blk_quiesce(struct virtio *v)

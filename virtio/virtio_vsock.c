@@ -13,7 +13,9 @@
 #include <string.h>
 #include <sys/un.h>
 
-enum { BUDGET = 256, HDR = sizeof(struct vsock_hdr), VSOCK_F_STREAM = 0 };
+#include "virtio/vsock.h"
+
+enum { BUDGET = 256, HDR = sizeof(struct vsock_hdr) };
 
 static_assert(sizeof(struct vsock_hdr) == 44, "5.10.6");
 
@@ -323,13 +325,10 @@ static void vsock_reset(struct virtio *v)
 	timer_set(&s->timer, 0);
 }
 
-static int vsock_check(const struct virtio_vsock *s, struct err *e)
+static int check_path(const struct virtio_vsock *s, struct err *e)
 {
 	const size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 12;
 
-	if (s->guest_cid < 3 || s->guest_cid >= UINT32_MAX)
-		return err_set(e, -EINVAL, "guest-cid=%llu is not 3 to "
-			       "4294967294", (unsigned long long)s->guest_cid);
 	if (!s->uds_path || !*s->uds_path)
 		return err_set(e, -EINVAL, "uds_path=PATH is missing: where "
 			       "the host's side of the sockets is");
@@ -351,8 +350,10 @@ static void vsock_unrealize(struct virtio *v)
 static int vsock_realize(struct virtio *v, struct err *e)
 {
 	struct virtio_vsock *s = to_vsock(v);
-	int rc = vsock_check(s, e);
+	int rc = vsock_set_cid(v, s->guest_cid, e);
 
+	if (!rc)
+		rc = check_path(s, e);
 	if (rc < 0)
 		return rc;
 	v->loop = v->pci.dev.env->loop;
@@ -363,7 +364,6 @@ static int vsock_realize(struct virtio *v, struct err *e)
 	for (unsigned i = 0; i < VSOCK_BUCKETS; i++)
 		list_init(&s->buckets[i]);
 	timer_init(&s->timer, v->loop, NULL, on_timer, s);
-	virtio_config_put(v, 0, s->guest_cid, 8);
 	rc = vsock_listen(s, e);
 	if (rc < 0)
 		vsock_unrealize(v);
@@ -375,27 +375,13 @@ static void vsock_describe(struct virtio *v, struct strbuf *out)
 	strbuf_addf(out, "connections = %u\n", to_vsock(v)->conns);
 }
 
-static const char *const feature_names[64] = { [0] = "stream" };
-
 static const struct virtio_class virtio_vsock = {
-	.name          = "virtio-vsock",
-	.id            = VIRTIO_ID_VSOCK,
-	.queues        = 3,
-	.queue_size    = 128,
-	.config_size   = 8,
-	.features      = BIT64(VSOCK_F_STREAM),
-	.feature_names = feature_names,
-	.realize       = vsock_realize,
-	.unrealize     = vsock_unrealize,
-	.reset         = vsock_reset,
-	.kick          = vsock_kick,
-	.describe      = vsock_describe,
+	VSOCK_CLASS("virtio-vsock"),
+	.realize = vsock_realize, .unrealize = vsock_unrealize,
+	.reset = vsock_reset, .kick = vsock_kick, .describe = vsock_describe,
 };
 
-VIRTIO_DEVICE(virtio_vsock, "virtio-vsock", struct virtio_vsock, virtio_vsock,
-	      VIRTIO_ID_VSOCK, 0x078000, virtio_no_state, "Misc",
-	      "Virtio sockets between guest and host",
-	PROP("guest-cid", PROP_U64, struct virtio_vsock, guest_cid, "0",
-	     "the guest's context id, 3 or more"),
+VSOCK_DEVICE(virtio_vsock, "virtio-vsock", struct virtio_vsock, virtio_vsock,
+	     "Virtio sockets between guest and host",
 	PROP("uds_path", PROP_STR, struct virtio_vsock, uds_path, NULL,
 	     "unix socket of the host's side"),);

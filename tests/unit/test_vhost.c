@@ -47,6 +47,19 @@ static int start(struct err *e)
 	return rc;
 }
 
+static void lend(void)
+{
+	struct err e = { 0 };
+
+	assert_int_equal(start(&e), 0);
+}
+
+static void up_and_lent(void)
+{
+	up();
+	lend();
+}
+
 static void stop(void)
 {
 	virtio_lock(g.v);
@@ -99,11 +112,8 @@ static void the_kernel_is_told_of_memory_and_rings(void **s)
 
 static void a_lent_queue_is_left_alone_and_goes_on_where_the_kernel_was(void **s)
 {
-	struct err e = { 0 };
-
 	(void)s;
-	up();
-	assert_int_equal(start(&e), 0);
+	up_and_lent();
 	g_out(1, "kernel's", 8);
 	g_out(1, "kernel's", 8);
 	g_kick(1);
@@ -128,11 +138,8 @@ static void a_lent_queue_is_left_alone_and_goes_on_where_the_kernel_was(void **s
 /* A kick between the kernel's last look and the end is not lost. */
 static void what_was_kicked_at_the_end_is_done_here(void **s)
 {
-	struct err e = { 0 };
-
 	(void)s;
-	up();
-	assert_int_equal(start(&e), 0);
+	up_and_lent();
 	g_out(1, "a", 1);
 	g_kick(1);
 	stop();
@@ -143,11 +150,8 @@ static void what_was_kicked_at_the_end_is_done_here(void **s)
 
 static void an_interrupt_on_its_way_is_not_lost(void **s)
 {
-	struct err e = { 0 };
-
 	(void)s;
-	up();
-	assert_int_equal(start(&e), 0);
+	up_and_lent();
 	g_out(1, "a", 1);
 	fake_vhost_work(1, 1);
 	stop();                        /* before the loop took the call    */
@@ -157,15 +161,12 @@ static void an_interrupt_on_its_way_is_not_lost(void **s)
 
 static void it_starts_again_where_it_stopped(void **s)
 {
-	struct err e = { 0 };
-
 	(void)s;
-	up();
-	assert_int_equal(start(&e), 0);
+	up_and_lent();
 	g_out(1, "a", 1);
 	fake_vhost_work(1, 1);
 	stop();
-	assert_int_equal(start(&e), 0);
+	lend();
 	assert_int_equal(kernel.ring[1].base, 1);
 	down();
 }
@@ -173,11 +174,8 @@ static void it_starts_again_where_it_stopped(void **s)
 static void a_ring_the_kernel_refuses_breaks_the_device(void **s)
 {
 	const u64 one = 1;
-	struct err e = { 0 };
-
 	(void)s;
-	up();
-	assert_int_equal(start(&e), 0);
+	up_and_lent();
 	assert_int_equal(write(kernel.ring[0].err, &one, 8), 8);
 	g_turns(2);
 	assert_true(g_broken());
@@ -187,11 +185,8 @@ static void a_ring_the_kernel_refuses_breaks_the_device(void **s)
 
 static void a_queue_the_guest_disabled_meanwhile_is_not_taken_back(void **s)
 {
-	struct err e = { 0 };
-
 	(void)s;
-	up();
-	assert_int_equal(start(&e), 0);
+	up_and_lent();
 	virtio_lock(g.v);
 	g.v->queue_sel = 1;
 	virtio_queue_disable(g.v);

@@ -90,6 +90,13 @@ static void offer(void)
 	memcpy(ram + 0x2002, &idx, 2);
 }
 
+static void offer_and_kick(void)
+{
+	offer();
+	wr(NOTIFY, 0);
+	fake_turn();
+}
+
 static void it_says_what_it_is(void **s)
 {
 	(void)s;
@@ -114,9 +121,7 @@ static void a_kick_gets_bytes_and_an_interrupt(void **s)
 	(void)s;
 	up();
 	driver_up();
-	offer();
-	wr(NOTIFY, 0);
-	fake_turn();
+	offer_and_kick();
 	assert_memory_not_equal(ram + 0x8000, zero, 16);
 	assert_int_equal(ram[0x3002], 1);
 	assert_int_equal(fake.wire[5], 1);
@@ -201,9 +206,7 @@ static void a_queue_can_be_reset_alone(void **s)
 	assert_int_equal(rd(READY), 0);
 	queue_up(0x1000);
 	assert_int_equal(rd(READY), 1);
-	offer();
-	wr(NOTIFY, 0);
-	fake_turn();
+	offer_and_kick();
 	assert_int_equal(ram[0x3002], 1);
 	fake_machine_down();
 }
@@ -214,9 +217,7 @@ static void a_paused_device_works_off_its_kicks_later(void **s)
 	up();
 	driver_up();
 	device_quiesce(fake.dev);
-	offer();
-	wr(NOTIFY, 0);
-	fake_turn();
+	offer_and_kick();
 	assert_int_equal(ram[0x3002], 0);
 	device_resume(fake.dev);
 	fake_turn();
@@ -229,9 +230,7 @@ static void state_goes_round(void **s)
 	(void)s;
 	up();
 	driver_up();
-	offer();
-	wr(NOTIFY, 0);
-	fake_turn();
+	offer_and_kick();
 	fake_round_trip(fake.dev);
 	assert_true(v->started);
 	assert_true(virtio_q(v, 0)->enabled);

@@ -3,33 +3,20 @@
  * Unit test: virtio/virtio_net*.c over a pair of datagram sockets: frames,
  * merged buffers, the control queue, the filter, hostile drivers.
  */
-#include "tests/unit/virtio_guest.h"
+#include "tests/unit/net_card.h"
 
-#include <stdio.h>
 #include <sys/socket.h>
 
-#include "virtio/virtio_net.h"
-#include "vmm/net/netdev.h"
-
-static struct netdev_set *nets;
 static int peer, ours;
-
-static void *find_net(void *o, enum prop_type t, const char *id)
-{
-	(void)o;
-	return t == PROP_NETDEV ? netdev_find(nets, id) : NULL;
-}
 
 static void card_up(u64 features)
 {
-	static const char *const props[] = { "netdev", "n0", NULL };
 	struct err e = { 0 };
 	char spec[80];
 	int fds[2];
 
 	g_memory();
-	fake.env.find_backend = find_net;
-	nets = netdev_set_create(fake.env.loop);
+	nets_up();
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0,
 				    fds), 0);
 	snprintf(spec, sizeof(spec),
@@ -37,20 +24,13 @@ static void card_up(u64 features)
 	assert_int_equal(netdev_add(nets, spec, &e), 0);
 	peer = fds[1];
 	ours = fds[0];
-	assert_int_equal(g_realize("virtio-net-device", props, &e), 0);
-	g_start(features);
-	g_turns(3);
+	card_start(features);
 }
 
 static void card_down(void)
 {
-	struct device *d = fake.dev;
-
-	fake.dev = NULL;
-	device_destroy(d);
-	netdev_set_destroy(nets);
+	card_end();
 	close(peer);
-	fake_machine_down();
 }
 
 static void fill(u8 *f, unsigned len)

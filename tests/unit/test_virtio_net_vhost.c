@@ -6,18 +6,8 @@
 #include "tests/unit/vhost_fake.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 
-#include "virtio/virtio_net.h"
-
-static struct netdev_set *nets;
-static const char *const card[] = { "netdev", "n0", NULL };
-
-static void *find_net(void *o, enum prop_type t, const char *id)
-{
-	(void)o;
-	return t == PROP_NETDEV ? netdev_find(nets, id) : NULL;
-}
+#include "tests/unit/net_card.h"
 
 /* The descriptor is closed by the netdev. */
 static void net_up(const char *more)
@@ -29,36 +19,20 @@ static void net_up(const char *more)
 	fake_vhost_up();
 	kernel.offers |= BIT64(VIRTIO_NET_F_MRG_RXBUF) |
 			 BIT64(VHOST_NET_F_VIRTIO_NET_HDR);
-	fake.env.find_backend = find_net;
-	nets = netdev_set_create(fake.env.loop);
+	nets_up();
 	snprintf(spec, sizeof(spec), "tap,id=n0,script=no,vhostfd=%d%s",
 		 open("/dev/null", O_RDWR), more);
 	if (netdev_add(nets, spec, &e) < 0) {
 		print_message("no tap: %s\n", e.msg);
-		netdev_set_destroy(nets);
-		fake_machine_down();
+		nets_down();
 		skip();
 	}
 }
 
 static void card_up(u64 features)
 {
-	struct err e = { 0 };
-
 	net_up("");
-	assert_int_equal(g_realize("virtio-net-device", card, &e), 0);
-	g_start(features);
-	g_turns(3);
-}
-
-static void card_down(void)
-{
-	struct device *d = fake.dev;
-
-	fake.dev = NULL;
-	device_destroy(d);
-	netdev_set_destroy(nets);
-	fake_machine_down();
+	card_start(features);
 }
 
 static int tap(void)
@@ -86,20 +60,17 @@ static void the_tap_is_the_kernels_while_the_driver_runs(void **s)
 	virtio_set_status(g.v, 0);
 	virtio_unlock(g.v);
 	lent(false);
-	card_down();
+	card_end();
 }
 
 static void a_tap_without_header_gets_the_kernels(void **s)
 {
-	struct err e = { 0 };
-
 	(void)s;
 	net_up(",vnet_hdr=off");
-	assert_int_equal(g_realize("virtio-net-device", card, &e), 0);
-	g_start(0);
+	card_start(0);
 	assert_true(kernel.features & BIT64(VHOST_NET_F_VIRTIO_NET_HDR));
 	lent(true);
-	card_down();
+	card_end();
 }
 
 static void pauses_cables_and_the_netdevs_end_take_it_back(void **s)
@@ -117,26 +88,23 @@ static void pauses_cables_and_the_netdevs_end_take_it_back(void **s)
 	assert_int_equal(netdev_del(nets, "n0", NULL), 0);
 	assert_int_equal(kernel.ring[0].backend, -1);
 	assert_null(g.v->q[0].vhost);
-	card_down();
+	card_end();
 }
 
 static void where_the_kernel_cannot_frames_pass_through_here(void **s)
 {
 	u8 packet[VNET_HDR + 60] = { 0 };
-	struct err e = { 0 };
 
 	(void)s;
 	net_up("");
-	assert_int_equal(g_realize("virtio-net-device", card, &e), 0);
 	kernel.refuse = VHOST_SET_MEM_TABLE;
 	kernel.why = -E2BIG;
-	g_start(0);
-	g_turns(3);
+	card_start(0);
 	lent(false);
 	g_out(1, packet, sizeof(packet));
 	g_kick(1);
 	assert_int_equal(g_done(1), 1);
-	card_down();
+	card_end();
 }
 
 static void kicks_are_the_kernels_but_the_control_queue_is_ours(void **s)
@@ -157,7 +125,7 @@ static void kicks_are_the_kernels_but_the_control_queue_is_ours(void **s)
 	g_kick(2);
 	assert_int_equal(g_done(2), 1);
 	assert_int_equal(g.ram[d[1].addr], 0);
-	card_down();
+	card_end();
 }
 
 static void what_the_kernel_cannot_is_not_offered(void **s)
@@ -172,7 +140,7 @@ static void what_the_kernel_cannot_is_not_offered(void **s)
 	assert_false(to_virtio(fake.dev)->offered &
 		     (BIT64(VIRTIO_NET_F_MRG_RXBUF) |
 		      BIT64(VIRTIO_F_EVENT_IDX) | BIT64(VIRTIO_F_RING_RESET)));
-	card_down();
+	card_end();
 }
 
 static void what_does_not_go_is_named(void **s)
@@ -189,7 +157,7 @@ static void what_does_not_go_is_named(void **s)
 	kernel.why = -ENOTTY;
 	assert_true(g_realize("virtio-net-device", card, &e) < 0);
 	assert_non_null(strstr(e.msg, "vhost-net: descriptor"));
-	card_down();
+	card_end();
 }
 
 int main(void)

@@ -11,6 +11,7 @@ import select
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import termios
 import time
@@ -50,6 +51,28 @@ def until(limit, claim):
             return False
         time.sleep(0.3)
     return True
+
+
+def run_tests(*tests):
+    """Each test_NAME with a folder of its own; the NAMEs of the command line,
+    or all; then the plan."""
+    only = sys.argv[1:]
+    for t in tests:
+        if not only or t.__name__[5:] in only:
+            with tempfile.TemporaryDirectory() as d:
+                t(d)
+    plan()
+
+
+def disk_keeps(g, name):
+    """A file system on /dev/vda whose file is the same after a remount."""
+    out = g.sh("/sbin/mke2fs -q -t ext4 -F /dev/vda && mount /dev/vda /mnt && "
+               "dd if=/dev/urandom of=/mnt/f bs=1M count=8 2>/dev/null && "
+               "sha256sum </mnt/f >/tmp/a && umount /mnt && "
+               "mount /dev/vda /mnt && sha256sum </mnt/f | cmp - /tmp/a && "
+               "umount /mnt && /sbin/e2fsck -fn /dev/vda >/dev/null 2>&1 && "
+               "echo disk same")
+    result("disk same" in out, name, out)
 
 
 class Pipes:

@@ -6,11 +6,10 @@ runs; what a user gets wrong.
 """
 import os
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from guest import Guest, plan, result
+from guest import Guest, result, run_tests
 
 
 def gone(g, ident, limit=60):
@@ -260,12 +259,4 @@ def test_vmgenid(tmp):
         g.end()
 
 
-TESTS = [test_acpi, test_busy, test_surprise, test_reset, test_vmgenid]
-
-with tempfile.TemporaryDirectory() as folder:
-    only = sys.argv[1:]
-    for t in TESTS:
-        if not only or t.__name__[5:] in only:
-            with tempfile.TemporaryDirectory(dir=folder) as d:
-                t(d)
-plan()
+run_tests(test_acpi, test_busy, test_surprise, test_reset, test_vmgenid)

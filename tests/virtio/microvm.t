@@ -8,12 +8,11 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from guest import BOOT, O, Guest, plan, result
+from guest import BOOT, O, Guest, disk_keeps, result, run_tests
 
 
 def serve_once(path):
@@ -49,13 +48,7 @@ def test_devices(tmp):
                "2>/dev/null")
     result(out.startswith("2\n") and "virtio5" in out and "0000:" not in out,
            "two CPUs, six virtio devices, no PCI", out)
-    out = g.sh("/sbin/mke2fs -q -t ext4 -F /dev/vda && mount /dev/vda /mnt && "
-               "dd if=/dev/urandom of=/mnt/f bs=1M count=8 2>/dev/null && "
-               "sha256sum </mnt/f >/tmp/a && umount /mnt && "
-               "mount /dev/vda /mnt && sha256sum </mnt/f | cmp - /tmp/a && "
-               "umount /mnt && /sbin/e2fsck -fn /dev/vda >/dev/null 2>&1 && "
-               "echo disk same")
-    result("disk same" in out, "disk: a file system, a checksum, fsck", out)
+    disk_keeps(g, "disk: a file system, a checksum, fsck")
     out = g.sh("ip link set eth0 up; udhcpc -q -n -i eth0 -s /bin/lease "
                ">/dev/null 2>&1; ip -4 -o addr show dev eth0")
     result("10.0.2.15" in out, "network: DHCP", out)
@@ -132,12 +125,4 @@ def test_mistakes(tmp):
     result(ok, "a PCI device without PCI is refused", why)
 
 
-TESTS = [test_devices, test_reboot, test_legacy, test_pcie, test_mistakes]
-
-with tempfile.TemporaryDirectory() as folder:
-    only = sys.argv[1:]
-    for t in TESTS:
-        if not only or t.__name__[5:] in only:
-            with tempfile.TemporaryDirectory(dir=folder) as d:
-                t(d)
-plan()
+run_tests(test_devices, test_reboot, test_legacy, test_pcie, test_mistakes)
