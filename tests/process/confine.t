@@ -356,7 +356,8 @@ def jail_refusals():
             (jail_options(",nofile=4G"), "nofile", "a wrong number")):
         refused(options, words, f"-jail with {name} is one sentence")
     refused(jail_options() + ["-accel", "tcg"], "only root",
-            "-jail by who may not is one sentence", user=NOBODY)
+            "-jail by who may not is one sentence", user=NOBODY,
+            mote=everyones_mote(at("bin")))
     fd = os.open("/", os.O_RDONLY)
     refused(jail_options(), f"descriptor {fd} is an open folder",
             "a folder's descriptor that was handed in is refused",

@@ -128,7 +128,8 @@ static void what_does_not_go_is_named(void **s)
 	net_refused("tap,id=n0,ifname=averyveryverylongname", "ifname");
 	net_refused("tap,id=n0,br=br0", "not supported yet");
 	net_refused("tap,id=n0,vhost=maybe", "vhost");
-	if (access("/dev/vhost-net", F_OK) < 0)
+	if (access("/dev/vhost-net", F_OK) < 0 &&
+	    access("/dev/net/tun", R_OK | W_OK) == 0)
 		net_refused("tap,id=n0,vhost=on", "/dev/vhost-net");
 	net_down();
 }
