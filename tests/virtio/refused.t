@@ -62,9 +62,12 @@ if [ "$(id -u)" -eq 0 ]; then
 	mote=$tmp/mote kernel=$tmp/vmlinuz
 	says "an image without rights" "-drive file=$i,format=raw: Could \
 not open '$i': Permission denied" -drive "file=$i,format=raw"
+	why="could not open /dev/net/tun: No such file or directory"
+	[ -e /dev/net/tun ] &&
+		why="could not open /dev/net/tun: Permission denied"
 	$as test -w /dev/net/tun &&
 		why="could not configure /dev/net/tun (t9): Operation not \
-permitted" || why="could not open /dev/net/tun: Permission denied"
+permitted"
 	says "a tap without rights" \
 		"-netdev tap,id=n0,ifname=t9,script=no: $why" \
 		-netdev tap,id=n0,ifname=t9,script=no
