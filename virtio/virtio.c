@@ -343,7 +343,7 @@ static struct virtq *changeable(struct virtio *v)
 {
 	struct virtio_queue *q = virtio_selected(v);
 
-	if (!q || q->vq.enabled || q->resetting || v->resetting)
+	if (!q || q->vq.enabled || v->resetting || virtio_queue_resetting(v))
 		return NULL;
 	return &q->vq;
 }

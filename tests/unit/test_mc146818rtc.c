@@ -4,6 +4,8 @@
 
 #include "vmm/dev/mc146818rtc.h"
 
+#include <time.h>
+
 extern const struct device_class mc146818rtc_class;
 
 #define NS 1000000000ll
@@ -164,6 +166,25 @@ static void alarm_matches_and_wildcards(void **s)
 }
 
 /* For a machine that sleeps: nobody ticks, but somebody asks. */
+/* Any hour and minute, at a second there is not: looked for once a write, and
+ * by the loop at each tick. */
+static void an_alarm_that_never_comes_is_not_long_looked_for(void **s)
+{
+	struct timespec a, b;
+
+	wr(1, 0x7f);
+	wr(3, 0xc0);
+	wr(5, 0xc0);
+	wr(11, 0x22);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
+	for (unsigned i = 0; i < 2000; i++)
+		rd(12);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
+	assert_in_range((b.tv_sec - a.tv_sec) * 1000 +
+			(b.tv_nsec - a.tv_nsec) / 1000000, 0, 200);
+	assert_int_equal(mc146818rtc_alarm_in(fake.dev), -1);
+}
+
 static void how_long_until_the_alarm_can_be_asked(void **s)
 {
 	(void)s;
@@ -258,6 +279,7 @@ int main(void)
 		T(update_flag_and_interrupt),
 		T(periodic_interrupt_at_its_rate),
 		T(alarm_matches_and_wildcards),
+		T(an_alarm_that_never_comes_is_not_long_looked_for),
 		T(how_long_until_the_alarm_can_be_asked),
 		T(cmos_keeps_bytes_across_reset),
 		T(ram_size_bytes_describe_guest_memory),

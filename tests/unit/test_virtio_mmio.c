@@ -211,6 +211,28 @@ static void a_queue_can_be_reset_alone(void **s)
 	fake_machine_down();
 }
 
+/* Without a look at QueueReset, which not every driver has. */
+static void a_queue_turned_off_is_free_once_its_chains_are_back(void **s)
+{
+	struct virtq_chain c = { .max = 4 };
+	struct iovec iov[4];
+
+	(void)s;
+	up();
+	negotiate();
+	queue_up(0x1000);
+	offer();
+	c.iov = iov;
+	assert_int_equal(virtq_pop(virtio_q(v, 0), &c), 1);
+	wr(READY, 0);
+	queue_up(0x1000);
+	assert_int_equal(rd(READY), 0);
+	virtq_push(virtio_q(v, 0), &c, 0);
+	queue_up(0x1000);
+	assert_int_equal(rd(READY), 1);
+	fake_machine_down();
+}
+
 static void a_paused_device_works_off_its_kicks_later(void **s)
 {
 	(void)s;
@@ -271,6 +293,7 @@ int main(void)
 		cmocka_unit_test(a_ring_outside_ram_needs_a_reset),
 		cmocka_unit_test(mistakes_are_counted_and_told_once),
 		cmocka_unit_test(a_queue_can_be_reset_alone),
+		cmocka_unit_test(a_queue_turned_off_is_free_once_its_chains_are_back),
 		cmocka_unit_test(a_paused_device_works_off_its_kicks_later),
 		cmocka_unit_test(state_goes_round),
 		cmocka_unit_test(random_registers_do_no_harm),

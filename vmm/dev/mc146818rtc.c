@@ -168,11 +168,25 @@ static bool alarm_takes(u8 reg, u8 now)
 	return reg >= ALARM_ANY || reg == now;
 }
 
+/* Is there such a number among the first `n`? */
+static bool alarm_can_be(const struct mc146818rtc *r, u8 reg, unsigned n,
+			 u8 (*text)(const struct mc146818rtc *r, unsigned v))
+{
+	while (n--)
+		if (alarm_takes(reg, text(r, n)))
+			return true;
+	return false;
+}
+
 /* First second after `from` at which the alarm matches; -1: never. */
 static s64 next_alarm(const struct mc146818rtc *r, s64 from)
 {
 	s64 day = floor_div(from, DAY) * DAY;
 
+	if (!alarm_can_be(r, r->cmos[SECONDS_ALARM], 60, encode) ||
+	    !alarm_can_be(r, r->cmos[MINUTES_ALARM], 60, encode) ||
+	    !alarm_can_be(r, r->cmos[HOURS_ALARM], 24, encode_hour))
+		return -1;
 	for (s64 h = 0; h < 48; h++) {
 		if (day + (h + 1) * 3600 <= from + 1 ||
 		    !alarm_takes(r->cmos[HOURS_ALARM], encode_hour(r, h % 24)))

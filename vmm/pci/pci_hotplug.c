@@ -145,6 +145,8 @@ int pci_hotplug_ask(struct pci_dev *p, struct err *e)
  * must not find what the main loop has yet to take down. */
 static void eject(struct pci_hotplug *h, u32 slots)
 {
+	const u32 was = h->eject;      /* then the loop knows already */
+
 	for (unsigned slot = 0; slot < PCI_SLOTS; slot++) {
 		struct pci_dev *p = function_0(h, slot);
 
@@ -154,7 +156,7 @@ static void eject(struct pci_hotplug *h, u32 slots)
 		h->eject |= BIT(slot);
 		h->asked &= ~BIT(slot);
 	}
-	if (h->eject)
+	if (h->eject && !was)
 		loop_post(h->dev.env->loop, work, h);
 }
 
