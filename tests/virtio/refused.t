@@ -85,8 +85,8 @@ is a netdev 'n0' already" -netdev socket,id=n0,listen=127.0.0.1:0 \
 	-netdev socket,id=n0,listen=127.0.0.1:0
 says "a device's id twice" "-device virtio-rng-pci,id=a: there is a device \
 'a' already" -device virtio-rng-pci,id=a -device virtio-rng-pci,id=a
-says "an I/O thread's id twice" "-object iothread,id=i: there is an iothread \
-'i' already" -object iothread,id=i -object iothread,id=i
+says "an I/O thread's id twice" "-object iothread,id=i: attempt to add \
+duplicate property 'i' to object (type 'container')" -object iothread,id=i -object iothread,id=i
 says "an unknown option of a drive" \
 	"-drive file=null-co://,colour=red: Invalid parameter 'colour'" \
 	-drive file=null-co://,colour=red
