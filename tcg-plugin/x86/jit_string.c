@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Translated code: MOVS, STOS and LODS.
+ * Translated code: MOVS, STOS, LODS, CMPS and SCAS.
  *
  * A run under REP that stays within one page at each end is done by the host's
- * own REP; anything else is the interpreter's, which goes page by page.  DF is
+ * own REP, comparisons with their flags; anything else is the interpreter's, which goes page by page.  DF is
  * clear here (jit_usable).
  */
 #include "tcg-plugin/x86/jit_priv.h"
@@ -77,6 +77,36 @@ static void one_lods(struct tr *t, const struct insn *i)
 	step(t, H_SI, i->opsize);
 }
 
+/* CMP of `reg` with the element at r14 + r15. */
+static void cmp_elem(struct tr *t, const struct insn *i, u8 reg)
+{
+	const struct host_op cmp = sized(i, i->opsize == 1 ? 0x3a : 0x3b);
+
+	emit_modrm(&t->e, &cmp, reg, tr_host());
+}
+
+static void one_cmps(struct tr *t, const struct insn *i)
+{
+	word_mov(t, H_14, H_SI);
+	tr_lookup(t, TLB_READ, i->opsize);
+	load_elem(t, i, H_CX);
+	emit_store(&t->e, H_CX, GS(jr.tmp));
+	word_mov(t, H_14, H_DI);
+	tr_lookup(t, TLB_READ, i->opsize);
+	emit_load(&t->e, H_CX, GS(jr.tmp));
+	cmp_elem(t, i, H_CX);
+	step(t, H_SI, i->opsize);
+	step(t, H_DI, i->opsize);
+}
+
+static void one_scas(struct tr *t, const struct insn *i)
+{
+	word_mov(t, H_14, H_DI);
+	tr_lookup(t, TLB_READ, i->opsize);
+	cmp_elem(t, i, H_AX);
+	step(t, H_DI, i->opsize);
+}
+
 /* --- REP ---------------------------------------------------------------------------- */
 
 /* No count, nothing to do: returns the jump to behind it all.  More than 4096
@@ -97,12 +127,17 @@ static u8 *check_count(struct tr *t)
 	return out;
 }
 
+static bool ends_early(const struct insn *i)
+{
+	return i->row->fn == op_cmps || i->row->fn == op_scas;
+}
+
 static void host_rep(struct tr *t, const struct insn *i)
 {
 	emit_mov(&t->e, H_CX, H_13);
 	if (i->opsize == 2)
 		e8(&t->e, 0x66);
-	e8(&t->e, 0xf3);
+	e8(&t->e, ends_early(i) && !(i->flags & I_REP) ? 0xf2 : 0xf3);
 	if (i->opsize == 8)
 		e8(&t->e, 0x48);
 	e8(&t->e, i->byte);
@@ -149,6 +184,65 @@ static void rep_stos(struct tr *t, const struct insn *i)
 	emit_here32(&t->e, none);
 }
 
+/* The host's REP left rcx elements of r13.  Flags are its comparison's, and
+ * stay. */
+static void after_compares(struct tr *t, const struct insn *i)
+{
+	const u8 log2 = log2_of(i);
+
+	emit_store(&t->e, H_CX, GS(jr.tmp));
+	emit_not(&t->e, H_CX);
+	emit_lea(&t->e, H_CX, rm_mem(H_CX, H_13, 0, 1));
+	if (i->row->fn == op_cmps)
+		word_lea(t, H_SI, rm_mem(H_14, H_CX, log2, 0));
+	word_lea(t, H_DI, rm_mem(H_15, H_CX, log2, 0));
+	emit_load(&t->e, H_13, GS(jr.tmp));
+}
+
+static void rep_cmps(struct tr *t, const struct insn *i)
+{
+	u8 *none = check_count(t);
+
+	word_mov(t, H_14, H_SI);
+	tr_lookup_run(t, TLB_READ, H_13, log2_of(i));
+	emit_lea(&t->e, H_CX, tr_host());
+	emit_store(&t->e, H_CX, GS(jr.tmp));
+	word_mov(t, H_14, H_DI);
+	tr_lookup_run(t, TLB_READ, H_13, log2_of(i));
+	emit_lea(&t->e, H_15, tr_host());
+	word_mov(t, H_14, H_SI);
+	emit_load(&t->e, H_SI, GS(jr.tmp));
+	emit_xchg(&t->e, H_DI, H_15);
+	host_rep(t, i);
+	after_compares(t, i);
+	emit_here32(&t->e, none);
+}
+
+static void rep_scas(struct tr *t, const struct insn *i)
+{
+	u8 *none = check_count(t);
+
+	word_mov(t, H_14, H_DI);
+	tr_lookup_run(t, TLB_READ, H_13, log2_of(i));
+	emit_lea(&t->e, H_15, tr_host());
+	emit_xchg(&t->e, H_DI, H_15);
+	host_rep(t, i);
+	after_compares(t, i);
+	emit_here32(&t->e, none);
+}
+
+static const struct {
+	insn_fn *fn;
+	bool rep;
+	void (*make)(struct tr *t, const struct insn *i);
+} makers[] = {
+	{ op_movs, false, one_movs }, { op_movs, true, rep_movs },
+	{ op_stos, false, one_stos }, { op_stos, true, rep_stos },
+	{ op_cmps, false, one_cmps }, { op_cmps, true, rep_cmps },
+	{ op_scas, false, one_scas }, { op_scas, true, rep_scas },
+	{ op_lods, false, one_lods },
+};
+
 bool tr_string(struct tr *t, const struct insn *i)
 {
 	bool rep = i->flags & (I_REP | I_REPNE);
@@ -158,18 +252,11 @@ bool tr_string(struct tr *t, const struct insn *i)
 	if (!(i->row->attr & A_REP) || i->addrsize != t->word || i->seg == FS ||
 	    i->seg == GS)
 		return false;
-	if (fn == op_movs && rep)
-		rep_movs(t, i);
-	else if (fn == op_movs)
-		one_movs(t, i);
-	else if (fn == op_stos && rep)
-		rep_stos(t, i);
-	else if (fn == op_stos)
-		one_stos(t, i);
-	else if (fn == op_lods && !rep)
-		one_lods(t, i);
-	else
-		return false;
-	tr_lookup_done(t, first);
-	return true;
+	for (unsigned n = 0; n < ARRAY_LEN(makers); n++)
+		if (makers[n].fn == fn && makers[n].rep == rep) {
+			makers[n].make(t, i);
+			tr_lookup_done(t, first);
+			return true;
+		}
+	return false;
 }

@@ -241,36 +241,137 @@ static void compare(struct x86_cpu *c, const struct insn *i, u64 a, u64 b)
 }
 
 /* REPE goes on while equal, REPNE while not. */
-static bool ended(struct x86_cpu *c, const struct insn *i, u64 n)
+static bool ended(struct x86_cpu *c, const struct insn *i)
 {
-	return !is_rep(i) || n == 1 || flag_zf(c) != !!(i->flags & I_REP);
+	return !is_rep(i) || !rep_count(c, i) ||
+	       flag_zf(c) != !!(i->flags & I_REP);
+}
+
+/* The pair that ended a run, or its last. */
+struct pair { u64 a, b; };
+
+static inline u64 element(const u8 *p, unsigned size)
+{
+	u64 v = 0;
+
+	memcpy(&v, p, size);
+	return v;
+}
+
+/* Compares up to n bytes (not zero) of elements as long as their equality is
+ * `equal`; bytes done, the last element's among them. */
+GUEST_MEM
+static inline u64 compare_run(const u8 *s, const u8 *d, u64 n, unsigned size,
+			      bool equal, struct pair *last)
+{
+	u64 k = 0;
+
+	while (equal && n - k > 8 && element(s + k, 8) == element(d + k, 8))
+		k += 8;
+	do {
+		last->a = element(s + k, size);
+		last->b = element(d + k, size);
+		k += size;
+	} while (k < n && (last->a == last->b) == equal);
+	return k;
+}
+
+GUEST_MEM
+static inline u64 scan_run(const u8 *d, u64 n, unsigned size, bool equal,
+			   struct pair *last)
+{
+	u64 k = 0;
+
+	do {
+		last->b = element(d + k, size);
+		k += size;
+	} while (k < n && (last->a == last->b) == equal);
+	return k;
+}
+
+/* With the size known, elements are loads and not calls. */
+#define BY_SIZE(i, CALL)                                                 \
+	((i)->opsize == 1 ? CALL(1) : (i)->opsize == 2 ? CALL(2) :        \
+	 (i)->opsize == 4 ? CALL(4) : CALL(8))
+
+static bool cmps_bulk(struct x86_cpu *c, const struct insn *i, u64 count)
+{
+	const bool equal = i->flags & I_REP;
+	u64 n = bulk_limit(count, i->opsize);
+	const u8 *s, *d;
+	struct pair last;
+
+	s = bulk_ptr(c, i, i->seg, RSI, false, &n);
+	if (!s)
+		return false;
+	d = bulk_ptr(c, i, ES, RDI, false, &n);
+	if (!d)
+		return false;
+#define CALL(size) compare_run(s, d, n, size, equal, &last)
+	n = BY_SIZE(i, CALL);
+#undef CALL
+	compare(c, i, last.a, last.b);
+	advance(c, i, RSI, (s64)n);
+	advance(c, i, RDI, (s64)n);
+	count_down(c, i, n / i->opsize);
+	return true;
+}
+
+static bool scas_bulk(struct x86_cpu *c, const struct insn *i, u64 count)
+{
+	const bool equal = i->flags & I_REP;
+	u64 n = bulk_limit(count, i->opsize);
+	const u8 *d = bulk_ptr(c, i, ES, RDI, false, &n);
+	struct pair last = { .a = get_reg(c, RAX, i->opsize) };
+
+	if (!d)
+		return false;
+#define CALL(size) scan_run(d, n, size, equal, &last)
+	n = BY_SIZE(i, CALL);
+#undef CALL
+	compare(c, i, last.a, last.b);
+	advance(c, i, RDI, (s64)n);
+	count_down(c, i, n / i->opsize);
+	return true;
+}
+
+static void cmps_one(struct x86_cpu *c, const struct insn *i)
+{
+	u64 a = ld_size(c, src_lin(c, i), i->opsize);
+	u64 b = ld_size(c, dst_lin(c, i, false), i->opsize);
+	s64 by = stride(c, i);
+
+	compare(c, i, a, b);
+	advance(c, i, RSI, by);
+	advance(c, i, RDI, by);
+	count_down(c, i, 1);
 }
 
 void op_cmps(struct x86_cpu *c, const struct insn *i)
 {
 	for (u64 n; (n = rep_count(c, i)) != 0; between(c)) {
-		u64 a = ld_size(c, src_lin(c, i), i->opsize);
-		u64 b = ld_size(c, dst_lin(c, i, false), i->opsize);
-		s64 by = stride(c, i);
-
-		compare(c, i, a, b);
-		advance(c, i, RSI, by);
-		advance(c, i, RDI, by);
-		count_down(c, i, 1);
-		if (ended(c, i, n))
+		if (!is_rep(i) || !bulk_ok(c, n) || !cmps_bulk(c, i, n))
+			cmps_one(c, i);
+		if (ended(c, i))
 			return;
 	}
+}
+
+static void scas_one(struct x86_cpu *c, const struct insn *i)
+{
+	u64 b = ld_size(c, dst_lin(c, i, false), i->opsize);
+
+	compare(c, i, c->r[RAX], b);
+	advance(c, i, RDI, stride(c, i));
+	count_down(c, i, 1);
 }
 
 void op_scas(struct x86_cpu *c, const struct insn *i)
 {
 	for (u64 n; (n = rep_count(c, i)) != 0; between(c)) {
-		u64 b = ld_size(c, dst_lin(c, i, false), i->opsize);
-
-		compare(c, i, c->r[RAX], b);
-		advance(c, i, RDI, stride(c, i));
-		count_down(c, i, 1);
-		if (ended(c, i, n))
+		if (!is_rep(i) || !bulk_ok(c, n) || !scas_bulk(c, i, n))
+			scas_one(c, i);
+		if (ended(c, i))
 			return;
 	}
 }

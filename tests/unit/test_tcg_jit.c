@@ -68,6 +68,38 @@ static void runs_of_strings_cross_pages(void **state)
 	box_close(&b);
 }
 
+CODE(compare_code,
+     "mov $0x40000, %edi; mov $0x41, %eax; mov $8192, %ecx; rep stosb\n"
+     "movb $0, 0x41388; mov $2, %ebp\n"        /* at 5000                */
+     "1: mov $0x40000, %edi; xor %eax, %eax; mov $-1, %rcx; repne scasb\n"
+     "mov %rdi, %rbx; mov %rcx, %rdx\n"
+     "mov $0x40000, %esi; mov $0x41000, %edi; mov $4096, %ecx; repe cmpsb\n"
+     "seta %r8b; mov %ecx, %r9d; lea (%rsi,%rdi), %r10\n"
+     "mov $0, %ecx; stc; repe cmpsb; setc %r11b\n"
+     "mov $0x41388, %edi; mov $0x41380, %esi; mov $0x41414100, %eax\n"
+     "scasl; sete %r12b; cmpsl; setb %al; adc $0, %edi\n"
+     "dec %ebp; jnz 1b; hlt");
+
+static void comparisons_end_where_they_find(void **state)
+{
+	struct kvm_regs r;
+	struct box b;
+
+	(void)state;
+	r = RUN(b, compare_code);
+	assert_true(r.rbx == DATA + 5001);
+	assert_true(r.rdx == (u64)-1 - 5001);
+	assert_int_equal(r.r8 & 0xff, 1);              /* 0x41 > 0        */
+	assert_int_equal(r.r9, 4096 - 905);
+	assert_true(r.r10 == 2 * DATA + 4096 + 2 * 905);
+	assert_int_equal(r.r11 & 0xff, 1);             /* flags are kept  */
+	assert_int_equal(r.r12 & 0xff, 1);
+	assert_int_equal(r.rax & 0xff, 0);
+	assert_true(r.rsi == DATA + 0x1384);
+	assert_true(r.rdi == DATA + 0x1390);
+	box_close(&b);
+}
+
 CODE(slot_code,
      "mov $0x1122334455667788, %r13; mov $-1, %r14; mov $7, %r15\n"
      "cmp %r13, %r14; movq %r13, %xmm0; mov %r13d, %r15d\n"  /* upper clears */
@@ -492,6 +524,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(flags_are_pushed_and_popped_whole),
 		cmocka_unit_test(runs_of_strings_cross_pages),
+		cmocka_unit_test(comparisons_end_where_they_find),
 		cmocka_unit_test(registers_kept_in_memory_behave_as_the_others),
 		cmocka_unit_test(a_page_and_nothing_are_counts_too),
 		cmocka_unit_test(calls_of_the_kernel_keep_flags_and_segments),
