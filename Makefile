@@ -169,7 +169,9 @@ clean: ## remove the build folder
 	rm -rf $(O)
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-21s%s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-21s%s\n", $$1, $$2}' \
+	    tests/*/rules.mk | sort
 	@echo "  variables: BUILD=release|debug|asan|tsan  O=DIR  PREFIX=  DESTDIR=  V=1"
 
 -include $(OBJS:.o=.d) $(TCG_OBJS:.o=.d) $(SLIRP_OBJS:.o=.d) $(PRELOAD_OBJS:.o=.d) $(UNITS:%=%.d) $(O)/vmm/main.d

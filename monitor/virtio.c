@@ -35,7 +35,7 @@ static struct device *find_balloon(struct vm *vm, struct err *e)
 
 int mon_do_balloon(struct vm *vm, u64 target, struct err *e)
 {
-	const u64 ram = gmem_ram_bytes(vm->gmem);
+	const u64 ram = vm->config->ram_bytes;
 	struct device *d = find_balloon(vm, e);
 
 	if (!d)
@@ -49,13 +49,14 @@ int mon_do_balloon(struct vm *vm, u64 target, struct err *e)
 int mon_do_query_balloon(struct vm *vm, u64 *actual, struct balloon_stats *s,
 			 struct err *e)
 {
+	const u64 ram = vm->config->ram_bytes;
 	struct device *d = find_balloon(vm, e);
-	u64 pages = 0;
+	u64 pages = 0;         /* as the guest says */
 
 	if (!d)
 		return -ENODEV;
 	balloon_get(d, &pages, s);
-	*actual = gmem_ram_bytes(vm->gmem) - pages * PAGE_SIZE;
+	*actual = ram - MIN(pages, ram / PAGE_SIZE) * PAGE_SIZE;
 	return 0;
 }
 

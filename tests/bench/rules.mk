@@ -14,7 +14,7 @@ $(BENCH)/startup_floor $(BENCH)/startup: $(BENCH)/%: tests/bench/%.c
 	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -D_GNU_SOURCE -o $@ $<
 
 .PHONY: bench-startup
-bench-startup: all $(BENCH)/startup $(BENCH)/startup_floor $(BENCH)/startup_guest.elf
+bench-startup: all $(BENCH)/startup $(BENCH)/startup_floor $(BENCH)/startup_guest.elf ## exec to the first output of a small guest, and memory
 	@mkdir -p $(O)/bench
 	$(Q)$(BENCH)/startup $(BENCH_N) $(BENCH)/startup_floor $(O)/mote \
 	    $(BENCH)/startup_guest.elf | tee $(O)/bench/startup.txt
@@ -37,7 +37,7 @@ $(BENCH)/guests.gz: $(BENCH)/guestbench tests/bench/guestbench-init $(BOOT_DIR)/
 	    gzip -1n >$(abspath $@)
 
 .PHONY: bench-guests
-bench-guests: all boot-files $(BENCH)/guests.gz
+bench-guests: all boot-files $(BENCH)/guests.gz ## guest programs next to QEMU's TCG: LOADS="names"
 	@mkdir -p $(O)/bench
 	$(Q)python3 tests/bench/guests.py $(O)/mote $(BOOT_DIR) \
 	    $(BENCH)/guests.gz $(BENCH)/guestbench $(O)/bench/guests.txt $(LOADS)

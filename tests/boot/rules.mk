@@ -19,7 +19,7 @@ $(BOOT_DIR)/vmlinux.tried: $(BOOT_DIR)/unpack $(BOOT_DIR)/vmlinuz
 	@touch $@
 
 .PHONY: boot-files
-boot-files: $(BOOT_DIR)/vmlinuz $(BOOT_DIR)/initramfs.gz $(BOOT_DIR)/vmlinux.tried
+boot-files: $(BOOT_DIR)/vmlinuz $(BOOT_DIR)/initramfs.gz $(BOOT_DIR)/vmlinux.tried ## Debian's kernel and an initramfs, in build/boot
 
 demo: all boot-files ## boot Debian's kernel to a shell on this terminal
 	@sh tests/boot/demo.sh $(O)/mote $(BOOT_DIR)

@@ -234,6 +234,11 @@ def pci(c):
            "and where the BARs are", text)
 
 
+def balloon(c):
+    says(c, "info balloon", "balloon: actual=512\n",
+         "an empty balloon leaves the guest all of -m")
+
+
 def gdb_port(c):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -336,7 +341,8 @@ def traces():
 
 preconfig()
 traces()
-vm = Vm(["-smp", "2", "-device", "virtio-balloon-pci,id=bal0"], qmps=1)
+vm = Vm(["-smp", "2", "-m", "512",
+         "-device", "virtio-balloon-pci,id=bal0"], qmps=1)
 yank(vm)
 c = Client(vm)
 descriptors(vm, c)
@@ -348,6 +354,7 @@ clock(c)
 keys(c)
 interrupts(c)
 gdb_port(c)
+balloon(c)
 no_stops(c)
 dump(vm, c)
 rate(c)
