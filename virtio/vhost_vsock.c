@@ -25,6 +25,7 @@ struct vhost_vsock {
 	char *vhostfd;
 	int fd;
 	struct vhost vhost;
+	bool complained;               /* of a start that failed           */
 };
 
 static struct vhost_vsock *of_virtio(struct virtio *v)
@@ -47,9 +48,17 @@ static void update(struct vhost_vsock *s)
 		vhost_stop(&s->vhost);
 		return;
 	}
-	if (s->vhost.running || vhost_start(&s->vhost, 0, &e) == 0)
+	if (s->vhost.running)
 		return;
-	log_warn("%s", e.msg);
+	if (!virtio_q(&s->v, 0)->enabled || !virtio_q(&s->v, 1)->enabled) {
+		virtio_break(&s->v, "it has no rings for packets (5.10.2)");
+		return;
+	}
+	if (vhost_start(&s->vhost, 0, &e) == 0)
+		return;
+	if (!s->complained)            /* a guest may try for ever         */
+		log_warn("%s", e.msg);
+	s->complained = true;
 	virtio_break(&s->v, "vhost-vsock could not start");
 }
 

@@ -72,7 +72,8 @@ struct virtio_net {
 	struct vnet_rx *rx;            /* pairs                            */
 	u64 filtered, no_buffers;
 	struct vhost *vhost;           /* pairs; NULL: none                */
-	bool vhost_failed;             /* said so; frames pass through us  */
+	bool vhost_failed;             /* until a reset: frames pass through us */
+	bool vhost_complained;
 
 	/* Scratch of one call. */
 	struct iovec iov[NETDEV_IOV_MAX + 2];

@@ -117,7 +117,9 @@ static void start_pair(struct virtio_net *n, struct vhost *h)
 	if (vhost_start(h, header_feature(n), &e) == 0)
 		return;
 	n->vhost_failed = true;
-	log_warn("%s; frames pass through mote", e.msg);
+	if (!n->vhost_complained)      /* a guest may try for ever         */
+		log_warn("%s; frames pass through mote", e.msg);
+	n->vhost_complained = true;
 }
 
 void vnet_vhost_update(struct virtio_net *n)

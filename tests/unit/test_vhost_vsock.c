@@ -59,6 +59,27 @@ static void the_kernel_runs_while_the_driver_does(void **s)
 	down();
 }
 
+static void a_driver_without_rings_is_not_the_kernels_to_judge(void **s)
+{
+	struct err e = { 0 };
+
+	(void)s;
+	g_memory();
+	fake_vhost_up();
+	assert_int_equal(realize(&e), 0);
+	g.v = to_virtio(fake.dev);
+	virtio_lock(g.v);
+	virtio_set_status(g.v, 3);
+	virtio_accept(g.v, 0, 1);
+	virtio_accept(g.v, 1, 1);
+	virtio_set_status(g.v, 11);
+	virtio_set_status(g.v, 15);
+	virtio_unlock(g.v);
+	assert_true(g_broken());
+	assert_int_equal(kernel.features, 0);
+	down();
+}
+
 static void a_pause_takes_the_rings_back(void **s)
 {
 	struct strbuf b = STRBUF_INIT;
@@ -135,6 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_kernel_runs_while_the_driver_does),
+		cmocka_unit_test(a_driver_without_rings_is_not_the_kernels_to_judge),
 		cmocka_unit_test(a_pause_takes_the_rings_back),
 		cmocka_unit_test(a_kernel_that_cannot_start_breaks_the_device),
 		cmocka_unit_test(what_does_not_go_is_named),
