@@ -179,6 +179,29 @@ static pid_t child(void)
 	return pid;
 }
 
+static void an_answer_that_comes_late_is_not_the_next_ones(void **s)
+{
+	struct strbuf text = STRBUF_INIT;
+	struct err e = { 0 };
+	pid_t pid;
+
+	(void)s;
+	up("");
+	pid = child();
+	if (pid <= 0) {
+		net_down();
+		skip();
+	}
+	kill(pid, SIGSTOP);
+	netdev_describe_user(net.set, &text);
+	assert_non_null(strstr(text.buf, "does not answer"));
+	kill(pid, SIGCONT);
+	assert_true(netdev_hostfwd(net.set, NULL, "tcp:nonsense", true, &e) < 0);
+	assert_non_null(strstr(e.msg, "nonsense"));
+	strbuf_fini(&text);
+	net_down();
+}
+
 static void a_helper_that_ends_takes_the_link_down(void **s)
 {
 	struct card *c;
@@ -209,6 +232,7 @@ int main(void)
 		cmocka_unit_test(rules_come_and_go),
 		cmocka_unit_test(wrong_options_are_named),
 		cmocka_unit_test(another_network_is_used),
+		cmocka_unit_test(an_answer_that_comes_late_is_not_the_next_ones),
 		cmocka_unit_test(a_helper_that_ends_takes_the_link_down),
 	};
 	ssize_t n = readlink("/proc/self/exe", helper, sizeof(helper) - 64);

@@ -33,6 +33,7 @@ struct net_user {
 	int data, control;
 	pid_t pid;
 	bool started;                  /* it said so                       */
+	unsigned owed;                 /* answers nobody waits for any more */
 	char *net;                     /* for info network                 */
 	bool restricted;
 };
@@ -113,6 +114,26 @@ static int user_ready(struct netdev *nd, struct err *e)
 	return rc;
 }
 
+/* To the last command: each gets one answer, in order. */
+static int answer(struct net_user *u, struct strbuf *out, struct err *e)
+{
+	struct strbuf text = STRBUF_INIT;
+	struct err ours = { 0 };
+	int rc;
+
+	u->owed++;
+	do {
+		strbuf_reset(&text);
+		rc = reply(u, REPLY_MS, &text, &ours);
+	} while (rc != -ETIMEDOUT && rc != -EPIPE && --u->owed);
+	if (rc < 0)
+		err_set(e, rc, "%s", ours.msg);
+	else
+		strbuf_add(out, text.buf, text.len);
+	strbuf_fini(&text);
+	return rc;
+}
+
 static int command(struct net_user *u, const char *text, struct strbuf *out,
 		   struct err *e)
 {
@@ -122,7 +143,7 @@ static int command(struct net_user *u, const char *text, struct strbuf *out,
 		return rc;
 	if (send(u->control, text, strlen(text), MSG_NOSIGNAL) < 0)
 		return err_set(e, -errno, "mote-slirp: %m");
-	return reply(u, REPLY_MS, out, e);
+	return answer(u, out, e);
 }
 
 int net_user_hostfwd(struct netdev *nd, const char *rule, bool add,
