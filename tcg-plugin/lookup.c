@@ -241,11 +241,13 @@ struct block *tcg_block_here(struct tcg_vcpu *v, bool *cross)
 
 /* Charged whole, for a fault to refund (after_leave); what did not run for
  * another reason comes back here. */
-static void interpret(struct tcg_vcpu *v, const struct block *b)
+void tcg_interpret(struct tcg_vcpu *v, struct block *b)
 {
 	struct x86_cpu *c = &v->cpu;
 	u64 before = c->n_insn;
 
+	v->running = b;
+	v->running_rip = c->rip;
 	charge(c, b->count);
 	x86_run_block(c, block_insns(b), b->count);
 	charge(c, (s64)(c->n_insn - before) - b->count);
@@ -269,8 +271,6 @@ static bool run_from_rip(struct tcg_vcpu *v, bool jit)
 		run_lone(v, host);
 		return true;
 	}
-	v->running = b;
-	v->running_rip = c->rip;
 	c->n_block++;
 	if (log_on(LOG_EXEC | LOG_CPU)) {
 		tcg_log_run(v, b, code_la(c));
@@ -279,7 +279,7 @@ static bool run_from_rip(struct tcg_vcpu *v, bool jit)
 	if (jit && jit_usable(c))
 		jit_run(c, b);
 	else
-		interpret(v, b);
+		tcg_interpret(v, b);
 	return true;
 }
 

@@ -25,6 +25,13 @@
 /* one-insn-per-tb for VMs yet to come. */
 static _Atomic u32 default_one_insn;
 
+static _Atomic u32 default_eager;
+
+u32 tcg_default_eager(void)
+{
+	return atomic_load(&default_eager);
+}
+
 u32 tcg_default_one_insn(void)
 {
 	return atomic_load(&default_one_insn);
@@ -139,6 +146,10 @@ static int control_vm(struct tcg_vm *vm, const char *name, u64 value)
 		}
 		return 0;
 	}
+	if (!strcmp(name, "eager")) {
+		atomic_store(&vm->eager, value != 0);
+		return 0;
+	}
 	if (!strcmp(name, "slices")) {
 		if (atomic_load(&vm->nvcpu))
 			return -EBUSY;
@@ -223,9 +234,12 @@ static int provider_control(int fd, const char *name, u64 value)
 		return rc;
 	rc = -EBADF;
 	if (fd < 0) {
-		if (strcmp(name, "one-insn-per-tb"))
+		if (!strcmp(name, "one-insn-per-tb"))
+			atomic_store(&default_one_insn, value != 0);
+		else if (!strcmp(name, "eager"))
+			atomic_store(&default_eager, value != 0);
+		else
 			return -ENOENT;
-		atomic_store(&default_one_insn, value != 0);
 		return 0;
 	}
 	switch (fdtable_get(fd, &object)) {

@@ -113,6 +113,7 @@ struct tcg_vm {
 	u32 tsc_khz;
 	bool manual_dirty;             /* KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
 	_Atomic u32 one_insn;
+	_Atomic u32 eager;             /* translate what runs once, too   */
 	bool slices;                   /* kvm/provider.h; before vCPUs    */
 };
 
@@ -149,6 +150,7 @@ int  tcg_vm_clear_dirty(struct tcg_vm *vm, const struct kvm_clear_dirty_log *l);
 
 /* --- provider.c --- */
 u32  tcg_default_one_insn(void);
+u32  tcg_default_eager(void);
 
 /* --- system.c --- */
 long tcg_system_ioctl(unsigned long req, void *arg);
@@ -189,6 +191,8 @@ void tcg_refund(struct tcg_vcpu *v);
 /* The block at rip, decoding it if need be; NULL: rip's first instruction
  * belongs to no block (*cross), or something had to be done first. */
 struct block *tcg_block_here(struct tcg_vcpu *v, bool *cross);
+/* That block, or what of it can be run before somebody looks around. */
+void tcg_interpret(struct tcg_vcpu *v, struct block *b);
 /* The instruction at rip, which no block holds: its bytes lie in two pages. */
 void tcg_run_lone(struct tcg_vcpu *v);
 void tcg_jump_flush(struct tcg_vcpu *v);

@@ -75,6 +75,7 @@ static struct tcg_vm *vm_alloc(void)
 	vm->tsc_khz = x86_host_tsc_khz();
 	vm->tsc_base = tcg_vm_tsc(vm);
 	atomic_store(&vm->one_insn, tcg_default_one_insn());
+	atomic_store(&vm->eager, tcg_default_eager());
 	return vm;
 
 fail_mem:

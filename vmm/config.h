@@ -57,6 +57,7 @@ struct vm_config {
 	char *accel, *accel_opts;      /* NULL: default choice             */
 	bool perfmap, jitdump;         /* files for perf: translator only  */
 	bool one_insn;                 /* one-insn-per-tb, likewise        */
+	bool eager;                    /* likewise                         */
 	bool no_helper;                /* -accel kvm,helper=off            */
 	bool can_switch;               /* -accel ...,switch=on             */
 	unsigned dirty_ring;           /* -accel kvm,dirty-ring-size=      */

@@ -152,6 +152,7 @@ static int set_switches(struct vm *vm, struct err *e)
 		{ "perfmap", vm->config->perfmap },
 		{ "jitdump", vm->config->jitdump },
 		{ "one-insn-per-tb", vm->config->one_insn },
+		{ "eager", vm->config->eager },
 	};
 	int rc = 0;
 

@@ -100,6 +100,7 @@ static int accel_props(struct vm_config *c, struct opts *o, struct err *e)
 	if (opts_take_bool(o, "perfmap", &c->perfmap, e) < 0 ||
 	    opts_take_bool(o, "jitdump", &c->jitdump, e) < 0 ||
 	    opts_take_bool(o, "one-insn-per-tb", &c->one_insn, e) < 0 ||
+	    opts_take_bool(o, "eager", &c->eager, e) < 0 ||
 	    opts_take_bool(o, "switch", &c->can_switch, e) < 0)
 		return -EINVAL;
 	return opts_check_taken(o, e);

@@ -39,7 +39,7 @@ struct block {
 	u8  mode;
 	u16 bytes;                     /* of guest code                   */
 	u16 count;                     /* of instructions                 */
-	u32 hits;                      /* entries; approximate            */
+	u32 runs;                      /* the interpreter's; approximate  */
 	/* The translator's part: its code, and blocks jumped to directly. */
 	void *code;
 	struct block *_Atomic link[2];

@@ -30,6 +30,13 @@ void *memmove(void *to, const void *from, size_t n)
 
 	if (d <= s || d >= s + n)
 		return memcpy(to, from, n);
+	while (n >= 8 && d - s >= 8) {
+		u64 v;
+
+		n -= 8;
+		__builtin_memcpy(&v, s + n, 8);
+		__builtin_memcpy(d + n, &v, 8);
+	}
 	while (n--)
 		d[n] = s[n];
 	return to;

@@ -178,9 +178,10 @@ again:
 	if (!(i->row->attr & A_END))
 		x86_next(c, i);
 	c->n_insn += n;
-	/* a loop of one block: around again without asking anybody */
+	/* a loop of one block: around again without asking anybody, if there
+	 * is no translator to ask */
 	if ((i->flags & I_NEAR) && c->rip == start && !c->counted &&
-	    !c->slices &&
+	    !c->slices && !c->jit &&
 	    !atomic_load_explicit(&c->request, memory_order_relaxed))
 		goto again;
 	return run_end(c);

@@ -51,6 +51,8 @@ enum {
 	JIT_COLD_MAX   = 256,          /* out-of-line pieces per block     */
 	JIT_GROUPS     = 16,           /* shared look-ups per block       */
 	JIT_SETTLED    = 4096,         /* translations: no small guest    */
+	JIT_COLD_RUNS  = 4,            /* of a block before it is translated:
+					  half of a boot's run but once   */
 	JIT_INSN_ROOM  = 640,          /* bytes one instruction may take   */
 	JIT_ASIDE_MAX  = 512,
 	JIT_VERSIONS   = 3,            /* of one block, at most           */

@@ -540,12 +540,25 @@ static void check_env(struct x86_cpu *c)
 	jit_jump_flush(c);
 }
 
+/* Most blocks of a system's start run once, and are cheaper interpreted. */
+static bool is_cold(const struct x86_cpu *c, const struct block *b)
+{
+	return b->runs < JIT_COLD_RUNS && b != &c->jit->two_pages &&
+	       !atomic_load_explicit(&c->vm->eager, memory_order_relaxed);
+}
+
+/* NULL: too seldom run so far to be worth it. */
 static struct jit_block *block_for(struct x86_cpu *c, struct block *b)
 {
 	struct jit_block *jb = jit_block_find(c->jit, b, c->rip, jit_state(c));
 
-	if (!jb)
-		jb = jit_translate(c, b, NULL);
+	if (jb)
+		return jb;
+	if (is_cold(c, b)) {
+		b->runs++;
+		return NULL;
+	}
+	jb = jit_translate(c, b, NULL);
 	if (!jb) {                     /* full: start again */
 		jit_forget_all(c);
 		jb = jit_translate(c, b, NULL);
@@ -589,6 +602,13 @@ static void jump_to(struct x86_cpu *c, const struct jit_site *s)
 	}
 	c->rip = c->jr.r14;
 }
+
+/* How control came to rip. */
+struct arrival {
+	u32 by;                        /* what enter() said               */
+	bool shadow;                   /* STI's                           */
+	u64 flushes;                   /* of jit_stats, when it did       */
+};
 
 static bool is_link(u32 r)
 {
@@ -638,23 +658,39 @@ static bool link_up(struct x86_cpu *c, u32 link, struct jit_block **jb)
 	return true;
 }
 
+/* From C into `jb`, which starts at rip, and to its end.  False: C decides. */
+static bool run_block(struct x86_cpu *c, struct jit_block *jb,
+		      struct arrival *at)
+{
+	const bool known = at->flushes == c->jit->st.flushes &&
+			   is_link(at->by) && link_up(c, at->by, &jb);
+
+	if (!known && !at->shadow)
+		jit_jump_fill(c, c->rip, jb->code);
+	at->by = enter(c, at->shadow ? jb->inner : jb->code);
+	return next_rip(c, at->by, &at->shadow);
+}
+
+/* A block that was not run often.  False: C decides. */
+static bool run_cold(struct x86_cpu *c, struct block *b, struct arrival *at)
+{
+	tcg_interpret(to_tcg_vcpu(c), b);
+	at->by = JIT_JUMP;
+	at->shadow = false;
+	return jit_usable(c) && !jit_must_stop(c);
+}
+
 static void run(struct x86_cpu *c, struct block *b)
 {
-	struct jit *j = c->jit;
+	struct arrival at = { .by = JIT_JUMP };
 	struct jit_block *jb = block_for(c, b);
-	u64 flushes = j->st.flushes;
-	bool past = false, cross;
-	u32 r = JIT_JUMP;
+	bool cross;
 
-	while (jb) {
-		if (flushes != j->st.flushes || !is_link(r) || !link_up(c, r, &jb))
-			if (!past)
-				jit_jump_fill(c, c->rip, jb->code);
-		r = enter(c, past ? jb->inner : jb->code);
-		if (!next_rip(c, r, &past))
+	for (;;) {
+		if (!(jb ? run_block(c, jb, &at) : run_cold(c, b, &at)))
 			return;
 		check_env(c);
-		flushes = j->st.flushes;
+		at.flushes = c->jit->st.flushes;
 		b = tcg_block_here(to_tcg_vcpu(c), &cross);
 		if (!b && !cross)
 			return;

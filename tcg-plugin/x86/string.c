@@ -96,19 +96,49 @@ static u64 seg_room(const struct x86_cpu *c, const struct insn *i, unsigned seg,
 	return end - off == ~0ull ? n : MIN(n, end - off + 1);
 }
 
-/* Host pointer for a run of elements at seg:reg, NULL: one at a time. */
+/* The same with DF set, in whole elements of the first one's page. */
+static u64 room_below(const struct insn *i, gva_t la, u64 off, u64 n)
+{
+	u64 in_page = la % PAGE_SIZE;
+
+	if (in_page + i->opsize > PAGE_SIZE)
+		return 0;
+	return MIN(n, MIN(in_page, off) + i->opsize);
+}
+
+/* Host pointer to the first of a run of elements at seg:reg, which goes where
+ * DF says; NULL: one at a time. */
 static u8 *bulk_ptr(struct x86_cpu *c, const struct insn *i, unsigned seg,
 		    unsigned reg, bool write, u64 *n)
 {
-	u64 off = c->r[reg] & addr_mask(i);
+	const bool down = c->rflags & FL_DF;
+	u64 off = c->r[reg] & addr_mask(i), above;
+	gva_t la;
 	u8 *p;
 
-	*n = seg_room(c, i, seg, off, *n);
-	if (*n < i->opsize)
+	above = seg_room(c, i, seg, off, down ? i->opsize : *n);
+	if (above < i->opsize)
 		return NULL;
-	p = mem_span(c, x86_lin(c, seg, off, 1, write), write, n);
+	la = x86_lin(c, seg, off, 1, write);
+	*n = down ? room_below(i, la, off, *n) : above;
+	if (!*n)
+		return NULL;
+	p = mem_span(c, la, write, down ? &above : n);
 	*n -= *n % i->opsize;
 	return *n ? p : NULL;
+}
+
+/* A run of n bytes whose first element is at p: its lowest byte, and how far it
+ * moves an index. */
+static u8 *run_start(const struct x86_cpu *c, const struct insn *i, u8 *p,
+		     u64 n)
+{
+	return c->rflags & FL_DF ? p + i->opsize - n : p;
+}
+
+static s64 run_stride(const struct x86_cpu *c, u64 n)
+{
+	return c->rflags & FL_DF ? -(s64)n : (s64)n;
 }
 
 static inline u64 bulk_limit(u64 count, unsigned size)
@@ -116,15 +146,20 @@ static inline u64 bulk_limit(u64 count, unsigned size)
 	return MIN(count, 1u << 20) * size;
 }
 
-/* MOVS semantics for overlapping runs: element by element, upwards. */
-static void copy_run(u8 *d, const u8 *s, u64 n, unsigned size)
+/* MOVS semantics for overlapping runs: element by element. */
+static void copy_run(u8 *d, const u8 *s, u64 n, unsigned size, bool down)
 {
-	if (d <= s || d >= s + n) {
+	if ((down ? d >= s : d <= s) || d >= s + n || s >= d + n) {
 		memmove(d, s, n);
 		return;
 	}
-	for (u64 k = 0; k < n; k += size)
-		memcpy(d + k, s + k, size);
+	for (u64 k = 0; k < n; k += size) {
+		const u64 at = down ? n - size - k : k;
+		u64 v;                 /* an element may overlap itself   */
+
+		memcpy(&v, s + at, size);
+		memcpy(d + at, &v, size);
+	}
 }
 
 static bool movs_bulk(struct x86_cpu *c, const struct insn *i, u64 count)
@@ -139,9 +174,10 @@ static bool movs_bulk(struct x86_cpu *c, const struct insn *i, u64 count)
 	d = bulk_ptr(c, i, ES, RDI, true, &m);
 	if (!d)
 		return false;
-	copy_run(d, s, m, i->opsize);
-	advance(c, i, RSI, (s64)m);
-	advance(c, i, RDI, (s64)m);
+	copy_run(run_start(c, i, d, m), run_start(c, i, s, m), m, i->opsize,
+		 c->rflags & FL_DF);
+	advance(c, i, RSI, run_stride(c, m));
+	advance(c, i, RDI, run_stride(c, m));
 	count_down(c, i, m / i->opsize);
 	return true;
 }
@@ -163,15 +199,16 @@ static bool stos_bulk(struct x86_cpu *c, const struct insn *i, u64 count)
 
 	if (!d)
 		return false;
-	fill_run(d, get_reg(c, RAX, i->opsize), n, i->opsize);
-	advance(c, i, RDI, (s64)n);
+	fill_run(run_start(c, i, d, n), get_reg(c, RAX, i->opsize), n,
+		 i->opsize);
+	advance(c, i, RDI, run_stride(c, n));
 	count_down(c, i, n / i->opsize);
 	return true;
 }
 
 static inline bool bulk_ok(const struct x86_cpu *c, u64 count)
 {
-	return count > 3 && !(c->rflags & (FL_DF | FL_TF)) && !c->singlestep &&
+	return count > 3 && !(c->rflags & FL_TF) && !c->singlestep &&
 	       !c->align_check;
 }
 

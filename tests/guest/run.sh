@@ -69,6 +69,8 @@ while read -r name image want kvm_kind options; do
 	fi
 	expect=$image
 	case $image in smp*) image=smp ;; esac
+	run "$image" tcg,eager=on $options
+	compare "$name under tcg, all translated" "$expect" "$want"
 	run "$image" tcg $options
 	if [ -n "$bless" ]; then
 		mkdir -p "$here/expect"

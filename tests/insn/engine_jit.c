@@ -50,6 +50,7 @@ static int jit_start(void)
 	if (!jit_supported())
 		return -1;
 	flat_start();
+	flat_cpu()->vm->eager = 1;
 	if (jit_create(flat_cpu()) < 0)
 		return -1;
 	sigaltstack(&alt, NULL);

@@ -43,6 +43,7 @@ static inline void box_vm(struct box *b, bool irqchip)
 	assert_true(b->sys >= 0);
 	b->vm = box_io(b->sys, KVM_CREATE_VM, NULL);
 	assert_true(b->vm >= 0);
+	mote_kvm_provider.control(b->vm, "eager", 1);
 	b->mem = mmap(NULL, BOX_MEM, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	r.userspace_addr = (u64)(uintptr_t)b->mem;

@@ -330,6 +330,9 @@ static void files_for_perf_have_two_spellings(void **state)
 	assert_false(c.perfmap);
 	assert_true(c.jitdump);
 	assert_int_equal(parse("-accel", "tcg,perfmap=maybe", NULL), -EINVAL);
+	assert_false(c.eager);
+	assert_int_equal(parse("-accel", "tcg,eager=on", NULL), 0);
+	assert_true(c.eager);
 }
 
 static void actions_set_their_field(void **state)

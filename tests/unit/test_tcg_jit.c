@@ -242,6 +242,38 @@ static void a_full_code_buffer_starts_again(void **state)
 	box_close(&b);
 }
 
+CODE(once_code, "mov $5, %eax; jmp 1f; 1: inc %eax; hlt");
+CODE(often_code, "mov $50, %ecx; 1: inc %eax; dec %ecx; jnz 1b; hlt");
+
+/* Translations made of the code when it is not translated eagerly. */
+static u64 translations(const u8 *code, const u8 *end, bool *jit)
+{
+	void *cpu;
+	struct box b;
+	u64 made = 0;
+
+	start(&b, code, end, 0x1000);
+	mote_kvm_provider.control(b.vm, "eager", 0);
+	assert_int_equal(fdtable_get(b.cpu, &cpu), FD_VCPU);
+	fdtable_put(b.cpu);
+	assert_int_equal(box_run(&b), 0);
+	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
+	*jit = ((struct tcg_vcpu *)cpu)->cpu.jit;
+	if (*jit)
+		made = ((struct tcg_vcpu *)cpu)->cpu.jit->st.blocks;
+	box_close(&b);
+	return made;
+}
+
+static void code_that_runs_once_is_not_translated(void **state)
+{
+	bool jit;
+
+	(void)state;
+	assert_int_equal(translations(once_code, once_code_end, &jit), 0);
+	assert_true(translations(often_code, often_code_end, &jit) || !jit);
+}
+
 CODE(bits_code,
      "mov $0x44000, %ebx; mov $65, %eax; btsq %rax, (%rbx)\n"
      "mov $-1, %rcx; btsq %rcx, (%rbx); mov $-33, %ecx; lock btsl %ecx, (%rbx)\n"
@@ -531,6 +563,7 @@ int main(void)
 		cmocka_unit_test(code_in_two_pages_runs_as_it_reads_now),
 		cmocka_unit_test(a_full_code_buffer_starts_again),
 		cmocka_unit_test(bit_strings_reach_beyond_their_address),
+		cmocka_unit_test(code_that_runs_once_is_not_translated),
 		cmocka_unit_test(accesses_off_one_base_may_lie_in_two_pages),
 		cmocka_unit_test(
 			a_fault_leaves_what_came_before_and_nothing_after),

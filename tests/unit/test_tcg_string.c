@@ -48,6 +48,17 @@ static void an_overlapping_copy_upwards_repeats_a_pattern(void **state)
 	sys_close();
 }
 
+static void an_element_that_overlaps_itself_is_read_first(void **state)
+{
+	(void)state;
+	SYS(SYS_LONG, 0, 0xf3, 0x48, 0xa5, 0xf4);
+	memcpy(sys.mem + 0x10000, "0123456789", 10);
+	regs(0, 4, 0x10000, 0x10002, 0);
+	sys_run(KVM_EXIT_HLT);
+	assert_memory_equal(sys.mem + 0x10000, "010123456767", 12);
+	sys_close();
+}
+
 static void with_df_set_copies_run_downwards(void **state)
 {
 	struct kvm_regs r;
@@ -60,6 +71,87 @@ static void with_df_set_copies_run_downwards(void **state)
 	assert_memory_equal(sys.mem + 0x10010, "0123456789ab", 12);
 	assert_int_equal(r.rsi, 0xfffc);
 	assert_int_equal(r.rdi, 0x1000c);
+	sys_close();
+}
+
+/* REP MOVS of 8 << log2 bits with DF set, beside the same done one by one. */
+static void copy_downwards(unsigned log2, u32 from, u32 to, u32 count)
+{
+	static const u8 code[4][4] = { { 0xf3, 0xa4, 0xf4 },
+		{ 0x66, 0xf3, 0xa5, 0xf4 }, { 0xf3, 0xa5, 0xf4 },
+		{ 0xf3, 0x48, 0xa5, 0xf4 } };
+	const u32 size = 1u << log2;
+	static u8 want[0x8000];
+	struct kvm_regs r;
+
+	sys_open(SYS_LONG, 0, code[log2], 4);
+	for (u32 n = 0; n < sizeof(want); n++)
+		sys.mem[0x20000 + n] = want[n] = (u8)(n * 7 ^ n >> 8);
+	for (u32 k = 0; k < count; k++)
+		memmove(want + to - 0x20000 - k * size,
+			want + from - 0x20000 - k * size, size);
+	regs(0, count, from, to, 0x400);
+	r = sys_run(KVM_EXIT_HLT);
+	assert_int_equal(r.rcx, 0);
+	assert_int_equal(r.rsi, from - count * size);
+	assert_int_equal(r.rdi, to - count * size);
+	assert_memory_equal(sys.mem + 0x20000, want, sizeof(want));
+	sys_close();
+}
+
+static void long_copies_downwards_equal_element_by_element(void **state)
+{
+	static const s32 apart[] = { 0x3000, -0x3000, 1, 3, 8, 17, 100, 0x1000,
+				     -1, -3, -8, -17, -100, -0x1000, 0 };
+
+	(void)state;
+	for (unsigned log2 = 0; log2 < 4; log2++)
+		for (unsigned n = 0; n < ARRAY_LEN(apart); n++) {
+			u32 size = 1u << log2, count = 0x2345 >> log2;
+
+			/* whole elements in a page, and one across */
+			copy_downwards(log2, 0x26000 - size,
+				       (u32)(0x26000 - (s32)size + apart[n] / 2),
+				       count / 2);
+			copy_downwards(log2, 0x26ffe - size,
+				       (u32)(0x26001 - (s32)size + apart[n] / 4),
+				       count / 2);
+		}
+}
+
+static void a_fill_downwards_stops_at_the_fault(void **state)
+{
+	struct kvm_regs r;
+
+	(void)state;
+	SYS(SYS_LONG, 0, 0xf3, 0x48, 0xab, 0xf4);
+	wr64(S_TABLES + 0x3000 + 0x1f * 8, 0);
+	regs(0x1122334455667788, 1000, 0, 0x20ff8, 0x400);
+	assert_int_equal(sys_vector(), 14);
+	r = box_regs(&sys);
+	assert_int_equal(r.rcx, 1000 - 512);
+	assert_int_equal(r.rdi, 0x1fff8);
+	assert_int_equal(sys_sregs().cr2, 0x1fff8);
+	assert_int_equal(rd64(0x20000), 0x1122334455667788);
+	assert_int_equal(rd64(0x20ff8), 0x1122334455667788);
+	assert_int_equal(rd64(0x21000), 0);
+	sys_close();
+}
+
+static void downwards_a_segment_begins_at_zero(void **state)
+{
+	struct kvm_regs r;
+
+	(void)state;
+	/* 16-bit: the index wraps to a word beyond the limit's last byte */
+	SYS(SYS_PROT16, 0, 0xf3, 0xab, 0xf4);
+	regs(0x4142, 10, 0, 7, 0x400);
+	assert_int_equal(sys_vector(), 13);
+	r = box_regs(&sys);
+	assert_int_equal(r.rcx, 10 - 4);
+	assert_int_equal(r.rdi, 0xffff);
+	assert_int_equal(rd16(1), 0x4142);
+	assert_int_equal(rd16(7), 0x4142);
 	sys_close();
 }
 
@@ -235,7 +327,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(movs_copies_across_pages),
 		cmocka_unit_test(an_overlapping_copy_upwards_repeats_a_pattern),
+		cmocka_unit_test(
+			an_element_that_overlaps_itself_is_read_first),
 		cmocka_unit_test(with_df_set_copies_run_downwards),
+		cmocka_unit_test(
+			long_copies_downwards_equal_element_by_element),
+		cmocka_unit_test(a_fill_downwards_stops_at_the_fault),
+		cmocka_unit_test(downwards_a_segment_begins_at_zero),
 		cmocka_unit_test(a_fault_in_the_middle_shows_what_was_done),
 		cmocka_unit_test(a_segment_limit_stops_a_16_bit_copy),
 		cmocka_unit_test(sixteen_bit_indices_wrap),

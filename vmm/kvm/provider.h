@@ -47,7 +47,8 @@ struct kvm_provider {
 	/* Write a report; returns bytes needed as snprintf does. NULL ok. [any] */
 	int  (*report)(int vm_fd, enum kvm_report what, char *buf, size_t n);
 	/* Named switches: "one-insn-per-tb" 0/1, "icount" (above; before the
-	 * irqchip and vCPUs), "icount-wall" ns since 1970 at guest time 0, "log" mask,
+	 * irqchip and vCPUs), "eager" 0/1 (translate code that runs once,
+	 * too), "icount-wall" ns since 1970 at guest time 0, "log" mask,
 	 * "thread-rules" (struct thread_rules *, before `open`), "perfmap" 1
 	 * and "jitdump" 1 (once, before the sandbox), "slices" and "slice"
 	 * (see below), "copy": descriptor `value` is now a copy of fd; 0, -ENOENT, -errno.
