@@ -39,14 +39,22 @@ static struct virtio *device(struct qmp_call *c)
 	return v;
 }
 
-static struct virtio_queue *queue(struct qmp_call *c, struct virtio *v)
+/* Its queue, looked at with the device's lock held. */
+static void with_queue(struct qmp_call *c,
+		       void (*fn)(struct qmp_call *c, struct virtio *v,
+				  const struct virtio_queue *vq))
 {
+	struct virtio *v = device(c);
 	const s64 n = qmp_int(c, "queue", 0);
 
-	if (n >= 0 && n < v->nqueues)
-		return &v->q[n];
-	qmp_fail(c, QMP_GENERIC, "Invalid virtqueue number %d", (int)n);
-	return NULL;
+	if (!v)
+		return;
+	if (n < 0 || n >= v->nqueues) {
+		qmp_fail(c, QMP_GENERIC, "Invalid virtqueue number %d", (int)n);
+		return;
+	}
+	SCOPED_LOCK(&v->pci.dev.lock);
+	fn(c, v, &v->q[n]);
 }
 
 /* --- the device -------------------------------------------------------------- */
@@ -120,16 +128,11 @@ static void run_status(struct qmp_call *c)
 
 /* --- its queues -------------------------------------------------------------- */
 
-static void run_queue(struct qmp_call *c)
+static void say_queue(struct qmp_call *c, struct virtio *v,
+		      const struct virtio_queue *vq)
 {
-	struct virtio *v = device(c);
-	struct virtio_queue *vq = v ? queue(c, v) : NULL;
-	const struct virtq *q;
+	const struct virtq *q = &vq->vq;
 
-	if (!vq)
-		return;
-	SCOPED_LOCK(&v->pci.dev.lock);
-	q = &vq->vq;
 	c->ret = json_pack("{s:s,s:i,s:i,s:i,s:i,s:i}",
 		"name", v->class->name, "queue-index", q->index,
 		"inuse", q->inuse, "vring-num", q->size,
@@ -147,20 +150,20 @@ static void run_queue(struct qmp_call *c)
 			    json_boolean(q->enabled));
 }
 
-static void run_vhost(struct qmp_call *c)
+static void run_queue(struct qmp_call *c)
 {
-	struct virtio *v = device(c);
-	struct virtio_queue *vq = v ? queue(c, v) : NULL;
-	const struct virtq *q;
+	with_queue(c, say_queue);
+}
 
-	if (!vq)
-		return;
-	SCOPED_LOCK(&v->pci.dev.lock);
+static void say_vhost(struct qmp_call *c, struct virtio *v,
+		      const struct virtio_queue *vq)
+{
+	const struct virtq *q = &vq->vq;
+
 	if (!vq->vhost) {
 		qmp_fail(c, QMP_GENERIC, "%s", mon_virtio_no_vhost(v));
 		return;
 	}
-	q = &vq->vq;
 	c->ret = json_pack("{s:s,s:i,s:i,s:i}", "name", v->class->name,
 		"kick", vq->kick_fd, "call",
 		vq->vhost->call_fd[q->index - vq->vhost->first],
@@ -174,6 +177,11 @@ static void run_vhost(struct qmp_call *c)
 	put_int(c->ret, "avail-size", 6 + 2ull * q->size);
 	put_int(c->ret, "used-phys", q->device);
 	put_int(c->ret, "used-size", 6 + 8ull * q->size);
+}
+
+static void run_vhost(struct qmp_call *c)
+{
+	with_queue(c, say_vhost);
 }
 
 static json_t *desc(const struct virtq_peek *p)
@@ -203,17 +211,12 @@ static json_t *chain(const struct virtq *q, unsigned at)
 	return list;
 }
 
-static void run_element(struct qmp_call *c)
+static void say_element(struct qmp_call *c, struct virtio *v,
+			const struct virtio_queue *vq)
 {
-	struct virtio *v = device(c);
-	struct virtio_queue *vq = v ? queue(c, v) : NULL;
+	const u16 at = qmp_int(c, "index", vq->vq.avail_idx);
 	struct virtq_ring_info r;
-	u16 at;
 
-	if (!vq)
-		return;
-	SCOPED_LOCK(&v->pci.dev.lock);
-	at = qmp_int(c, "index", vq->vq.avail_idx);
 	if (!virtq_peek_ring(&vq->vq, at, &r)) {
 		qmp_fail(c, QMP_GENERIC, "not supported yet: elements of a "
 			 "ring that is packed or not enabled");
@@ -225,6 +228,11 @@ static void run_element(struct qmp_call *c)
 		"avail", "flags", r.avail_flags, "idx", r.avail_idx,
 		"ring", r.head,
 		"used", "flags", r.used_flags, "idx", r.used_idx);
+}
+
+static void run_element(struct qmp_call *c)
+{
+	with_queue(c, say_element);
 }
 
 const struct qmp_cmd qmp_virtio_cmds[] = {

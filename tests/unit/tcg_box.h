@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <linux/kvm.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -105,6 +106,33 @@ static inline struct kvm_regs box_regs(struct box *b)
 
 	assert_int_equal(box_io(b->cpu, KVM_GET_REGS, &r), 0);
 	return r;
+}
+
+/* Flat segments of 4 GiB for 32-bit code. */
+static inline void box_flat(struct box *b, struct kvm_sregs *s)
+{
+	struct kvm_segment d = { .limit = ~0u, .selector = 16, .type = 3,
+				 .present = 1, .s = 1, .db = 1, .g = 1 };
+
+	assert_int_equal(box_io(b->cpu, KVM_GET_SREGS, s), 0);
+	s->ds = s->es = s->ss = s->fs = s->gs = s->cs = d;
+	s->cs.selector = 8;
+	s->cs.type = 11;
+	s->idt.limit = 0;
+}
+
+/* A number the translator's report has behind `what`. */
+static inline unsigned long long box_counted(const struct box *b,
+					     const char *what)
+{
+	unsigned long long n = 0;
+	char text[8192], *at;
+
+	mote_kvm_provider.report(b->vm, KVM_REPORT_JIT, text, sizeof(text));
+	at = strstr(text, what);
+	if (at)
+		sscanf(at + strlen(what), "%llu", &n);
+	return n;
 }
 
 #endif

@@ -41,21 +41,15 @@ static inline void map_low(struct box *b)
 
 static inline void long_mode(struct box *b)
 {
-	struct kvm_segment d = { .limit = ~0u, .selector = 16, .type = 3,
-				 .present = 1, .s = 1, .db = 1, .g = 1 };
 	struct kvm_sregs s;
 
-	assert_int_equal(box_io(b->cpu, KVM_GET_SREGS, &s), 0);
-	s.ds = s.es = s.ss = s.fs = s.gs = s.cs = d;
-	s.cs.selector = 8;
-	s.cs.type = 11;
+	box_flat(b, &s);
 	s.cs.db = 0;
 	s.cs.l = 1;
 	s.cr0 = 0x80010033;
 	s.cr3 = PML4;
 	s.cr4 = 0x220;
 	s.efer = 0x500;
-	s.idt.limit = 0;
 	assert_int_equal(box_io(b->cpu, KVM_SET_SREGS, &s), 0);
 }
 

@@ -25,6 +25,26 @@ static void put_back(void)
 	}
 }
 
+/* "s" on these instead of 0 and 1. */
+static struct chardev *open_on(int in, int out, const char *spec)
+{
+	struct chardev *c;
+
+	replace(in, out);
+	c = chardev_open(set, "s", spec, NULL);
+	put_back();
+	assert_non_null(c);
+	return c;
+}
+
+static int open_terminal(int *pty)
+{
+	*pty = posix_openpt(O_RDWR | O_NOCTTY);
+	if (*pty < 0 || grantpt(*pty) < 0 || unlockpt(*pty) < 0)
+		return -1;
+	return open(ptsname(*pty), O_RDWR | O_NOCTTY);
+}
+
 static void pipes_carry_bytes_and_eof_is_not_the_end(void **state)
 {
 	struct chardev *c;
@@ -32,10 +52,7 @@ static void pipes_carry_bytes_and_eof_is_not_the_end(void **state)
 	struct rec r;
 
 	assert_int_equal(pipe(in) | pipe(out), 0);
-	replace(in[0], out[1]);
-	c = chardev_open(set, "s", "stdio", NULL);
-	put_back();
-	assert_non_null(c);
+	c = open_on(in[0], out[1], "stdio");
 	assert_false(fcntl(in[0], F_GETFL) & O_NONBLOCK);
 	expect_text(c, "stdio");
 	rec_attach(&r, c);
@@ -62,10 +79,7 @@ static void input_from_dev_null_is_an_early_eof(void **state)
 	struct chardev *c;
 	struct rec r;
 
-	replace(null, null);
-	c = chardev_open(set, "s", "stdio", NULL);
-	put_back();
-	assert_non_null(c);
+	c = open_on(null, null, "stdio");
 	rec_attach(&r, c);
 	RUN_UNTIL(!strcmp(r.events, "OC"));
 	chardev_write(&r.fe, "x", 1);
@@ -75,12 +89,10 @@ static void input_from_dev_null_is_an_early_eof(void **state)
 
 static void the_terminal_is_raw_while_open_and_restored_after(void **state)
 {
-	int pty = posix_openpt(O_RDWR | O_NOCTTY), tty = -1;
 	struct termios before, during, after;
+	int pty, tty = open_terminal(&pty);
 	struct chardev *c;
 
-	if (pty >= 0 && grantpt(pty) == 0 && unlockpt(pty) == 0)
-		tty = open(ptsname(pty), O_RDWR | O_NOCTTY);
 	if (tty < 0)
 		skip();                /* no pseudo-terminals here */
 	tcgetattr(tty, &before);
@@ -102,14 +114,6 @@ static void the_terminal_is_raw_while_open_and_restored_after(void **state)
 	close(pty);
 }
 
-static int open_terminal(int *pty)
-{
-	*pty = posix_openpt(O_RDWR | O_NOCTTY);
-	if (*pty < 0 || grantpt(*pty) < 0 || unlockpt(*pty) < 0)
-		return -1;
-	return open(ptsname(*pty), O_RDWR | O_NOCTTY);
-}
-
 static void a_terminals_size_is_told_and_told_again_when_it_changes(void **state)
 {
 	struct winsize w = { .ws_col = 132, .ws_row = 43 };
@@ -121,10 +125,7 @@ static void a_terminals_size_is_told_and_told_again_when_it_changes(void **state
 	if (tty < 0)
 		skip();                /* no pseudo-terminals here */
 	ioctl(pty, TIOCSWINSZ, &w);
-	replace(tty, tty);
-	c = chardev_open(set, "s", "mon:stdio", NULL);
-	put_back();
-	assert_non_null(c);
+	c = open_on(tty, tty, "mon:stdio");
 	rec_attach(&r, c);
 	RUN_UNTIL(!strcmp(r.events, "O"));
 	assert_true(chardev_window(&r.fe, &cols, &rows));
@@ -150,10 +151,7 @@ static void a_pipe_has_no_size(void **state)
 	int in[2];
 
 	assert_int_equal(pipe(in), 0);
-	replace(in[0], in[1]);
-	c = chardev_open(set, "s", "stdio", NULL);
-	put_back();
-	assert_non_null(c);
+	c = open_on(in[0], in[1], "stdio");
 	rec_attach(&r, c);
 	RUN_UNTIL(!strcmp(r.events, "O"));
 	assert_false(chardev_window(&r.fe, &cols, &rows));

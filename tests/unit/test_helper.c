@@ -11,20 +11,13 @@
 #include <time.h>
 #include <cmocka.h>
 
-#include "arch/x86/machine.h"
+#include "tests/unit/switch_fixture.h"
 #include "arch/x86/regs.h"
-#include "vmm/arch.h"
 #include "vmm/helper.h"
 #include "vmm/vcpu.h"
-#include "vmm/vm.h"
 
 enum { RAM = 64 * 1024, CODE = 0x1000, DATA = 0x2000 };
 
-extern const struct kvm_provider mote_kvm_provider;    /* libtcg.a */
-
-static struct vm vm;
-static struct vm_config config;
-static struct x86_machine machine;
 static int real_vcpu = -1;             /* where KVM_RUN fails at CODE */
 static unsigned entries;               /* KVM_RUNs that reached the guest */
 static bool slow;
@@ -107,7 +100,6 @@ static int holed_ioctl(int fd, unsigned long req, void *arg)
 	return mote_kvm_provider.ioctl(fd, req, arg);
 }
 
-static struct kvm_provider holed;
 
 /* --- a machine --- */
 
@@ -177,24 +169,11 @@ static void enter_real_mode(struct vcpu *v, void *opaque)
 
 static void fill_vm(void)
 {
-	memset(&vm, 0, sizeof(vm));
+	vm_fresh(&arch, holed_ioctl);
 	memset(&probe, 0, sizeof(probe));
-	memset(&machine, 0, sizeof(machine));
 	entries = 0;
 	real_vcpu = -1;
-	holed = mote_kvm_provider;
-	holed.name = "kvm";
-	holed.ioctl = holed_ioctl;
 	lock_init(&probe.dev.lock, "probe");
-	config_init(&config);
-	config.cpus = 2;
-	vm.config = &config;
-	vm.arch = &arch;
-	vm.arch_state = &machine;
-	vm.provider = &holed;
-	list_init(&vm.devices);
-	list_init(&vm.listeners);
-	list_init(&vm.roms);
 }
 
 static int fresh(void **state)

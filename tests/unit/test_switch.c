@@ -11,22 +11,14 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "arch/x86/machine.h"
+#include "tests/unit/switch_fixture.h"
 #include "arch/x86/msrs.h"
 #include "arch/x86/regs.h"
-#include "vmm/arch.h"
 #include "vmm/switch.h"
 #include "vmm/vcpu.h"
-#include "vmm/vm.h"
 
 enum { RAM = 64 * 1024, CODE = 0x1000, COUNT = 0x2000, LSTAR = 0xc0000082 };
 
-extern const struct kvm_provider mote_kvm_provider;    /* libtcg.a */
-
-static struct vm vm;
-static struct vm_config config;
-static struct x86_machine machine;
-static struct kvm_provider kvm_like;
 static unsigned long refused;          /* a request kvm_like does not know */
 static unsigned told;                  /* VM_EV_SWITCHED */
 
@@ -53,22 +45,10 @@ static struct vm_listener listener = { .fn = listen };
 
 static void fill_vm(void)
 {
-	memset(&vm, 0, sizeof(vm));
-	memset(&machine, 0, sizeof(machine));
-	kvm_like = mote_kvm_provider;
-	kvm_like.name = "kvm";
-	kvm_like.ioctl = kvm_like_ioctl;
+	vm_fresh(&arch, kvm_like_ioctl);
 	refused = told = 0;
-	config_init(&config);
-	config.cpus = 2;
 	config.board = BOARD_PIC | BOARD_PIT;
-	vm.config = &config;
-	vm.arch = &arch;
-	vm.arch_state = &machine;
 	vm.provider = &mote_kvm_provider;
-	list_init(&vm.devices);
-	list_init(&vm.listeners);
-	list_init(&vm.roms);
 	machine.vm = &vm;
 	machine.topology = (struct cpuid_topology){ 2, 1, 2, 1 };
 	machine.cpuid = calloc(1, sizeof(*machine.cpuid));

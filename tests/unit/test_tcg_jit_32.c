@@ -33,18 +33,12 @@ static u32 get32(const struct box *b, unsigned at)
 
 static void protected_mode(struct box *b, u32 fs_base, u32 fs_limit)
 {
-	struct kvm_segment d = { .limit = ~0u, .selector = 16, .type = 3,
-				 .present = 1, .s = 1, .db = 1, .g = 1 };
 	struct kvm_sregs s;
 
-	assert_int_equal(box_io(b->cpu, KVM_GET_SREGS, &s), 0);
-	s.ds = s.es = s.ss = s.fs = s.gs = s.cs = d;
-	s.cs.selector = 8;
-	s.cs.type = 11;
+	box_flat(b, &s);
 	s.fs.base = fs_base;
 	s.fs.limit = fs_limit;
 	s.cr0 = 0x33;
-	s.idt.limit = 0;
 	assert_int_equal(box_io(b->cpu, KVM_SET_SREGS, &s), 0);
 }
 
@@ -55,18 +49,6 @@ static void start(struct box *b, const u8 *code, const u8 *end, u32 fs_limit)
 	protected_mode(b, DATA, fs_limit);
 }
 
-static unsigned long long counted(const struct box *b, const char *what)
-{
-	unsigned long long n = 0;
-	char text[8192], *at;
-
-	mote_kvm_provider.report(b->vm, KVM_REPORT_JIT, text, sizeof(text));
-	at = strstr(text, what);
-	if (at)
-		sscanf(at + strlen(what), "%llu", &n);
-	return n;
-}
-
 /* To HLT; the registers then.  It was translated, where there is a translator. */
 static struct kvm_regs run(struct box *b, const u8 *code, const u8 *end)
 {
@@ -74,7 +56,7 @@ static struct kvm_regs run(struct box *b, const u8 *code, const u8 *end)
 	assert_int_equal(box_run(b), 0);
 	assert_int_equal(b->run->exit_reason, KVM_EXIT_HLT);
 	if (jit_supported())
-		assert_true(counted(b, "translated blocks") > 0);
+		assert_true(box_counted(b, "translated blocks") > 0);
 	return box_regs(b);
 }
 

@@ -20,18 +20,6 @@
  * of them there, the last of its constant at 0x2002. */
 enum { BEFORE = 0x2000 - 8, LAST = 0x2002 };
 
-static unsigned long long counted(const struct box *b, const char *what)
-{
-	unsigned long long n = 0;
-	char text[8192], *at;
-
-	mote_kvm_provider.report(b->vm, KVM_REPORT_JIT, text, sizeof(text));
-	at = strstr(text, what);
-	if (at)
-		sscanf(at + strlen(what), "%llu", &n);
-	return n;
-}
-
 CODE(loop_code,
      "mov $1000, %ebp\n"
      "1: add $0x11111111, %rax; dec %ebp; jnz 1b; hlt");
@@ -45,7 +33,7 @@ static void it_is_translated(void **state)
 	r = run_at(&b, loop_code, loop_code_end, BEFORE, KVM_EXIT_HLT);
 	assert_int_equal(r.rax, 1000 * 0x11111111ull);
 	if (jit_supported())
-		assert_true(counted(&b, "across pages") < 10);
+		assert_true(box_counted(&b, "across pages") < 10);
 	box_close(&b);
 }
 
