@@ -58,6 +58,10 @@ void mon_each_virtio(struct mon *m, void (*fn)(const char *path,
 		     const char *name, void *opaque), void *opaque);
 int  mon_do_balloon(struct vm *vm, u64 target, struct err *e);
 int  mon_do_balloon_hint(struct vm *vm, struct err *e);
+struct blk;
+
+/* Of the topmost node of a disk that has one; NULL. */
+const char *mon_node_name(const struct blk *b);
 /* As QEMU writes it: of a virtio device, ending in "/virtio-backend". */
 void mon_backend_path(struct vm *vm, const struct device *d,
 		      struct strbuf *out);

@@ -26,9 +26,46 @@ static void say(struct mon *m, int rc, const struct err *e)
 		mon_error(m, e);
 }
 
+/* The older commands' errors have no "Error: " in front. */
+static void plain(struct mon *m, const struct err *e)
+{
+	mon_printf(m, "%s\n", e->msg);
+	if (*e->hint)
+		mon_printf(m, "%s\n", e->hint);
+}
+
 static int no_disk(const char *name, struct err *e)
 {
-	return err_set(e, -ENODEV, "Cannot find device '%s'", name);
+	return err_set(e, -ENODEV, "Device '%s' not found", name);
+}
+
+static int no_node(const char *device, const char *node, struct err *e)
+{
+	return err_set(e, -ENODEV, "Cannot find device='%s' nor "
+		       "node-name='%s'", device, node);
+}
+
+/* By the id of its device, or that's path. */
+static struct disk *disk_of_device(struct vm *vm, const char *name)
+{
+	struct list *p;
+
+	list_for_each(p, disk_list(vm->disks)) {
+		struct disk *d = list_entry(p, struct disk, node);
+		const struct device *dev = d->dev;
+		struct strbuf path = STRBUF_INIT;
+		bool is;
+
+		if (!dev)
+			continue;
+		mon_backend_path(vm, dev, &path);
+		is = (dev->id && !strcmp(dev->id, name)) ||
+		     !strcmp(path.buf, name);
+		strbuf_fini(&path);
+		if (is)
+			return d;
+	}
+	return NULL;
 }
 
 int mon_do_block_resize(struct vm *vm, const char *name, u64 size,
@@ -39,7 +76,7 @@ int mon_do_block_resize(struct vm *vm, const char *name, u64 size,
 
 	if (d)
 		return disk_resize(d, size, e);
-	return b ? blk_resize(b, size, e) : no_disk(name, e);
+	return b ? blk_resize(b, size, e) : no_node(name, "", e);
 }
 
 int mon_do_block_throttle(struct vm *vm, const char *name,
@@ -47,8 +84,11 @@ int mon_do_block_throttle(struct vm *vm, const char *name,
 			  struct err *e)
 {
 	struct disk *d = disk_known(vm->disks, name);
-	int rc = d ? throttle_check(t, e) : no_disk(name, e);
+	int rc;
 
+	if (!d)
+		d = disk_of_device(vm, name);
+	rc = d ? throttle_check(t, e) : no_disk(name, e);
 	return rc < 0 ? rc : disk_set_throttle(d, t, group, e);
 }
 
@@ -71,17 +111,40 @@ void mon_drive_add(struct mon *m, const struct mon_arg *a)
 	else
 		rc = machine_drive_add(vm, a[2].str, &e);
 	if (rc < 0)
-		mon_error(m, &e);
+		plain(m, &e);
 	else if (!a[0].given)
 		mon_puts(m, "OK\n");
 }
 
+/* The device that has it keeps a disk without a medium. */
+static int pull(struct vm *vm, struct disk *d, struct err *e)
+{
+	const bool runs = vm_state(vm) == RUN_RUNNING;
+	int rc;
+
+	if (runs)
+		device_quiesce(d->dev);
+	rc = disk_pull(d, e);
+	if (runs)
+		device_resume(d->dev);
+	return rc;
+}
+
 void mon_drive_del(struct mon *m, const struct mon_arg *a)
 {
-	struct disk *d = disk_known(mon_vm(m)->disks, a[0].str);
+	struct vm *vm = mon_vm(m);
+	struct disk *d = disk_known(vm->disks, a[0].str);
 	struct err e = { 0 };
+	int rc;
 
-	say(m, d ? disk_del(d, &e) : no_disk(a[0].str, &e), &e);
+	if (d)
+		rc = d->dev ? pull(vm, d, &e) : disk_del(d, &e);
+	else if (blk_find(disk_blks(vm->disks), a[0].str))
+		rc = disk_node_del(vm->disks, a[0].str, &e);
+	else
+		rc = no_disk(a[0].str, &e);
+	if (rc < 0)
+		plain(m, &e);
 }
 
 void mon_block_throttle(struct mon *m, const struct mon_arg *a)
@@ -144,6 +207,11 @@ static void io_check(struct mon *m, const struct io *io, const u8 *buf)
 	}
 }
 
+static const char *const io_names[BLK_OPS] = {
+	[BLK_READ] = "read", [BLK_WRITE] = "write", [BLK_DISCARD] = "discard",
+	[BLK_WRITE_ZEROES] = "write",
+};
+
 static const char *const io_verbs[BLK_OPS] = {
 	[BLK_READ] = "read", [BLK_WRITE] = "wrote", [BLK_DISCARD] = "discard",
 	[BLK_WRITE_ZEROES] = "wrote",
@@ -155,7 +223,6 @@ static void io_run(struct mon *m, struct blk *b, const struct io *io)
 	struct iovec iov = { buf, io->len };
 	struct blk_req r = { .op = io->op, .off = io->off, .len = io->len,
 			     .iov = &iov, .niov = 1 };
-	struct err e = { 0 };
 	s64 t = clock_host_ns();
 	int rc;
 
@@ -168,8 +235,8 @@ static void io_run(struct mon *m, struct blk *b, const struct io *io)
 	rc = blk_run(b, &r);
 	t = clock_host_ns() - t;
 	if (rc < 0) {
-		err_set(&e, rc, "%s failed: %m", io_verbs[io->op]);
-		mon_error(m, &e);
+		mon_printf(m, "%s failed: %s\n", io_names[io->op],
+			   strerror(-rc));
 	} else {
 		if (io->op == BLK_READ)
 			io_check(m, io, buf);
@@ -219,30 +286,24 @@ static int io_command(struct mon *m, struct blk *b, char **w, unsigned n,
 }
 
 /* A disk's, of its device's id with -d, or a node. */
-static struct blk *io_node(struct disk_set *s, const char *name, bool qdev)
+static struct blk *io_node(struct vm *vm, const char *name, bool qdev)
 {
-	struct disk *d = qdev ? NULL : disk_known(s, name);
-	struct list *p;
+	const struct disk *d = qdev ? disk_of_device(vm, name) :
+				      disk_known(vm->disks, name);
 
-	list_for_each(p, disk_list(s)) {
-		struct disk *i = list_entry(p, struct disk, node);
-		const struct device *dev = i->dev;
-
-		if (qdev && dev && dev->id && !strcmp(dev->id, name))
-			d = i;
-	}
-	return d ? d->root : qdev ? NULL : blk_find(disk_blks(s), name);
+	return d ? d->root : qdev ? NULL : blk_find(disk_blks(vm->disks), name);
 }
 
 void mon_qemu_io(struct mon *m, const struct mon_arg *a)
 {
-	struct blk *b = io_node(mon_vm(m)->disks, a[1].str, a[0].given);
+	struct blk *b = io_node(mon_vm(m), a[1].str, a[0].given);
 	char *words[MON_ARGS_MAX];
 	struct err e = { 0 };
 	unsigned n = 0;
 
 	if (!b) {
-		say(m, no_disk(a[1].str, &e), &e);
+		say(m, a[0].given ? no_disk(a[1].str, &e) :
+				    no_node("", a[1].str, &e), &e);
 		return;
 	}
 	if (!mon_split(a[2].str, words, &n))
@@ -254,78 +315,135 @@ void mon_qemu_io(struct mon *m, const struct mon_arg *a)
 
 /* --- info ------------------------------------------------------------------ */
 
-static void one_block(struct mon *m, const struct disk *d, bool verbose)
+/* Three digits and a unit, as `64 MiB`. */
+static void print_size(struct mon *m, u64 n)
 {
-	const struct device *dev = d->dev;
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB",
+					     "PiB", "EiB" };
+	double v = n;
+	unsigned u = 0;
+
+	for (; v >= 1000 && u + 1 < ARRAY_LEN(units); u++)
+		v /= 1024;
+	mon_printf(m, "virtual size: %.3g %s (%llu bytes)\n", v, units[u],
+		   (unsigned long long)n);
+}
+
+static void print_limits(struct mon *m, const struct throttle_config *c,
+			 const char *group)
+{
+	static const struct { const char *name; enum throttle_kind kind; } k[] = {
+		{ "bps", THROTTLE_BPS }, { "bps_rd", THROTTLE_BPS_RD },
+		{ "bps_wr", THROTTLE_BPS_WR }, { "iops", THROTTLE_IOPS },
+		{ "iops_rd", THROTTLE_IOPS_RD }, { "iops_wr", THROTTLE_IOPS_WR },
+	};
+
+	mon_puts(m, "    I/O throttling:  ");
+	for (unsigned from = 0; from < ARRAY_LEN(k); from += 3) {
+		for (unsigned i = from; i < from + 3; i++)
+			mon_printf(m, " %s=%llu", k[i].name, (unsigned long
+				   long)c->limit[k[i].kind].avg);
+		for (unsigned i = from; i < from + 3; i++)
+			mon_printf(m, " %s_max=%llu", k[i].name,
+				   (unsigned long long)c->limit[k[i].kind].max);
+	}
+	mon_printf(m, " iops_size=%llu group=%s\n",
+		   (unsigned long long)c->iops_size, group);
+}
+
+const char *mon_node_name(const struct blk *b)
+{
+	while (b->child && !b->name)
+		b = b->child;
+	return b->name;
+}
+
+/* What a disk and a node have both; the first line's end to the images. */
+static void print_node(struct mon *m, struct blk *b, const char *driver,
+		       const char *attached, const char *cache,
+		       const struct disk *d, bool verbose)
+{
 	struct strbuf image = STRBUF_INIT;
 	struct throttle_config c;
 	const char *group;
 
-	disk_image(d, &image);
-	mon_printf(m, "%s%s%s%s: %s (raw%s)\n", d->id,
-		   d->root->name ? " (" : "", d->root->name ? d->root->name : "",
-		   d->root->name ? ")" : "", image.buf,
-		   d->root->read_only ? ", read-only" : "");
-	if (dev)
-		mon_printf(m, "    Attached to:      %s\n",
-			   dev->id ? dev->id : dev->class->name);
-	mon_printf(m, "    Cache mode:       %s\n", disk_cache_name(d));
-	if (disk_get_throttle(d, &c, &group))
-		mon_printf(m, "    I/O throttling:   bps=%llu bps_rd=%llu "
-			   "bps_wr=%llu iops=%llu iops_rd=%llu iops_wr=%llu "
-			   "group=%s\n",
-			   (unsigned long long)c.limit[THROTTLE_BPS].avg,
-			   (unsigned long long)c.limit[THROTTLE_BPS_RD].avg,
-			   (unsigned long long)c.limit[THROTTLE_BPS_WR].avg,
-			   (unsigned long long)c.limit[THROTTLE_IOPS].avg,
-			   (unsigned long long)c.limit[THROTTLE_IOPS_RD].avg,
-			   (unsigned long long)c.limit[THROTTLE_IOPS_WR].avg,
-			   group);
-	if (verbose)
-		mon_printf(m, "\nImages:\nimage: %s\nfile format: raw\n"
-			   "virtual size: %llu bytes\n", image.buf,
-			   (unsigned long long)d->root->len);
+	if (d)
+		disk_image(d, &image);
+	else
+		blk_describe(b, &image);
+	mon_printf(m, ": %s (%s%s)\n", image.buf, driver,
+		   b->read_only ? ", read-only" : "");
+	if (*attached)
+		mon_printf(m, "    Attached to:      %s\n", attached);
+	mon_printf(m, "    Cache mode:       %s\n", cache);
+	if (b->detect_zeroes)
+		mon_printf(m, "    Detect zeroes:    %s\n",
+			   b->unmap_zeroes ? "unmap" : "on");
+	if (d && disk_get_throttle(d, &c, &group))
+		print_limits(m, &c, group);
+	if (verbose) {
+		mon_printf(m, "\nImages:\nimage: %s\nfile format: %s\n",
+			   image.buf, driver);
+		print_size(m, b->len);
+	}
 	strbuf_fini(&image);
 }
 
-static void nodes(struct mon *m)
+static void print_disk(struct mon *m, const struct disk *d, bool verbose)
+{
+	const char *name = mon_node_name(d->root);
+	struct strbuf path = STRBUF_INIT;
+
+	if (d->dev)
+		mon_backend_path(mon_vm(m), d->dev, &path);
+	mon_puts(m, d->pulled ? path.buf : d->id);
+	if (name)
+		mon_printf(m, " (%s)", name);
+	if (d->pulled)
+		mon_printf(m, ": [not inserted]\n    Attached to:      %s\n",
+			   path.buf);
+	else
+		print_node(m, d->root, "raw", path.buf, disk_cache_name(d), d,
+			   verbose);
+	strbuf_fini(&path);
+}
+
+/* Of one that is asked for by name, QEMU's blank line stays, too. */
+static void print_nodes(struct mon *m, const char *name, bool verbose)
 {
 	struct list *all = blk_nodes(disk_blks(mon_vm(m)->disks)), *p;
 
 	list_for_each(p, all) {
 		struct blk *b = list_entry(p, struct blk, node);
-		struct strbuf image = STRBUF_INIT;
 
-		blk_describe(b, &image);
-		mon_printf(m, "%s: %s (%s%s)\n", b->name, image.buf,
-			   blk_driver_name(b),
-			   b->read_only ? ", read-only" : "");
-		strbuf_fini(&image);
+		if (name && strcmp(b->name, name))
+			continue;
+		if (p != all->next)
+			mon_puts(m, "\n");
+		mon_puts(m, b->name);
+		print_node(m, b, blk_driver_name(b), "", "writeback", NULL,
+			   verbose);
 	}
 }
 
 void mon_info_block(struct mon *m, const struct mon_arg *a)
 {
 	struct list *all = disk_list(mon_vm(m)->disks), *p;
-	struct err e = { 0 };
+	const char *name = a[2].given ? a[2].str : NULL;
 	bool found = false;
 
-	if (a[0].given) {
-		nodes(m);
-		return;
-	}
 	list_for_each(p, all) {
 		struct disk *d = list_entry(p, struct disk, node);
 
-		if (a[2].given && strcmp(a[2].str, d->id))
+		if (a[0].given || (name && strcmp(name, d->id)))
 			continue;
-		if (found)
+		if (p != all->next)
 			mon_puts(m, "\n");
-		one_block(m, d, a[1].given);
+		print_disk(m, d, a[1].given);
 		found = true;
 	}
-	if (a[2].given && !found)
-		say(m, no_disk(a[2].str, &e), &e);
+	if (a[0].given || (name && !found))
+		print_nodes(m, name, a[1].given);
 }
 
 void mon_info_blockstats(struct mon *m, const struct mon_arg *a)

@@ -194,7 +194,7 @@ const struct mon_cmd mon_info_device_cmds[] = {
 		.help    = "list virtio devices",
 		.doc     = "List virtio devices.",
 		.example = "info virtio",
-		.when    = MON_MAIN,
+		.when    = MON_MAIN | MON_PRE,
 		.run     = mon_info_virtio,
 	}, {
 		.name    = "virtio-status",

@@ -167,8 +167,9 @@ static json_t *device_info(struct blk *b, const struct disk *d)
 		      "format", blk_driver_name(b),
 		      "virtual-size", (json_int_t)b->len);
 	put_limits(o, &t, group);
-	if (b->name)
-		json_object_set_new(o, "node-name", json_string(b->name));
+	if (mon_node_name(b))
+		json_object_set_new(o, "node-name",
+				    json_string(mon_node_name(b)));
 	return o;
 }
 
@@ -200,6 +201,8 @@ static void run_query_block(struct qmp_call *c)
 			"inserted", device_info(d->root, d));
 
 		put_qdev(c, o, d);
+		if (d->pulled)
+			json_object_del(o, "inserted");
 		if (d->dev)
 			json_object_set_new(o, "io-status",
 				json_string(statuses[d->status]));

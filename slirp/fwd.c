@@ -37,6 +37,12 @@ static int bad(const char *rule, const char *what, struct err *e)
 		       what);
 }
 
+static int refuse(const char *rule, const char *what, struct err *e)
+{
+	return err_set(e, -EINVAL, "Invalid host forwarding rule '%s' (%s)",
+		       rule, what);
+}
+
 static bool port(const char *text, int *out)
 {
 	u64 n;
@@ -65,21 +71,29 @@ static int parse(const char *rule, char *text, bool whole, struct fwd *f,
 	char *proto = cut(&text, ':'), *host, *hport, *guest;
 
 	*f = (struct fwd){ .host.s_addr = INADDR_ANY };
-	if (!proto || !protocol(proto, &f->udp))
-		return bad(rule, "neither tcp: nor udp: in front", e);
+	if (!proto)
+		return refuse(rule, "No : separators", e);
+	if (!protocol(proto, &f->udp))
+		return refuse(rule, "Bad protocol name", e);
 	host = cut(&text, ':');
-	if (!host || !address(host, &f->host))
-		return bad(rule, "bad host address", e);
+	if (!host)
+		return refuse(rule, "Missing : separator", e);
+	if (!address(host, &f->host))
+		return refuse(rule, "Bad host address", e);
 	hport = whole ? cut(&text, '-') : text;
-	if (!hport || !port(hport, &f->host_port))
-		return bad(rule, "bad host port", e);
+	if (!hport)
+		return refuse(rule, "Bad host port separator", e);
+	if (!port(hport, &f->host_port))
+		return refuse(rule, "Bad host port", e);
 	if (!whole)
 		return 0;
 	guest = cut(&text, ':');
-	if (!guest || !address(guest, &f->guest))
-		return bad(rule, "bad guest address", e);
+	if (!guest)
+		return refuse(rule, "Missing guest address", e);
+	if (!address(guest, &f->guest))
+		return refuse(rule, "Bad guest address", e);
 	if (!port(text, &f->guest_port) || !f->guest_port)
-		return bad(rule, "bad guest port", e);
+		return refuse(rule, "Bad guest port", e);
 	return 0;
 }
 
@@ -102,7 +116,7 @@ int hostfwd_add(Slirp *s, const char *rule, struct err *e)
 		return rc;
 	if (slirp_add_hostfwd(s, f.udp, f.host, f.host_port, f.guest,
 			      f.guest_port) < 0)
-		return err_set(e, -errno, "could not set up host forwarding "
+		return err_set(e, -errno, "Could not set up host forwarding "
 			       "rule '%s': %m", rule);
 	return 0;
 }
@@ -110,12 +124,12 @@ int hostfwd_add(Slirp *s, const char *rule, struct err *e)
 int hostfwd_remove(Slirp *s, const char *rule, struct err *e)
 {
 	struct fwd f;
-	int rc = parse_copy(rule, false, &f, e);
+	int rc = parse_copy(rule, false, &f, NULL);
 
 	if (rc < 0)
-		return rc;
+		return err_set(e, rc, "invalid format");
 	if (slirp_remove_hostfwd(s, f.udp, f.host, f.host_port) < 0)
-		return err_set(e, -ENOENT, "host forwarding rule '%s' not "
+		return err_set(e, -ENOENT, "host forwarding rule for %s not "
 			       "found", rule);
 	return 0;
 }

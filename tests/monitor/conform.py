@@ -77,7 +77,7 @@ def build_guests(shared, work):
 
 # What of a recorded command line mote has: kinds, drivers, and for a card or
 # disk controller mote has none of, the nearest one it has.
-CHARDEVS = r"(null|ringbuf|file|socket|pty)\b"
+CHARDEVS = r"(null|ringbuf|memory|file|socket|pty)\b"
 NETDEVS = r"(user|stream|dgram)\b"
 DRIVERS = {"i6300esb": None, "pvpanic": None, "virtio-blk-pci": None,
            "virtio-net-pci": None, "virtio-rng-pci": None,
@@ -161,6 +161,8 @@ def mote_args(cmdline, accel, cwd, all_of_it):
         elif w == "-netdev" and re.match(NETDEVS, arg):
             out += [w, arg]
             backends.add(dict(parse_list(arg)[1]).get("id"))
+            if "spawn" not in " ".join(out):
+                out += ["-sandbox", "on,spawn=allow"]
         elif w == "-object" and re.match(r"(iothread|rng-random)\b", arg):
             out += [w, arg]
         elif w == "-drive":

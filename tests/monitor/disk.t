@@ -63,7 +63,7 @@ t.ok(ret("block_resize", **{"node-name": "n0", "size": 2 << 20}) == {} and
      ret("blockdev-del", **{"node-name": "n0"}) == {},
      "block_resize of a node leaves nothing that holds it")
 t.ok(ret("block_resize", device="d9", size=512) ==
-     "Cannot find device 'd9'", "a disk there is not")
+     "Cannot find device='d9' nor node-name=''", "a disk there is not")
 t.ok(ret("block_resize", size=512) ==
      "Need exactly one of 'device' and 'node-name'", "no disk named")
 zero = dict(bps=0, bps_rd=0, bps_wr=0, iops_rd=0, iops_wr=0)
@@ -79,12 +79,46 @@ s = one("query-blockstats", "d0", "device")
 t.ok(s["stats"]["rd_operations"] == 0 and s["stats"]["wr_bytes"] == 0 and
      "invalid_wr_operations" in s["stats"], "query-blockstats", s)
 t.ok("d0: rd_bytes=0" in h.ask("info blockstats"), "info blockstats")
-t.ok("virtual size: 2097152" in h.ask("info block -v d0"), "info block -v")
+t.ok("virtual size: 2 MiB (2097152 bytes)" in h.ask("info block -v d0"), "info block -v")
 t.ok(ret("blockdev-add", driver="null-co", **{"node-name": "n2"}) == {} and
      "n2: null-co" in h.ask("info block -n"), "info block -n")
 t.ok("OK" in h.ask("drive_add 0 if=none,file=null-co://,id=d2") and
      h.ask("drive_del d2").count("\n") <= 2 and
-     "Cannot find" in h.ask("drive_del d2"), "drive_add and drive_del")
-t.ok("in use" in h.ask("drive_del d0"), "a disk a device has stays")
+     "Device 'd2' not found" in h.ask("drive_del d2"), "drive_add and drive_del")
+pulled = "/machine/peripheral/dev0/virtio-backend"
+t.ok(h.ask("drive_del d0").count("\n") <= 2 and
+     h.ask("info block").split("\r\n")[1] == pulled + ": [not inserted]" and
+     "inserted" not in [b for b in ret("query-block")
+                        if b["qdev"] == pulled][0],
+     "a disk is taken from the device that has it", h.ask("info block"))
+t.ok("read failed: Input/output error" in h.ask('qemu-io -d dev0 "read 0 512"')
+     and "write failed" in h.ask('qemu-io -d dev0 "write 0 512"'),
+     "whose requests fail now", h.ask('qemu-io -d dev0 "read 0 512"'))
+t.ok("Device 'd0' not found" in h.ask("drive_del d0") and
+     "OK" in h.ask("drive_add 0 if=none,format=raw,id=d0,file=" +
+                   vm.path("d.img")),
+     "its name and its image are free", h.ask("info block"))
+t.ok("within [0, 1000000000000000]" in
+     h.ask("block_set_io_throttle d0 0-1 0 0 0 0 0"), "no limit is negative")
+t.ok(ret("blockdev-add", driver="null-co", **{"node-name": "n3"}) == {} and
+     h.ask("info block -n n3").count("null-co") == 2 and
+     h.ask("info block n3").count("null-co") == 2 and
+     h.ask("info block -n nosuch").count("\n") <= 2 and
+     h.ask("info block nosuch").count("\n") <= 2,
+     "info block of one node, and of none", h.ask("info block -n n3"))
+with open(vm.path("e.img"), "wb") as f:
+    f.truncate(1 << 20)
+said = [h.ask("drive_add 0 if=none,format=raw,id=d4,node-name=n4,file=" +
+              vm.path("e.img")),
+        h.ask("drive_del n4"), ret("blockdev-del", **{"node-name": "n4"}),
+        h.ask("qemu-io d4 length"), h.ask("drive_del d4"),
+        h.ask("drive_del n4")]
+t.ok("OK" in said[0] and "is in use" in said[1] and "is in use" in said[2] and
+     "bytes" in said[3] and said[4].count("\n") <= 2 and
+     "not found" in said[5],
+     "a drive's node goes with its drive and not before",
+     [x.split("\r\n")[1:] if "\r" in str(x) else x for x in said])
+t.ok(h.ask("drive_del n3").count("\n") <= 2 and
+     "not found" in h.ask("drive_del n3"), "drive_del of a node")
 t.ok(vm.end() == 0, "it ends well")
 t.done()

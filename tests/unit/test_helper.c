@@ -100,7 +100,6 @@ static int holed_ioctl(int fd, unsigned long req, void *arg)
 	return mote_kvm_provider.ioctl(fd, req, arg);
 }
 
-
 /* --- a machine --- */
 
 static struct probe {

@@ -503,6 +503,8 @@ int blk_add(struct blk_set *s, const char *spec, struct err *e)
 	}
 	if (rc < 0)
 		blk_close(b);
+	else
+		b->owned = true;
 	opts_fini(&o);
 	return rc;
 }
@@ -514,7 +516,7 @@ int blk_del(struct blk_set *s, const char *name, struct err *e)
 	if (!b)
 		return err_set(e, -ENOENT, "Failed to find node with "
 			       "node-name='%s'", name);
-	if (b->users > 1)
+	if (b->users > b->owned)
 		return err_set(e, -EBUSY, "Node %s is in use", name);
 	blk_close(b);
 	return 0;

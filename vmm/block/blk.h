@@ -89,7 +89,8 @@ struct blk {
 	struct list node;              /* in the set, when named           */
 	char *name;                    /* node-name, or NULL               */
 	struct blk *child;             /* filters                          */
-	unsigned users;                /* parents and disks                */
+	unsigned users;                /* parents and disks, and ...       */
+	bool owned;                    /* ... blk_add's name, until blk_del */
 	struct loop *loop;
 	u64 len;
 	bool read_only, can_discard, detect_zeroes, unmap_zeroes;

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,7 +106,7 @@ struct disk *disk_known(struct disk_set *s, const char *id)
 	list_for_each(p, &s->disks) {
 		struct disk *d = list_entry(p, struct disk, node);
 
-		if (!strcmp(d->id, id))
+		if (!d->pulled && !strcmp(d->id, id))
 			return d;
 	}
 	return NULL;
@@ -144,6 +145,52 @@ int disk_del(struct disk *d, struct err *e)
 			       d->id);
 	disk_free(d);
 	return 0;
+}
+
+static struct blk *open_failing(struct disk *d, struct err *e)
+{
+	struct opts o = OPTS_INIT;
+	struct blk *b, *top = NULL;
+	char size[32];
+
+	snprintf(size, sizeof(size), "%llu", (unsigned long long)d->root->len);
+	opts_set(&o, "driver", "null-co");
+	opts_set(&o, "size", size);
+	b = blk_open(d->set->blks, &o, e);
+	opts_fini(&o);
+	if (b) {
+		top = blk_open_over(d->set->blks, "fault", &o, b, e);
+		opts_fini(&o);
+	}
+	if (b && !top)
+		blk_close(b);
+	return top;
+}
+
+int disk_pull(struct disk *d, struct err *e)
+{
+	struct loop *l = d->root->loop;
+	struct blk *b;
+	char *none;
+
+	if (d->of_node)
+		return err_set(e, -EPERM, "Deleting device added with "
+			       "blockdev-add is not supported");
+	b = open_failing(d, e);
+	if (!b)
+		return -EINVAL;
+	none = strdup("");
+	if (!none)
+		abort();
+	b->read_only = d->root->read_only;
+	blk_drain(d->root);
+	blk_close(d->root);
+	d->root = b;
+	free(d->id);
+	d->id = none;
+	d->pulled = true;
+	d->werror = d->rerror = DISK_REPORT;
+	return l ? blk_set_loop(b, l, e) : 0;
 }
 
 int disk_attach(struct disk *d, void *dev, struct loop *l, struct err *e)

@@ -45,6 +45,7 @@ struct disk {
 	bool writeback;                /* the guest sees a volatile cache  */
 	bool direct, no_flush, snapshot;
 	bool of_node;                  /* made for a -blockdev node        */
+	bool pulled;                   /* disk_pull: `id` is ""            */
 	enum disk_error werror, rerror;
 	void *dev;                     /* struct device that has it        */
 	/* Its size changed. [loop] */
@@ -64,6 +65,9 @@ struct list *disk_list(struct disk_set *s);
 struct disk *disk_add(struct disk_set *s, const char *spec, bool all_snapshot,
 		      struct err *e);
 int  disk_del(struct disk *d, struct err *e);  /* -EBUSY: a device has it */
+/* Its device keeps a disk on which every request fails; the image is closed and
+ * the name free.  The device is quiet now. */
+int  disk_pull(struct disk *d, struct err *e);
 /* For a device: by id, or by a node's name (then made on the spot); NULL. */
 struct disk *disk_find(struct disk_set *s, const char *id);
 /* By id; NULL. */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define NS 1e9
+#define THROTTLE_MAX 1000000000000000ll        /* as in QEMU: no overflows */
 
 void throttle_init(struct throttle *t)
 {
@@ -127,6 +128,9 @@ int throttle_check(struct throttle_config *c, struct err *e)
 				       "and read/write values cannot be used "
 				       "at the same time");
 	for (unsigned k = 0; k < THROTTLE_KINDS; k++) {
+		if (MAX(l[k].avg, l[k].max) > (u64)THROTTLE_MAX)
+			return err_set(e, -EINVAL, "bps/iops/max values must "
+				       "be within [0, %lld]", THROTTLE_MAX);
 		if (l[k].max && !l[k].avg)
 			return err_set(e, -EINVAL, "bps_max/iops_max require "
 				       "corresponding bps/iops values");

@@ -435,7 +435,7 @@ static int find_kind(const char *type, const struct netdev_ops **ops,
 		     struct err *e)
 {
 	if (!type)
-		return err_set(e, -EINVAL, "a netdev needs type=NAME");
+		return err_set(e, -EINVAL, "Parameter 'type' is missing");
 	for (unsigned i = 0; net_kinds[i]; i++) {
 		*ops = net_kinds[i];
 		if (!strcmp(type, net_kinds[i]->name))
@@ -445,13 +445,14 @@ static int find_kind(const char *type, const struct netdev_ops **ops,
 		if (!strcmp(type, absent_kinds[i]))
 			return err_set(e, -ENOTSUP, "not supported yet: "
 				       "networks of type '%s'", type);
-	return err_set(e, -EINVAL, "'%s' is no network back end type", type);
+	return err_set(e, -EINVAL, "Parameter 'type' does not accept "
+		       "value '%s'", type);
 }
 
 static int check_id(struct netdev_set *s, const char *id, struct err *e)
 {
 	if (!id)
-		return err_set(e, -EINVAL, "a netdev needs id=NAME");
+		return err_set(e, -EINVAL, "Parameter 'id' is missing");
 	if (!opts_id_ok(id))
 		return err_set(e, -EINVAL, "'%s' is no id: a letter, then "
 			       "letters, digits, '-', '.', '_'", id);
@@ -651,7 +652,7 @@ int netdev_hostfwd(struct netdev_set *s, const char *id, const char *rule,
 	if (!nd && id)
 		return err_set(e, -ENOENT, "unrecognized netdev id '%s'", id);
 	if (!nd)
-		return err_set(e, -ENOENT, "there is no user mode network");
+		return err_set(e, -ENOENT, "user mode network stack not in use");
 	if (nd->ops != &net_user)
 		return err_set(e, -EINVAL, "netdev '%s' is no user mode "
 			       "network", nd->id);
