@@ -137,6 +137,8 @@ static void one_cold(struct tr *t, const struct jit_cold *k)
 			emit_here32(e, k->from[n]);
 	if (k->fault)
 		t->j->site[k->site].again = (u32)(e->p - t->j->buf.rw);
+	if (k->split)
+		tr_split(t, &t->j->site[k->site]);
 	if (k->neg)                    /* the linear address again */
 		emit_modrm(e, &sub, H_14, rm_gs_idx(k->neg, H_15, 3));
 	if (k->flags.kind)
@@ -186,7 +188,6 @@ static void group_alone(struct tr *t, const struct jit_group *g)
 
 	emit_here32(&t->e, g->from);
 	t->flags = g->flags;
-	t->flags.keep = true;          /* as the way it goes back to did */
 	t->rip = g->rip;
 	t->mode = g->mode;
 	t->ended = false;
@@ -194,8 +195,12 @@ static void group_alone(struct tr *t, const struct jit_group *g)
 		one_insn(t, &body[n]);
 		t->rip += body[n].len;
 	}
-	if (!t->ended)
-		emit_jmp(&t->e, (u64)(uintptr_t)g->back + (u64)t->e.to_rx);
+	if (t->ended)
+		return;
+	/* as the way it goes back to did */
+	if (t->flags.lost && !g->after.lost && t->flags.by.kind)
+		tr_flags_again(t, &t->flags.by);
+	emit_jmp(&t->e, (u64)(uintptr_t)g->back + (u64)t->e.to_rx);
 }
 
 /* The instruction of a piece that belongs to no block. */

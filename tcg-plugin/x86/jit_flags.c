@@ -220,7 +220,7 @@ bool tr_flags_free(struct tr *t)
 {
 	if (t->flags.lost)
 		return true;
-	if (t->flags.keep || !t->flags.by.kind)
+	if (!t->flags.by.kind)
 		return false;
 	return t->flags.lost = unseen(t, &t->flags.by);
 }

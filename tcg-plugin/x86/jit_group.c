@@ -335,6 +335,7 @@ unsigned tr_group(struct tr *t, const struct insn *i, unsigned left)
 	}
 	t->group.on = false;
 	t->rip = rip;
+	t->groups[t->ngroup - 1].after = t->flags;
 	if (!t->ended)
 		t->groups[t->ngroup - 1].back = t->e.p;
 	return count;

@@ -117,9 +117,7 @@ static u32 code_off(const struct tr *t)
 	return (u32)(t->e.p - t->j->buf.rw);
 }
 
-/* Arrays of the mode, for the emitted code. */
-#define TLB_ARRAY(t, member, kind)                                        \
-	((s32)offsetof(struct x86_cpu, tlb.member[(t)->mode][kind]))
+#define TLB_ARRAY(t, member, kind) TR_TLB((t)->mode, member, kind)
 
 /* Loses the flags.  The miss finds an offset in r14, the index in r15. */
 static u8 *lookup_short(struct tr *t, unsigned kind, unsigned size)
@@ -185,8 +183,11 @@ static void lookup_made(struct tr *t, u32 site, u8 *slow, u32 thunk)
 
 	s->hit = code_off(t);
 	tr_cold(t, slow, NULL, site, JIT_NONE, thunk);
-	if (t->flags.lost && !t->failed)
+	if (t->flags.lost && !t->failed) {
 		t->cold[t->ncold - 1].neg = TLB_ARRAY(t, neg, s->kind);
+		t->cold[t->ncold - 1].split = thunk == t->j->slow &&
+					      tr_splits(t->i);
+	}
 	if (t->i->row->attr & (A_XM | A_FPU | A_MMX))
 		tr_fault_flags(t, site);
 }

@@ -207,6 +207,7 @@ struct jit_cold {
 	bool fault;                    /* nobody jumps: a host fault goes here */
 	s32 neg;                       /* r14 is an offset in the page r15 is
 					  the index of, of this array; or 0 */
+	bool split;                    /* tr_split comes first            */
 	u8 *from[2];                   /* displacements that jump here    */
 	u32 site, link;                /* which; JIT_NONE                 */
 	u32 thunk;                     /* code offset to go to            */
@@ -222,8 +223,7 @@ struct jit_group {
 	struct tr_flags {
 		struct jit_flags by;   /* FL_NONE: not known              */
 		bool lost;             /* EFLAGS are not the guest's      */
-		bool keep;             /* no look-up may lose them now    */
-	} flags;                       /* behind the look-up              */
+	} flags, after;                /* behind the look-up, and behind all */
 };
 
 /* Translating one block. */
@@ -267,6 +267,9 @@ struct host_rm gs_field(size_t offset);
 u8   tr_get(struct tr *t, unsigned g, u8 tmp);
 /* Write host register `h` to guest `g`'s home, 64 bits. */
 void tr_put(struct tr *t, unsigned g, u8 h);
+/* Arrays of a mode, for the emitted code. */
+#define TR_TLB(mode, member, kind)                                        \
+	((s32)offsetof(struct x86_cpu, tlb.member[mode][kind]))
 /* Guest linear address of the memory operand -> r14. */
 void tr_ea(struct tr *t, const struct insn *i);
 /* r14 is a guest linear address: after this, r14 + r15 is the host's and rcx is
@@ -473,6 +476,10 @@ void jit_settle(struct x86_cpu *c);
  * or the whole instruction is done. */
 enum jit_split { SPLIT_NOT, SPLIT_LOADED, SPLIT_STORED };
 enum jit_split jit_split(struct x86_cpu *c, const struct jit_site *s, u64 la);
+/* May it cross a page in translated code, out of line? */
+bool tr_splits(const struct insn *i);
+/* A miss of a look-up that lost flags: do it, if that is why. */
+void tr_split(struct tr *t, const struct jit_site *s);
 
 /* --- jit_thunk.c --- */
 void jit_make_thunks(struct x86_cpu *c, struct jit *j);

@@ -329,9 +329,20 @@ u32 jit_c_fpu(struct x86_cpu *c, u32 site, u64 unused)
 	return resume(c, c->jit->site[site].hit);
 }
 
+/* Rows of SSE that have an MMX operand, too. */
+static bool has_mmx(const struct insn *i)
+{
+	switch (i->row->form) {
+	case F_PQ: case F_QP: case F_PQI8: case F_PE: case F_EP: case F_VQ:
+	case F_PW: case F_NI8: case F_PEI8: case F_GNI8: case F_GQ:
+		return true;
+	default:
+		return i->row->attr & (A_FPU | A_MMX);
+	}
+}
+
 /* Exceptions that come before the page's: misaligned operands, and x87 errors
- * still pending (some SSE rows have an MMX operand).  The interpreter keeps the
- * order. */
+ * still pending.  The interpreter keeps the order. */
 static bool fault_first(const struct jit_site *s, u64 la)
 {
 	u32 attr = s->insn->row->attr;
@@ -342,7 +353,7 @@ static bool fault_first(const struct jit_site *s, u64 la)
 		return true;
 	if (cx16 && la % 16)
 		return true;
-	if (!(attr & (A_FPU | A_MMX | A_SSE)))
+	if (!has_mmx(s->insn))
 		return false;
 	asm volatile("fnstsw %0" : "=m"(fsw));
 	return fsw & 0x80;
