@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "vmm/block/disk.h"
+#include "vmm/block/iothread.h"
 #include "vmm/block/throttle.h"
 
 static struct loop *loop;
@@ -382,6 +383,71 @@ static void limits_are_put_on_and_shown(void **s)
 	round_trip(d->root);
 }
 
+/* --- a disk of an I/O thread's that is busy -------------------------------- */
+
+static struct {
+	struct disk *d;
+	struct loop *loop;
+	struct blk_req r;
+	struct iovec iov;
+	_Atomic bool stop, ended;
+} busy;
+
+static void busy_again(void *opaque);
+
+static void busy_done(struct blk_req *r, int rc)
+{
+	(void)r;
+	assert_int_equal(rc, 0);
+	loop_post(busy.loop, busy_again, NULL);
+}
+
+static void busy_again(void *opaque)
+{
+	(void)opaque;
+	if (busy.stop) {
+		busy.ended = true;
+		return;
+	}
+	busy.iov = (struct iovec){ buf, 4096 };
+	busy.r = (struct blk_req){ .op = BLK_READ, .len = 4096,
+				   .iov = &busy.iov, .niov = 1,
+				   .done = busy_done };
+	blk_plug(busy.d->root);
+	blk_submit(busy.d->root, &busy.r);
+	blk_unplug(busy.d->root);
+}
+
+static void limits_may_be_put_on_a_disk_that_is_busy(void **s)
+{
+	struct throttle_config c = { .limit[THROTTLE_BPS].avg = 1ull << 40 };
+	struct opts o = OPTS_INIT;
+	struct list threads;
+	struct err e = { 0 };
+
+	(void)s;
+	list_init(&threads);
+	opts_set(&o, "id", "io0");
+	assert_int_equal(iothread_add(&threads, &o, &e), 0);
+	opts_fini(&o);
+	busy.loop = iothread_find(&threads, "io0")->loop;
+	for (unsigned i = 0; i < 300; i++) {
+		busy.d = drive("");
+		busy.stop = busy.ended = false;
+		assert_int_equal(disk_attach(busy.d, &busy, busy.loop, &e), 0);
+		loop_post(busy.loop, busy_again, NULL);
+		usleep(i * 3);
+		assert_int_equal(disk_set_throttle(busy.d, &c, NULL, &e), 0);
+		usleep(100);
+		busy.stop = true;
+		while (!busy.ended)
+			usleep(50);
+		disk_detach(busy.d, true);
+	}
+	blk_set_forget_loop(disk_blks(set), busy.loop);
+	iothreads_destroy(&threads);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 
 int main(void)
@@ -402,6 +468,7 @@ int main(void)
 		T(a_disk_grows),
 		T(a_bucket_lets_so_much_through),
 		T(limits_are_put_on_and_shown),
+		T(limits_may_be_put_on_a_disk_that_is_busy),
 	};
 
 	return cmocka_run_group_tests_name("blk", tests, NULL, NULL);

@@ -222,6 +222,38 @@ int blk_set_loop(struct blk *top, struct loop *l, struct err *e)
 	return 0;
 }
 
+struct insert {
+	struct blk **root, *top;
+	struct err *e;
+	int rc;
+};
+
+static void insert_here(void *opaque)
+{
+	struct insert *i = opaque;
+	struct blk *top = i->top;
+
+	top->loop = top->child->loop;
+	if (top->loop && top->ops->attach)
+		i->rc = top->ops->attach(top, i->e);
+	if (i->rc < 0)
+		top->loop = NULL;
+	else
+		*i->root = top;
+}
+
+int blk_insert(struct blk **root, struct blk *top, struct err *e)
+{
+	struct insert i = { .root = root, .top = top, .e = e };
+
+	assert(top->child == *root);
+	if ((*root)->loop)
+		loop_call((*root)->loop, insert_here, &i);
+	else
+		insert_here(&i);
+	return i.rc;
+}
+
 struct aio *blk_set_aio(struct blk_set *s, struct loop *l, bool threads,
 			struct err *e)
 {

@@ -115,6 +115,9 @@ struct blk *blk_open(struct blk_set *s, struct opts *o, struct err *e);
 /* Put a filter on top of `child`, which it owns on success. */
 struct blk *blk_open_over(struct blk_set *s, const char *driver,
 			  struct opts *o, struct blk *child, struct err *e);
+/* `top`, a filter just opened over *root, becomes *root where and while nobody
+ * submits: the loop that works *root.  -errno: it did not. [loop] */
+int  blk_insert(struct blk **root, struct blk *top, struct err *e);
 /* -blockdev: everything must be known, node-name be there. */
 int  blk_add(struct blk_set *s, const char *spec, struct err *e);
 int  blk_del(struct blk_set *s, const char *name, struct err *e);

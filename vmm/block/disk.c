@@ -237,9 +237,8 @@ int disk_set_throttle(struct disk *d, const struct throttle_config *c,
 {
 	struct throttle_group *g = blk_throttle_group(d->root);
 	struct opts o = OPTS_INIT;
-	struct loop *l = d->root->loop;
 	struct blk *top;
-	int rc = 0;
+	int rc;
 
 	if (g && (!group || !strcmp(group, g->name))) {
 		throttle_set(&g->t, c);
@@ -251,16 +250,17 @@ int disk_set_throttle(struct disk *d, const struct throttle_config *c,
 		return err_set(e, -ENOTSUP, "disk '%s' is in the group '%s' "
 			       "and cannot change to '%s'", d->id, g->name,
 			       group);
-	blk_drain(d->root);
 	opts_set(&o, "throttle-group", group ? group : d->id);
 	top = blk_open_over(d->set->blks, "throttle", &o, d->root, e);
 	opts_fini(&o);
 	if (!top)
 		return -EINVAL;
 	throttle_set(&blk_throttle_group(top)->t, c);
-	d->root = top;
-	if (l)
-		rc = blk_set_loop(top, l, e);
+	rc = blk_insert(&d->root, top, e);
+	if (rc < 0) {
+		top->child = NULL;     /* that stays */
+		blk_close(top);
+	}
 	return rc;
 }
 
