@@ -37,9 +37,13 @@ struct rate_report {
 	const u64 *vcpu_mib;           /* until the next measurement */
 };
 
+/* -EBUSY while one is measured; -EINVAL: `w` is out of range; -ENOTSUP:
+ * this provider has no such mode. */
 int  dirty_rate_start(struct monitors *s, const struct rate_wish *w,
 		      struct err *e);
+/* RATE_UNSTARTED and zeros before the first; `vcpu_mib` is borrowed. */
 struct rate_report dirty_rate_report(struct monitors *s);
+/* The monitors end: a measurement is given up. */
 void dirty_rate_free(struct monitors *s);
 
 #endif

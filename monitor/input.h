@@ -24,10 +24,12 @@ void input_offer_keys(struct mon *m, const char *typed);       /* [any] */
 void input_keys(struct monitors *s, const u8 *codes, unsigned n, u64 hold_ms);
 void input_key(struct monitors *s, u8 code, bool down);
 bool input_has_mouse(struct vm *vm);
+/* Counts of the mouse, right and down positive; `dz` is the wheel. */
 void input_move(struct monitors *s, int dx, int dy, int dz);
 /* I8042_LEFT ... */
 void input_buttons(struct monitors *s, u8 buttons);
 u8   input_buttons_now(struct monitors *s);
+/* Forgets what is held; the guest is not told. */
 void input_fini(struct monitors *s);
 
 void mon_info_mice(struct mon *m, const struct mon_arg *a);

@@ -51,15 +51,19 @@ struct readline {
 	unsigned nwords, word_start;
 };
 
+/* `prompt` is copied and cut at READLINE_PROMPT_MAX; nothing is shown yet. */
 void readline_init(struct readline *r, const struct readline_ops *ops,
 		   void *opaque, const char *prompt);
-void readline_fini(struct readline *r);
+void readline_fini(struct readline *r);        /* frees the history */
+/* One byte typed; any of the ops may be called meanwhile. */
 void readline_byte(struct readline *r, u8 c);
 /* Forget the line being typed; history stays. */
 void readline_restart(struct readline *r);
+/* The prompt, or "Password: ", on a line nothing is known of. */
 void readline_show_prompt(struct readline *r);
 
-/* Inside ops->complete: how much of the word is typed, and a candidate. */
+/* Inside ops->complete: how many characters of the word are typed, and a
+ * candidate, copied; doubles and those beyond READLINE_WORDS_MAX are dropped. */
 void readline_typed(struct readline *r, unsigned typed);
 void readline_offer(struct readline *r, const char *word);
 

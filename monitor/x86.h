@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the monitor prints only for x86 guests.
+ * What the monitor prints only for x86 guests: registers, page tables, and the
+ * interrupt controllers that live in the provider.
+ *
+ * Thread: the monitor's, which asks vCPUs by vcpu_call; tables are constant.
  */
 #ifndef MOTE_MONITOR_X86_H
 #define MOTE_MONITOR_X86_H
@@ -35,9 +38,11 @@ bool mon_x86_chip_in(struct vm *vm, u16 port, u8 *val);        /* a PIC's  */
 enum { APIC_BASE_X2APIC = BIT(10), APIC_BASE_ENABLED = BIT(11) };
 /* false: there is none, or not in the provider.  `*base`: IA32_APIC_BASE. */
 bool mon_x86_get_lapic(struct vcpu *v, struct kvm_lapic_state *l, u64 *base);
+/* PIC 0, 1 or IOAPIC by KVM_IRQCHIP_*; false: the machine has none. */
 bool mon_x86_get_chip(struct vm *vm, u32 id, struct kvm_irqchip *c);
 
-/* Printers, apart from where the state comes from. */
+/* Printers, apart from where the state comes from.  Offsets are bytes into the
+ * standard-format XSAVE image (SDM vol. 1, 13.4). */
 struct x86_xsave_offsets {             /* 0: not there */
 	u32 ymm, opmask, zmm_hi, hi16_zmm;
 };

@@ -28,6 +28,7 @@ struct packed_desc {
 	u16 id, flags;
 };
 
+/* In order: a chain given back while an older one is out. */
 struct virtq_order {
 	u32 written;
 	u16 head, ndesc;
@@ -48,17 +49,24 @@ struct desc_table {
 	u32 n;
 };
 
-/* --- virtq.c --- */
-/* Empty the chain; each returns 0, or -1 with the queue broken. */
-void chain_begin(struct virtq_chain *c);
+/* --- virtq.c: int results are 0, or -1 with the queue broken --- */
+void chain_begin(struct virtq_chain *c);       /* empty it */
+/* One descriptor's buffer, as iovecs (2.7.4.2, 2.7.5). */
 int  chain_add(struct virtq *q, struct virtq_chain *c, u64 addr, u32 len,
 	       bool write);
+/* The table a descriptor points to (2.7.5.3); `t` is checked, not yet read. */
 int  indirect_table(struct virtq *q, const struct virtq_chain *c, u64 addr,
 		    u32 len, struct desc_table *t);
+/* Copy descriptor `i` < t->n to `to`, DESC_SIZE bytes, once. */
 int  table_read(struct virtq *q, const struct desc_table *t, u32 i, void *to);
+/* Break the queue and say why; -1. */
 int  virtq_fail(struct virtq *q, const char *why);
 
-/* --- virtq_split.c, virtq_packed.c: the queue is enabled, not broken --- */
+/*
+ * --- virtq_split.c (2.7), virtq_packed.c (2.8) ---
+ * virtq.h's verbs on one layout.  Locating comes first, before `enabled`; all
+ * else with the queue enabled and not broken, under its device's lock.
+ */
 const char *split_locate(struct virtq *q);     /* NULL, or what is wrong */
 int  split_pop(struct virtq *q, struct virtq_chain *c);
 void split_unpop(struct virtq *q, const struct virtq_chain *c);

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The wiring room: turns a vm_config into a struct vm and back into nothing.
+ *
+ * The config is borrowed until machine_destroy.  int results: 0, or -errno and a
+ * sentence.
+ * Thread: main loop.
  */
 #ifndef MOTE_MACHINE_H
 #define MOTE_MACHINE_H

@@ -44,6 +44,8 @@ void aml_if(struct aml *a);                            /* opens; predicate next 
 void aml_else(struct aml *a);                          /* opens */
 void aml_close(struct aml *a);
 
+/* Terms where the caller is (20.2.3, 20.2.5): an opcode, a name, a constant in its
+ * shortest form, a string, _HID's packed id, bytes. */
 void aml_op(struct aml *a, u8 op);
 void aml_path(struct aml *a, const char *path);
 void aml_int(struct aml *a, u64 v);
@@ -62,7 +64,8 @@ void aml_io_region(struct aml *a, const char *name, u16 base, u16 len);
 void aml_field(struct aml *a, const char *region, unsigned access);
 void aml_field_bits(struct aml *a, const char *name, unsigned bits);
 
-/* --- resource templates: into a strbuf, then aml_name_resources --- */
+/* --- resource templates (6.4): into a strbuf, then aml_name_resources, which
+ * adds the end tag and frees it.  Lengths in bytes, maxima inclusive. --- */
 void res_io(struct strbuf *r, u16 base, u8 len);
 void res_irq(struct strbuf *r, unsigned irq);
 void res_fixed_memory(struct strbuf *r, u32 base, u32 len, bool writable);

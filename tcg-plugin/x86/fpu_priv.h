@@ -41,6 +41,8 @@ u64  gpr_src(struct x86_cpu *c, const struct insn *i);
 /* Linear address of the memory operand; #GP when A_ALIGN and it is not. */
 gva_t sse_ea(struct x86_cpu *c, const struct insn *i, bool write);
 
+/* MASKMOVQ, MASKMOVDQU: byte k of `data` to DS:rDI + k where bit 7 of mask[k] is
+ * set; all `n` are probed for writing first. */
 void fpu_mask_store(struct x86_cpu *c, const struct insn *i, const u8 *data,
 		    const u8 *mask, unsigned n);
 

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Finding the row of an encoding: what decode.c asks insn_table.c.
+ *
+ * Rows are constant data, from insns_*.def; the index over them is made once.
+ * Opcode maps and prefixes: SDM vol. 2, appendix A.
+ *
+ * Thread: any.
  */
 #ifndef TCG_X86_INSN_TABLE_H
 #define TCG_X86_INSN_TABLE_H
 
 #include "tcg-plugin/x86/insn.h"
 
+/* Per map and opcode byte: its first row, and whether ModRM follows. */
 struct insn_index {
 	u16  head[INSN_MAPS][256];
 	bool modrm[INSN_MAPS][256];
@@ -21,6 +27,7 @@ struct insn_key {
 					  VEX prefix                   */
 };
 
+/* Does this opcode byte of this map have a ModRM byte? */
 bool insn_has_modrm(unsigned map, unsigned byte);
 const struct insn_row *insn_find_row(const struct insn_key *k);   /* or NULL */
 

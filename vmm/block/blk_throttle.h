@@ -20,8 +20,10 @@ struct throttle_group {
 
 extern const struct blk_ops blk_throttle_ops;
 
+/* The group of that name, made if there is none; a user more, till the drop. */
 struct throttle_group *throttle_group_take(struct list *groups,
 					   const char *name);
+/* The last one frees it. */
 void throttle_group_drop(struct throttle_group *g);
 /* The group of a throttle node; NULL: it is none. */
 struct throttle_group *blk_throttle_group(struct blk *b);

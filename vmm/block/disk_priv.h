@@ -20,7 +20,9 @@ struct disk_set {
 	_Atomic bool failures;         /* the main loop was told           */
 };
 
+/* A disk without a node, in the set, with -drive's defaults; `id` is copied. */
 struct disk *disk_alloc(struct disk_set *s, const char *id);
+/* Out of the set; closes its nodes.  No device has it. */
 void disk_free(struct disk *d);
 
 #endif

@@ -36,14 +36,20 @@ struct throttle {
 	s64 leaked_at;                 /* ns                               */
 };
 
+/* No limits. */
 void throttle_init(struct throttle *t);
+/* `c` passed throttle_check; buckets start empty. */
 void throttle_set(struct throttle *t, const struct throttle_config *c);
+/* Does it limit anything? */
 bool throttle_any(const struct throttle_config *c);
-/* ns until a request may go; 0: it may, and was counted. */
+/* ns until a request of `len` bytes may go; 0: it may, and was counted.  `now`
+ * in ns of a clock that does not step back. */
 s64  throttle_try(struct throttle *t, bool write, u64 len, s64 now);
 /* Options PREFIX + bps-total, iops-read, bps-write-max-length ...; -EINVAL. */
 int  throttle_take(struct throttle_config *c, struct opts *o,
 		   const char *prefix, struct err *e);
+/* -EINVAL and a sentence: totals beside read and write limits, bursts without
+ * or below their average. */
 int  throttle_check(struct throttle_config *c, struct err *e);
 
 #endif

@@ -68,7 +68,8 @@ int  gmem_backing_create(const char *name, u64 len, int *fd, struct err *e);
  */
 int  gmem_add(struct gmem *m, const char *name, gpa_t gpa, u64 len, int fd,
 	      u64 fd_off, u32 flags, struct err *e);
-int  gmem_remove(struct gmem *m, gpa_t gpa, struct err *e);      /* [loop] */
+/* The block that starts at `gpa`; -ENOENT.  The VM is paused. [loop] */
+int  gmem_remove(struct gmem *m, gpa_t gpa, struct err *e);
 
 /* Copying accessors: 0, or -EFAULT when any byte is outside RAM (nothing is
  * transferred then).  May cross adjacent blocks. [any] */
@@ -91,6 +92,7 @@ int  gmem_iov(struct gmem *m, gpa_t gpa, u64 len, struct iovec *iov, int max);
 
 /* The table, for info mtree/ramblock, migration, slots.  Borrowed. [any] */
 const struct gmem_block *const *gmem_blocks(struct gmem *m, unsigned *n);
+/* The block `gpa` lies in, or NULL. */
 const struct gmem_block *gmem_find(struct gmem *m, gpa_t gpa);
 u64  gmem_ram_bytes(struct gmem *m);   /* RAM only, ROM not counted */
 

@@ -24,6 +24,7 @@ struct timers {
 	bool asleep;                   /* the loop sleeps by an old deadline */
 };
 
+/* fini: no timer is armed any more. */
 void timers_init(struct timers *t);
 void timers_fini(struct timers *t);
 /* ns to sleep until the first deadline, -1 for ever; marks the loop asleep. */
@@ -31,6 +32,7 @@ s64  timers_sleep(struct timers *t);
 void timers_awake(struct timers *t);
 void timers_run(struct timers *t);     /* call what is due, unlocked */
 
+/* loop.c's: the timers of a loop, and a kick out of its sleep. */
 struct timers *loop_timers(struct loop *l);
 void loop_wake(struct loop *l);        /* [any] */
 

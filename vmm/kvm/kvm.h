@@ -77,17 +77,23 @@ void kvm_vm_unfollow(struct kvm_vm *vm);
 /* Page tables in guest memory changed behind its back: where KVM keeps shadows
  * of them, it drops them all. [any] */
 int  kvm_vm_forget_translations(struct kvm_vm *vm);
+/* The provider's dirty log of every RAM block (KVM API 4.8).  A fetch takes and
+ * clears: `bitmap` has (len / PAGE_SIZE + 63) / 64 words, set anew. */
 int  kvm_vm_dirty_log(struct kvm_vm *vm, bool on, struct err *e);
 int  kvm_vm_dirty_fetch(struct kvm_vm *vm, const struct gmem_block *b,
 			u64 *bitmap);
 
-/* x86 irqchip + PIT, GSI routing for IOAPIC/PIC/MSI. */
+/* x86 irqchip + PIT, before the first vCPU; GSI routing for IOAPIC/PIC/MSI. */
 int  kvm_vm_create_irqchip(struct kvm_vm *vm, bool pic, bool pit,
 			   struct err *e);
 void kvm_vm_irq_line(struct kvm_vm *vm, unsigned gsi, int level);   /* [any] */
 void kvm_vm_msi(struct kvm_vm *vm, u64 addr, u32 data);             /* [any] */
+/* A guest's write of `len` bytes (0: any) to `addr`, with `match` of the value
+ * `data` only, signals `efd` and ends no KVM_RUN; `assign` false takes it back.
+ * `efd` is borrowed until then. */
 int  kvm_vm_ioeventfd(struct kvm_vm *vm, int efd, bool pio, u64 addr,
 		      unsigned len, bool match, u64 data, bool assign);
+/* A signal of `efd` is an edge on `gsi`, without us; likewise borrowed. */
 int  kvm_vm_irqfd(struct kvm_vm *vm, int efd, unsigned gsi, bool assign);
 
 /*
@@ -122,6 +128,7 @@ struct kvm_vcpu {
 	u64 ring_full_at;              /* ring_pages when it was full    */
 };
 
+/* `id` is the APIC id.  On the thread that will run it, or before it starts. */
 int  kvm_vcpu_open(struct kvm_vcpu *v, struct kvm_vm *vm, unsigned id,
 		   struct err *e);
 void kvm_vcpu_close(struct kvm_vcpu *v);
