@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "seccomp/filters.h"
+#include "vmm/base/trace.h"
 
 #define PROGRAM(f) { .len = ARRAY_LEN(f), .filter = (struct sock_filter *)(f) }
 
@@ -93,6 +94,7 @@ int sandbox_enter(enum thread_role r, enum sandbox_mode mode, struct err *e)
 			       "cannot be dropped: %m", roles[r].name);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_set(e, -errno, "sandbox: no_new_privs: %m");
+	trace(sandbox_enter, "%s", roles[r].name);
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, p) < 0)
 		return err_set(e, -errno, "sandbox: the %s thread's filter: %m",
 			       roles[r].name);

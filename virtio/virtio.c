@@ -131,6 +131,7 @@ static void on_kick(void *opaque, u32 events)
 		q->muted = true;
 		loop_rewatch(v->loop, q->kick_fd, 0);
 	} else if (virtio_running(v) && q->vq.enabled) {
+		trace(virtio_kick, "%s queue %u", v->class->name, q->vq.index);
 		v->class->kick(v, q->vq.index);
 	}
 	virtio_unlock(v);
@@ -271,6 +272,8 @@ void virtio_set_status(struct virtio *v, u8 status)
 
 	if (v->gone)
 		return;
+	trace(virtio_status, "%s 0x%x to 0x%x", v->class->name, v->status,
+	      status);
 	try_finish_reset(v);
 	if (!status) {
 		begin_reset(v);

@@ -487,6 +487,8 @@ void vm_rom_add(struct vm *vm, gpa_t addr, u64 size, const char *name,
 	struct rom_entry *r = calloc(1, sizeof(*r));
 
 	assert(r);
+	trace(rom_load, "%s at 0x%llx len 0x%llx", name,
+	      (unsigned long long)addr, (unsigned long long)size);
 	r->addr = addr;
 	r->size = size;
 	r->name = strdup(name);

@@ -337,6 +337,22 @@ def traces():
         text = open(path).read()
         tap.ok("running -> paused" in text,
                "-trace writes a file, all of it at the end", text)
+        path = os.path.join(d, "all")
+        vm = Vm(["-trace", "*,file=" + path, "-device", "virtio-rng-pci,id=r"])
+        c = Client(vm)
+        c.hmp("o /w 0xcf8 0x80000804")
+        c.run("memsave", val=0x100000, size=64, filename=vm.path("m"))
+        c.run("blockdev-add", driver="null-co", **{"node-name": "n"})
+        vm.end()
+        text = open(path).read()
+        missing = [p for p in (
+            "vm_state", "vcpu_exit", "bus_write", "device_realize",
+            "kvm_memory", "rom_load", "blk_open", "chardev_event",
+            "hmp_command", "qmp_command", "path_open", "thread_start",
+            "sandbox_enter") if " %s " % p not in text]
+        tap.ok(not missing and all(re.match(r"\d+\.\d{6} \d+ \w+ ", line)
+                                   for line in text.splitlines()),
+               "every room has points, and the file is lines", missing)
 
 
 preconfig()

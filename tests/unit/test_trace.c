@@ -61,6 +61,23 @@ static void lines_go_to_the_file(void **state)
 	unlink(name);
 }
 
+/* Opening it is a trace point itself. */
+static void the_file_opens_while_everything_is_traced(void **state)
+{
+	char name[] = "/tmp/mote-trace-XXXXXX", is[256];
+	int fd = mkstemp(name);
+
+	(void)state;
+	trace_file_name(name);
+	trace_set("*", true);
+	assert_int_equal(trace_file_on(NULL), 0);
+	trace_set("*", false);
+	assert_true(trace_file_status(is, sizeof(is)));
+	trace_file_off();
+	close(fd);
+	unlink(name);
+}
+
 static void more_than_the_buffer_is_written_in_order(void **state)
 {
 	char name[] = "/tmp/mote-trace-XXXXXX", line[1024];
@@ -91,6 +108,7 @@ int main(void)
 		cmocka_unit_test(patterns_choose_rows),
 		cmocka_unit_test(a_point_that_is_off_evaluates_nothing),
 		cmocka_unit_test(lines_go_to_the_file),
+		cmocka_unit_test(the_file_opens_while_everything_is_traced),
 		cmocka_unit_test(more_than_the_buffer_is_written_in_order),
 	};
 

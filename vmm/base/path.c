@@ -22,6 +22,7 @@
 
 #include "vmm/base/fdset.h"
 #include "vmm/base/strbuf.h"
+#include "vmm/base/trace.h"
 
 struct folder {
 	char *name;                    /* absolute, as it was written      */
@@ -238,6 +239,7 @@ int path_open(const char *path, int flags, mode_t mode, struct err *e)
 	}
 	if (fd < 0 && fd != -EXDEV)
 		err_set(e, fd, "Could not open '%s': %m", path);
+	trace(path_open, "%s flags 0x%x is %d", path, (unsigned)flags, fd);
 	return fd;
 }
 

@@ -6,6 +6,7 @@
  * Never:    lets a thread run before it is in its role.
  */
 #include "vmm/base/thread.h"
+#include "vmm/base/trace.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -64,5 +65,6 @@ int thread_start(pthread_t *t, enum thread_role role, const char *name,
 	pthread_attr_destroy(&attr);
 	if (rc)
 		free(s);
+	trace(thread_start, "%s role %d result %d", name, (int)role, -rc);
 	return -rc;
 }

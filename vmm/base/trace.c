@@ -126,12 +126,18 @@ static const char *file_name(void)
 
 int trace_file_on(struct err *e)
 {
-	SCOPED_LOCK(&file.lock);
-	if (file.fd >= 0)
+	char name[sizeof(file.name)];
+	int fd;
+
+	if (trace_file_status(name, sizeof(name)))
 		return 0;
-	file.fd = path_open(file_name(), O_WRONLY | O_CREAT | O_APPEND, 0600,
-			    e);
-	return MIN(file.fd, 0);
+	/* Not with the lock held: opening has a trace point, too. */
+	fd = path_open(name, O_WRONLY | O_CREAT | O_APPEND, 0600, e);
+	if (fd < 0)
+		return fd;
+	SCOPED_LOCK(&file.lock);
+	file.fd = fd;
+	return 0;
 }
 
 void trace_file_off(void)

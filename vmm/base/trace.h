@@ -32,14 +32,27 @@
 	X(device_destroy,  "a device goes")                               \
 	X(device_reset,    "a device is reset")                           \
 	X(device_event,    "a device has something to tell")              \
+	X(pci_bar,         "a guest moves a BAR, or takes it away")       \
+	X(kvm_memory,      "KVM is told of a piece of guest memory")      \
+	X(rom_load,        "a loader puts something into memory")         \
 	X(netdev_link,     "a network cable is plugged or unplugged")     \
+	X(netdev_send,     "a card sends a frame")                        \
+	X(netdev_recv,     "a card takes a frame")                        \
+	X(blk_open,        "a block node is made")                        \
 	X(blk_submit,      "a request goes to a block node")              \
 	X(blk_done,        "it is done")                                  \
+	X(virtio_status,   "a driver writes a device's status")           \
+	X(virtio_kick,     "a queue has work")                            \
 	X(virtio_break,    "a virtio device refuses its driver")          \
 	X(hmp_command,     "the human monitor runs a line")               \
 	X(qmp_command,     "QMP runs a command")                          \
 	X(qmp_event,       "QMP clients hear of an event")                \
-	X(chardev_open,    "a chardev is made")
+	X(gdb_packet,      "gdb says something")                          \
+	X(chardev_open,    "a chardev is made")                           \
+	X(chardev_event,   "its other end comes or goes")                 \
+	X(path_open,       "a file is opened by name")                    \
+	X(thread_start,    "a thread is made, with its role")             \
+	X(sandbox_enter,   "a thread's filter closes")
 
 #define TRACE_ID(name, help) TRACE_##name,
 enum trace_id { TRACE_EVENTS(TRACE_ID) TRACE_COUNT };

@@ -509,6 +509,7 @@ struct blk *blk_open(struct blk_set *s, struct opts *o, struct err *e)
 			return NULL;
 	}
 	b = blk_open_over(s, driver, o, child, e);
+	trace(blk_open, "%s%s", driver, b ? "" : ": failed");
 	if (!b) {
 		blk_close(child);
 		return NULL;

@@ -651,6 +651,7 @@ void chardev_fe_event(struct chardev *c, enum chardev_event ev)
 {
 	struct chardev_fe *fe = fe_of(c);
 
+	trace(chardev_event, "id %s event %d", c->id, (int)ev);
 	if (c->kind->mux)
 		chardev_mux_event_all(c, ev);
 	else if (fe && fe->ops->event)

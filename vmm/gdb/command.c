@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "vmm/gdb/gdb_priv.h"
+#include "vmm/base/trace.h"
 
 void gdb_ok(struct gdb *g)
 {
@@ -120,9 +121,20 @@ bool gdb_dispatch(struct gdb *g, const struct gdb_command *table,
 	return best != NULL;
 }
 
+static int printable(const char *text, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && i < 64 && text[i] >= ' ' && text[i] <= '~')
+		i++;
+	return (int)i;
+}
+
 void gdb_packet(struct gdb *g, const char *payload, size_t n)
 {
 	strbuf_reset(&g->reply);
+	trace(gdb_packet, "%.*s (%zu bytes)", printable(payload, n), payload,
+	      n);
 	g->no_reply = false;
 	gdb_dispatch(g, commands, payload, n);
 	if (!g->no_reply)

@@ -13,6 +13,7 @@
 #include "vmm/core/gmem.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/kvm/kvm_priv.h"
+#include "vmm/base/trace.h"
 
 /* Where no guest can look: beyond what any CPU addresses. */
 #define SCRATCH_GPA (1ull << 51)
@@ -30,6 +31,9 @@ static int slot_set(struct kvm_vm *vm, const struct gmem_block *b, u64 len)
 		r.flags |= KVM_MEM_READONLY;
 	else if (vm->dirty_logging)
 		r.flags |= KVM_MEM_LOG_DIRTY_PAGES;
+	trace(kvm_memory, "slot %u at 0x%llx len 0x%llx flags %u", r.slot,
+	      (unsigned long long)r.guest_phys_addr, (unsigned long long)len,
+	      r.flags);
 	return kvm_vm_ioctl(vm, KVM_SET_USER_MEMORY_REGION, &r);
 }
 

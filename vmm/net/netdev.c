@@ -197,6 +197,7 @@ static int try_send(struct netdev *nd, unsigned q, const struct iovec *iov,
 		nd->dropped++;
 	else
 		nd->sent++;
+	trace(netdev_send, "%s queue %u result %d", nd->id, q, rc);
 	return rc >= 0;
 }
 
@@ -231,6 +232,7 @@ ssize_t netdev_recv(struct netdev *nd, unsigned q, const struct iovec *iov,
 	if (got <= 0)
 		return 0;
 	nd->received++;
+	trace(netdev_recv, "%s queue %u len %zd", nd->id, q, got);
 	if (nd->dumping)
 		dump(nd, iov, n, got);
 	return got;

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "vmm/pci/pci_bus.h"
+#include "vmm/base/trace.h"
 
 enum { FLAG_IO = 1, FLAG_MEM64 = 4, FLAG_PREFETCH = 8 };
 
@@ -92,6 +93,8 @@ static void bar_unmap(struct pci_dev *p, unsigned i)
 
 	if (at == PCI_BAR_NOWHERE)
 		return;
+	trace(pci_bar, "%s bar %u leaves 0x%llx", p->dev.class->name, i,
+	      (unsigned long long)at);
 	if (c->bar_moved)
 		c->bar_moved(p, i, at, false);
 	pci_msix_map(p, i, at, false);
@@ -115,6 +118,8 @@ static void bar_map(struct pci_dev *p, unsigned i, u64 at)
 			return;
 		p->bar_mapped[i] = true;
 	}
+	trace(pci_bar, "%s bar %u at 0x%llx", p->dev.class->name, i,
+	      (unsigned long long)at);
 	p->bar_at[i] = at;
 	pci_msix_map(p, i, at, true);
 	if (c->bar_moved)
