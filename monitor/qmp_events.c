@@ -135,16 +135,20 @@ static void say_balloon(struct vm *vm)
 						    (json_int_t)actual));
 }
 
-/* The id of a port is its console's, and, beyond the first, its number. */
+/* The id of a port: its own, or its console's and, beyond the first, its
+ * number. */
 static void say_ports(struct vm *vm, struct device *d)
 {
 	const char *id = d->id ? d->id : d->class->name;
+	const struct device *own;
 	char name[96];
 	unsigned port;
 	bool open;
 
-	while (virtio_console_changed(d, &port, &open)) {
-		if (port)
+	while (virtio_console_changed(d, &port, &open, &own)) {
+		if (own && own->id)
+			snprintf(name, sizeof(name), "%.95s", own->id);
+		else if (port)
 			snprintf(name, sizeof(name), "%.80s.%u", id, port);
 		else
 			snprintf(name, sizeof(name), "%.80s", id);

@@ -84,7 +84,8 @@ static void show_regions(struct strbuf *out, unsigned in,
 }
 
 static void show_bus(struct strbuf *out, struct vm *vm, unsigned in,
-		     const char *name, const char *type);
+		     const char *name, const char *type,
+		     const struct device *parent);
 
 static void show_device(struct strbuf *out, struct vm *vm, unsigned in,
 			struct device *d)
@@ -102,9 +103,14 @@ static void show_device(struct strbuf *out, struct vm *vm, unsigned in,
 	strbuf_fini(&more);
 	show_regions(out, in + 2, d);
 	if (!strcmp(d->class->name, "pci-host"))
-		show_bus(out, vm, in + 2, "pci.0", "PCI");
+		show_bus(out, vm, in + 2, "pci.0", "PCI", NULL);
 	if (!strcmp(d->class->name, "ICH9-LPC"))
-		show_bus(out, vm, in + 2, "isa.0", "ISA");
+		show_bus(out, vm, in + 2, "isa.0", "ISA", NULL);
+	if (d->class->hosts) {
+		strbuf_addf(&more, "%s.0", d->id ? d->id : d->class->name);
+		show_bus(out, vm, in + 2, more.buf, d->class->hosts, d);
+		strbuf_fini(&more);
+	}
 }
 
 static const char *bus_of(const struct device *d)
@@ -123,9 +129,10 @@ static bool has_class(struct vm *vm, const char *name)
 	return false;
 }
 
-/* Newest first, as QEMU lists them. */
+/* Newest first, as QEMU lists them; `parent`: only those behind it. */
 static void show_bus(struct strbuf *out, struct vm *vm, unsigned in,
-		     const char *name, const char *type)
+		     const char *name, const char *type,
+		     const struct device *parent)
 {
 	indent(out, in);
 	strbuf_addf(out, "bus: %s\n", name);
@@ -135,17 +142,18 @@ static void show_bus(struct strbuf *out, struct vm *vm, unsigned in,
 	     p = p->prev) {
 		struct device *d = list_entry(p, struct device, node);
 
-		if (!strcmp(bus_of(d), type))
+		if (!strcmp(bus_of(d), type) &&
+		    (!parent || d->parent == parent))
 			show_device(out, vm, in + 2, d);
 	}
 }
 
 void qtree_print(struct vm *vm, struct strbuf *out)
 {
-	show_bus(out, vm, 0, "main-system-bus", "System");
+	show_bus(out, vm, 0, "main-system-bus", "System", NULL);
 	if (!has_class(vm, "ICH9-LPC"))
-		show_bus(out, vm, 0, "isa.0", "ISA");
-	show_bus(out, vm, 0, "virtio-mmio", "virtio-bus");
+		show_bus(out, vm, 0, "isa.0", "ISA", NULL);
+	show_bus(out, vm, 0, "virtio-mmio", "virtio-bus", NULL);
 }
 
 /* --- device models --- */

@@ -314,7 +314,11 @@ enum {
  * S is the device's struct (a struct virtio named v first), VC its class,
  * STATE its own state_desc, the rest its properties, each with its comma.
  */
-#define VIRTIO_DEVICE(cname, name_, s, vc, id_, pclass, state_, cat, sum, ...) \
+#define VIRTIO_DEVICE(...) VIRTIO_BUS_DEVICE(NULL, __VA_ARGS__)
+
+/* The same with a bus of that kind behind it. */
+#define VIRTIO_BUS_DEVICE(hosts_, cname, name_, s, vc, id_, pclass, state_, \
+			  cat, sum, ...) \
 static const struct device_prop cname##_pci_props[] = { \
 	VIRTIO_PCI_PROPS(s), __VA_ARGS__ PROP_END }; \
 static const struct device_prop cname##_mmio_props[] = { \
@@ -352,7 +356,8 @@ static const struct state_desc cname##_mmio_state = { \
 	.pre_save = virtio_pre_save, \
 	.post_load = virtio_mmio_post_load }; \
 const struct device_class cname##_pci_class = { \
-	.name = name_ "-pci", .summary = sum, .bus = "PCI", .category = cat, \
+	.name = name_ "-pci", .summary = sum, .bus = "PCI", .hosts = (hosts_), \
+	.category = cat, \
 	.size = sizeof(s), .props = cname##_pci_props, \
 	.state = &cname##_pci_state, .user_creatable = true, \
 	.hotplug = true, .pci = &cname##_pci, .virtio = &(vc), \

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * virtio-console (virtio 1.2, 5.3): a console on port 0 and, with chardev1 to
- * chardev7 set, named ports with multiport control messages.  The console has
- * the size of the terminal its chardev is.
+ * virtio-console (virtio 1.2, 5.3): a console on port 0 and named ports with
+ * multiport control messages.  Ports are properties of the device (chardev,
+ * chardev1 to chardev7) or devices of their own (virtserialport.c).  The
+ * console on port 0 has the size of the terminal its chardev is.
  *
  * Room:     a chardev a port; queues 0 and 1 are port 0's, 2 and 3 control,
  *           then two a port.
@@ -21,7 +22,7 @@
 enum { F_SIZE = 0, F_MULTIPORT = 1, F_EMERG_WRITE = 2 };
 enum { COLS = 0, ROWS = 2, WINDOW_LEN = 4, MAX_NR_PORTS = 4, EMERG_WR = 8,
        CONFIG_LEN = 12 };
-enum { PORTS = 8, IOVS = 256, CTRL_RX = 2, CTRL_TX = 3, CONTROLS = 32 };
+enum { PORTS = 31, PORTS_USUAL = 8, IOVS = 256, CTRL_RX = 2, CTRL_TX = 3, CONTROLS = 64 };
 
 enum {                                 /* control messages: 5.3.6.2        */
 	DEVICE_READY = 0, PORT_ADD = 1, PORT_REMOVE = 2, PORT_READY = 3,
@@ -38,7 +39,11 @@ struct port {
 	struct chardev_fe fe;
 	struct chardev *chr;           /* properties */
 	char *name;
+	const char *title;             /* what the guest hears; NULL: none */
+	const struct device *dev;      /* virtserialport; NULL: none       */
 	unsigned index;
+	bool there, console;
+	bool ready;                    /* the driver knows it              */
 	bool host_open, guest_open;
 	bool told_open;                /* what VSERPORT_CHANGE said last   */
 	struct virtq_chain tx;         /* being written                    */
@@ -49,9 +54,11 @@ struct port {
 
 struct virtio_console {
 	struct virtio v;
+	u32 p_max_ports;               /* 0: as many as are wanted         */
 	struct port ports[PORTS];
+	unsigned nports;
 	struct control out[CONTROLS];  /* waiting for room: a ring         */
-	unsigned out_at, out_n;
+	u32 out_at, out_n;
 	bool window_told;              /* ... that the size is there to read */
 	struct iovec iov[IOVS];
 };
@@ -96,7 +103,7 @@ static void send_controls(struct virtio_console *c)
 
 	while (c->out_n && virtio_pop(&c->v, CTRL_RX, &ch) > 0) {
 		const struct control *m = &c->out[c->out_at];
-		const char *name = c->ports[m->id].name;
+		const char *name = c->ports[m->id].title;
 		u64 n = sizeof(*m);
 
 		memcpy(buf, m, sizeof(*m));
@@ -160,11 +167,12 @@ static void port_is_ready(struct port *p)
 {
 	struct virtio_console *c = p->c;
 
-	if (!p->index)
-		control(c, 0, CONSOLE_PORT, 1);
+	p->ready = true;
+	if (p->console)
+		control(c, p->index, CONSOLE_PORT, 1);
 	if (!p->index && virtio_has(&c->v, F_SIZE))
 		control(c, 0, RESIZE, 0);
-	if (p->name)
+	if (p->title)
 		control(c, p->index, PORT_NAME, 1);
 	if (p->host_open)
 		control(c, p->index, PORT_OPEN, 1);
@@ -173,12 +181,12 @@ static void port_is_ready(struct port *p)
 static void on_control(struct virtio_console *c, const struct control *m)
 {
 	if (m->event == DEVICE_READY) {
-		for (unsigned i = 0; m->value && i < PORTS; i++)
-			if (c->ports[i].chr || !i)
+		for (unsigned i = 0; m->value && i < c->nports; i++)
+			if (c->ports[i].there)
 				control(c, i, PORT_ADD, 1);
 		return;
 	}
-	if (m->id >= PORTS)
+	if (m->id >= c->nports || !c->ports[m->id].there)
 		return;
 	if (m->event == PORT_READY && m->value)
 		port_is_ready(&c->ports[m->id]);
@@ -269,7 +277,7 @@ static size_t can_read(void *opaque)
 
 	virtio_lock(v);
 	room = virtio_running(v) &&
-	       (p->guest_open || !multiport(p->c) || !p->index) &&
+	       (p->guest_open || !multiport(p->c) || p->console) &&
 	       (!virtq_empty(q) || virtq_want_kicks(q, true));
 	virtio_unlock(v);
 	return room ? 4096 : 0;
@@ -306,7 +314,8 @@ static void chr_event(void *opaque, enum chardev_event ev)
 	virtio_lock(v);
 	if (ev == CHARDEV_OPENED || ev == CHARDEV_CLOSED) {
 		p->host_open = ev == CHARDEV_OPENED;
-		control(p->c, p->index, PORT_OPEN, p->host_open);
+		if (p->ready)
+			control(p->c, p->index, PORT_OPEN, p->host_open);
 	}
 	if (!p->index && (ev == CHARDEV_OPENED || ev == CHARDEV_RESIZED))
 		look_at_window(p->c);
@@ -336,10 +345,25 @@ static void console_kick(struct virtio *v, unsigned q)
 		loop_post(v->loop, later_kick, &c->ports[port]);
 }
 
-/* State that was loaded came with another terminal's size. */
+/* Also the end of loading state, which is as little trusted as the guest, and
+ * came with another terminal's size. */
 static void console_start(struct virtio *v)
 {
-	look_at_window(of_virtio(v));
+	struct virtio_console *c = of_virtio(v);
+	const u32 n = MIN(c->out_n, (u32)CONTROLS);
+
+	c->out_at %= CONTROLS;
+	c->out_n = 0;
+	for (u32 i = 0; i < n; i++) {
+		struct control m = c->out[(c->out_at + i) % CONTROLS];
+
+		if (m.id < c->nports)
+			c->out[(c->out_at + c->out_n++) % CONTROLS] = m;
+	}
+	for (unsigned i = 0; i < c->nports; i++)
+		if (c->ports[i].told_open != c->ports[i].guest_open)
+			device_event(&v->pci.dev, DEV_EV_PORT);
+	look_at_window(c);
 }
 
 static void console_reset(struct virtio *v)
@@ -348,13 +372,13 @@ static void console_reset(struct virtio *v)
 
 	c->out_n = 0;
 	c->window_told = false;
-	for (unsigned i = 0; i < PORTS; i++) {
+	for (unsigned i = 0; i < c->nports; i++) {
 		struct port *p = &c->ports[i];
 
 		if (p->tx_held)
 			virtq_drop(virtio_q(v, tx_queue(i)), &p->tx);
 		p->tx_held = false;
-		p->guest_open = false;
+		p->ready = p->guest_open = false;
 		if (p->told_open)
 			device_event(&v->pci.dev, DEV_EV_PORT);
 	}
@@ -364,7 +388,7 @@ static void console_hold(struct virtio *v)
 {
 	struct virtio_console *c = of_virtio(v);
 
-	for (unsigned i = 0; i < PORTS; i++)
+	for (unsigned i = 0; i < c->nports; i++)
 		if (c->ports[i].tx_held)
 			virtio_hold(v, tx_queue(i), &c->ports[i].tx,
 				    c->ports[i].tx_done);
@@ -375,7 +399,7 @@ static bool console_take_back(struct virtio *v, const struct virtio_held *h)
 	const unsigned port = h->q < 2 ? 0 : h->q / 2 - 1;
 	struct port *p = &of_virtio(v)->ports[port];
 
-	if (port >= PORTS || h->q != tx_queue(port) || p->tx_held)
+	if (port >= of_virtio(v)->nports || h->q != tx_queue(port) || p->tx_held)
 		return false;
 	p->tx.iov = p->tx_iov;
 	p->tx.max = IOVS;
@@ -395,17 +419,30 @@ static void console_config_write(struct virtio *v, unsigned off, u64 val,
 		chardev_write(&p->fe, &byte, 1);
 }
 
-static int attach_ports(struct virtio_console *c, struct err *e)
+static int port_attach(struct port *p, struct chardev *chr, struct err *e)
 {
-	for (unsigned i = 0; i < PORTS; i++) {
+	return chr ? chardev_attach(chr, &p->fe, &fe_ops, p, e) : 0;
+}
+
+static void port_detach(struct port *p)
+{
+	if (p->fe.chr)
+		chardev_detach(&p->fe);
+}
+
+/* Those that are properties. */
+static int attach_ports(struct virtio_console *c, bool any, struct err *e)
+{
+	for (unsigned i = 0; i < c->nports; i++) {
 		struct port *p = &c->ports[i];
 		int rc;
 
 		p->c = c;
 		p->index = i;
-		if (!p->chr)
-			continue;
-		rc = chardev_attach(p->chr, &p->fe, &fe_ops, p, e);
+		p->console = !i;
+		p->title = p->name;
+		p->there = p->chr || (!i && (any || c->nports == 1));
+		rc = port_attach(p, p->chr, e);
 		if (rc < 0)
 			return rc;
 	}
@@ -414,30 +451,37 @@ static int attach_ports(struct virtio_console *c, struct err *e)
 
 static void detach_ports(struct virtio_console *c)
 {
-	for (unsigned i = 0; i < PORTS; i++)
-		if (c->ports[i].fe.chr)
-			chardev_detach(&c->ports[i].fe);
+	for (unsigned i = 0; i < c->nports; i++)
+		port_detach(&c->ports[i]);
 }
 
 static int console_realize(struct virtio *v, struct err *e)
 {
 	struct virtio_console *c = of_virtio(v);
-	unsigned last = 0;
+	unsigned wanted = 0;
 	int rc;
 
 	for (unsigned i = 0; i < PORTS; i++)
 		if (c->ports[i].chr)
-			last = i;
-	rc = attach_ports(c, e);
+			wanted = i + 1;
+	c->nports = wanted ? wanted : PORTS_USUAL;
+	if (c->p_max_ports) {
+		if (c->p_max_ports < wanted || c->p_max_ports > PORTS)
+			return err_set(e, -EINVAL, "max_ports=%u is not %u to "
+				       "%u", c->p_max_ports, MAX(wanted, 1),
+				       PORTS);
+		c->nports = c->p_max_ports;
+	}
+	rc = attach_ports(c, wanted, e);
 	if (rc < 0) {
 		detach_ports(c);
 		return rc;
 	}
-	v->nqueues = last ? 2 + 2 * (last + 1) : 2;
+	v->nqueues = c->nports > 1 ? 2 + 2 * c->nports : 2;
 	v->offered = BIT64(F_SIZE) | BIT64(F_EMERG_WRITE);
-	if (last)
+	if (c->nports > 1)
 		v->offered |= BIT64(F_MULTIPORT);
-	virtio_config_put(v, MAX_NR_PORTS, last + 1, 4);
+	virtio_config_put(v, MAX_NR_PORTS, c->nports, 4);
 	return 0;
 }
 
@@ -452,17 +496,92 @@ static void console_unrealize(struct virtio *v)
 	detach_ports(of_virtio(v));
 }
 
-bool virtio_console_changed(struct device *d, unsigned *port, bool *open)
+/* --- ports that are devices ------------------------------------------------ */
+
+static struct port *free_port(struct virtio_console *c,
+			      const struct console_port *want, struct err *e)
+{
+	const unsigned first = want->console ? 0 : 1;
+
+	if (want->nr != CONSOLE_PORT_ANY &&
+	    (want->nr < first || want->nr >= c->nports)) {
+		err_set(e, -EINVAL, "nr=%u is not %u to %u", want->nr, first,
+			c->nports - 1);
+		return NULL;
+	}
+	for (unsigned i = 0; want->name && i < c->nports; i++)
+		if (c->ports[i].title && !strcmp(c->ports[i].title, want->name)) {
+			err_set(e, -EEXIST, "there is a port named '%s' "
+				"already", want->name);
+			return NULL;
+		}
+	for (unsigned i = first; i < c->nports; i++)
+		if (!c->ports[i].there &&
+		    (want->nr == CONSOLE_PORT_ANY || want->nr == i))
+			return &c->ports[i];
+	if (want->nr != CONSOLE_PORT_ANY)
+		err_set(e, -EBUSY, "there is a port with nr=%u already",
+			want->nr);
+	else
+		err_set(e, -ENOSPC, "no port is free: there are %u "
+			"(max_ports=)", c->nports);
+	return NULL;
+}
+
+int virtio_console_port_add(struct device *d, const struct console_port *want,
+			    struct err *e)
+{
+	struct virtio_console *c = of_virtio(to_virtio(d));
+	struct port *p = free_port(c, want, e);
+	int rc;
+
+	if (!p)
+		return e->rc;
+	p->console = want->console;
+	rc = port_attach(p, want->chr, e);
+	if (rc < 0)
+		return rc;
+	virtio_lock(&c->v);
+	p->title = want->name;
+	p->dev = want->dev;
+	p->there = true;
+	control(c, p->index, PORT_ADD, 1);
+	virtio_unlock(&c->v);
+	return p->index;
+}
+
+void virtio_console_port_remove(struct device *d, unsigned nr)
+{
+	struct virtio_console *c = of_virtio(to_virtio(d));
+	struct port *p = &c->ports[nr];
+
+	virtio_lock(&c->v);
+	if (p->tx_held) {              /* what is not written yet is lost  */
+		p->tx_held = false;
+		virtio_done(&c->v, tx_queue(nr), &p->tx, 0);
+	}
+	p->there = p->ready = p->host_open = false;
+	p->guest_open = p->told_open = false;
+	p->title = NULL;
+	p->dev = NULL;
+	control(c, nr, PORT_REMOVE, 1);
+	virtio_unlock(&c->v);
+	port_detach(p);
+}
+
+bool virtio_console_changed(struct device *d, unsigned *port, bool *open,
+			    const struct device **dev)
 {
 	struct virtio_console *c = of_virtio(to_virtio(d));
 
 	SCOPED_LOCK(&d->lock);
-	for (unsigned i = 0; i < PORTS; i++) {
+	for (unsigned i = 0; i < c->nports; i++) {
 		struct port *p = &c->ports[i];
 
 		if (p->told_open == p->guest_open)
 			continue;
 		*port = i;
+		*dev = p->dev;
 		*open = p->told_open = p->guest_open;
 		return true;
 	}
@@ -473,12 +592,51 @@ static void console_describe(struct virtio *v, struct strbuf *out)
 {
 	const struct virtio_console *c = of_virtio(v);
 
-	for (unsigned i = 0; i < PORTS; i++)
-		if (c->ports[i].chr)
+	for (unsigned i = 0; i < c->nports; i++)
+		if (c->ports[i].fe.chr)
 			strbuf_addf(out, "port %u, guest %s, host %s\n", i,
 				    c->ports[i].guest_open ? "on" : "off",
 				    c->ports[i].host_open ? "on" : "off");
 }
+
+/* --- state ----------------------------------------------------------------- */
+
+static const struct state_field control_fields[] = {
+	STATE_FIELD(STATE_U32, struct control, id,    1),
+	STATE_FIELD(STATE_U16, struct control, event, 1),
+	STATE_FIELD(STATE_U16, struct control, value, 1),
+	STATE_END
+};
+
+static const struct state_desc control_state = {
+	.version = 1, .oldest = 1, .fields = control_fields,
+};
+
+static const struct state_field port_fields[] = {
+	STATE_FIELD(STATE_BOOL, struct port, ready,      1),
+	STATE_FIELD(STATE_BOOL, struct port, guest_open, 1),
+	STATE_END
+};
+
+static const struct state_desc port_state = {
+	.version = 1, .oldest = 1, .fields = port_fields,
+};
+
+/* What a chain that is out has yet to give is virtio_state's. */
+static const struct state_field console_fields[] = {
+	STATE_STRUCTS(struct virtio_console, ports, port_state, 1),
+	STATE_STRUCTS(struct virtio_console, out, control_state, 1),
+	STATE_FIELD(STATE_U32,  struct virtio_console, out_at,      1),
+	STATE_FIELD(STATE_U32,  struct virtio_console, out_n,       1),
+	STATE_FIELD(STATE_BOOL, struct virtio_console, window_told, 1),
+	STATE_END
+};
+
+static const struct state_desc console_state = {
+	.version = 1, .oldest = 1, .fields = console_fields,
+};
+
+/* --- rows ------------------------------------------------------------------ */
 
 static const char *const feature_names[64] = {
 	[F_SIZE] = "size", [F_MULTIPORT] = "multiport",
@@ -501,10 +659,12 @@ static const struct virtio_class console_class = {
 #define NAME(n) PROP("name" #n, PROP_STR, struct virtio_console, \
 		     ports[n].name, NULL, "name of port " #n)
 
-VIRTIO_DEVICE(virtio_serial, "virtio-serial", struct virtio_console,
-	console_class, VIRTIO_ID_CONSOLE, 0x078000, virtio_no_state, "Input",
+VIRTIO_BUS_DEVICE("virtio-serial-bus", virtio_serial, "virtio-serial", struct virtio_console,
+	console_class, VIRTIO_ID_CONSOLE, 0x078000, console_state, "Input",
 	"a console and named ports",
 	PROP("chardev", PROP_CHARDEV, struct virtio_console, ports[0].chr,
 	     NULL, "the console, port 0"),
 	CHR(1), CHR(2), CHR(3), CHR(4), CHR(5), CHR(6), CHR(7),
-	NAME(1), NAME(2), NAME(3), NAME(4), NAME(5), NAME(6), NAME(7),);
+	NAME(1), NAME(2), NAME(3), NAME(4), NAME(5), NAME(6), NAME(7),
+	PROP("max_ports", PROP_U32, struct virtio_console, p_max_ports, "0",
+	     "ports there is room for (0: those named here, or 8)"),);

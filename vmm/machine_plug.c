@@ -64,8 +64,46 @@ static int set_props(struct device *d, const struct opts *o, struct err *e)
 	return 0;
 }
 
-/* There is one bus of each kind; the PCI one has the names of a PC's and a
- * Q35's. */
+/* A bus behind a device is "ID.0". */
+static bool is_bus_of(const struct device *d, const char *bus)
+{
+	const size_t n = d->id ? strlen(d->id) : 0;
+
+	return n && !strncmp(bus, d->id, n) && !strcmp(bus + n, ".0");
+}
+
+/* The device on whose bus this one goes: the one named, or the first. */
+static int find_parent(struct vm *vm, const struct device_class *c,
+		       const char *bus, struct device **out, struct err *e)
+{
+	struct list *p;
+
+	list_for_each(p, &vm->devices) {
+		struct device *d = list_entry(p, struct device, node);
+
+		if (d->class->hosts && !strcmp(d->class->hosts, c->bus) &&
+		    (!bus || is_bus_of(d, bus))) {
+			*out = d;
+			return 0;
+		}
+	}
+	if (bus)
+		return err_set(e, -ENOENT, "Bus '%s' not found", bus);
+	return err_set(e, -ENODEV, "No '%s' bus found for device '%s'", c->bus,
+		       c->name);
+}
+
+static bool goes_on_a_device(const struct device_class *c)
+{
+	for (unsigned i = 0; device_classes[i]; i++)
+		if (device_classes[i]->hosts && c->bus &&
+		    !strcmp(device_classes[i]->hosts, c->bus))
+			return true;
+	return false;
+}
+
+/* Else there is one bus of each kind; the PCI one has the names of a PC's and
+ * a Q35's. */
 static int check_bus(const struct vm *vm, const struct device_class *c,
 		     const char *bus, struct err *e)
 {
@@ -96,8 +134,8 @@ static int device_add_opts(struct vm *vm, struct opts *o, struct err *e)
 {
 	const struct device_class *c = NULL;
 	const char *driver = opts_take(o, "driver");
-	const char *id = opts_take(o, "id");
-	struct device *d;
+	const char *id = opts_take(o, "id"), *bus = opts_take(o, "bus");
+	struct device *d, *parent = NULL;
 	int rc;
 
 	if (id && !opts_id_ok(id))
@@ -105,7 +143,8 @@ static int device_add_opts(struct vm *vm, struct opts *o, struct err *e)
 			       "letters, digits, '-', '.', '_'", id);
 	rc = check_class(vm, driver, &c, e);
 	if (!rc)
-		rc = check_bus(vm, c, opts_take(o, "bus"), e);
+		rc = goes_on_a_device(c) ? find_parent(vm, c, bus, &parent, e)
+					 : check_bus(vm, c, bus, e);
 	if (!rc)
 		rc = object_check_named(vm, driver, o, e);
 	if (rc < 0)
@@ -114,6 +153,7 @@ static int device_add_opts(struct vm *vm, struct opts *o, struct err *e)
 		return err_set(e, -EEXIST, "there is a device '%s' already",
 			       id);
 	d = device_create(c, id, &vm->env);
+	d->parent = parent;
 	rc = set_props(d, o, e);
 	if (!rc)
 		rc = device_realize(d, e);
@@ -141,10 +181,24 @@ int machine_device_add(struct vm *vm, const char *spec, struct err *e)
 
 /* --- gone ---------------------------------------------------------------- */
 
+/* One that sits on its bus. */
+static struct device *child_of(struct vm *vm, const struct device *d)
+{
+	struct list *p;
+
+	list_for_each(p, &vm->devices)
+		if (list_entry(p, struct device, node)->parent == d)
+			return list_entry(p, struct device, node);
+	return NULL;
+}
+
 void machine_device_unplugged(void *opaque, struct device *d, bool refused)
 {
 	struct vm *vm = opaque;
+	struct device *child;
 
+	while (!refused && (child = child_of(vm, d)))
+		machine_device_unplugged(vm, child, false);
 	vm_device_event(vm, refused ? VM_EV_UNPLUG_REFUSED :
 			VM_EV_DEVICE_DELETED, d, 0);
 	if (!refused)

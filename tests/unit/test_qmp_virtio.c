@@ -77,7 +77,7 @@ static void down(void)
 	fake_machine_down();
 }
 
-static const char *const none[] = { NULL };
+static const char *const one_port[] = { "max_ports", "1", NULL };
 
 static void a_device_says_what_it_is_and_what_was_agreed(void **s)
 {
@@ -85,7 +85,7 @@ static void a_device_says_what_it_is_and_what_was_agreed(void **s)
 	char *text;
 
 	(void)s;
-	up("virtio-serial-device", none, BIT64(0) | BIT64(VIRTIO_F_EVENT_IDX));
+	up("virtio-serial-device", one_port, BIT64(0) | BIT64(VIRTIO_F_EVENT_IDX));
 	c = ask("x-query-virtio-status", "{\"path\": \"d0\"}");
 	assert_int_equal(c.e.rc, 0);
 	assert_int_equal(number(&c, "device-id"), 3);
@@ -109,7 +109,7 @@ static void a_queue_and_its_elements(void **s)
 	json_t *d;
 
 	(void)s;
-	up("virtio-serial-device", none, 0);
+	up("virtio-serial-device", one_port, 0);
 	g_in(0, 64);
 	c = ask("x-query-virtio-queue-status", "{\"path\":\"d0\",\"queue\":0}");
 	assert_int_equal(c.e.rc, 0);
@@ -141,7 +141,7 @@ static void descriptors_that_loop_come_to_an_end(void **s)
 	struct qmp_call c;
 
 	(void)s;
-	up("virtio-serial-device", none, 0);
+	up("virtio-serial-device", one_port, 0);
 	g_in(0, 64);
 	for (unsigned i = 0; i < G_RING; i++)
 		g_descs(0)[i] = (struct g_desc){ 0, 1, 1, 0 };

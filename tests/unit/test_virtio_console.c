@@ -181,6 +181,59 @@ static void a_named_port_is_announced_and_opened(void **s)
 	console_down();
 }
 
+static void a_port_still_works_after_a_load(void **s)
+{
+	struct strbuf b = STRBUF_INIT;
+	struct err e = { 0 };
+	u64 at;
+
+	(void)s;
+	console_up(named_port);
+	g_start(BIT64(1));
+	control(1, 3, 1);
+	control(1, 6, 1);              /* open; what it hears waits        */
+	device_quiesce(fake.dev);
+	assert_int_equal(device_save(fake.dev, &b, &e), 0);
+	device_reset(fake.dev);
+	assert_int_equal(device_load(fake.dev, 1, b.buf, b.len, &e), 0);
+	device_resume(fake.dev);
+	at = g_in(CTRL_RX, 64);
+	g_kick(CTRL_RX);
+	assert_int_equal(g_take(CTRL_RX), 8 + 5);      /* PORT_NAME        */
+	assert_memory_equal(g.ram + at + 8, "org.x", 5);
+	at = g_in(4, 64);
+	g_kick(4);
+	assert_int_equal(send(peer, "hello", 5, 0), 5);
+	g_turns(4);
+	assert_int_equal(g_take(4), 5);
+	assert_memory_equal(g.ram + at, "hello", 5);
+	strbuf_fini(&b);
+	console_down();
+}
+
+static void a_loaded_state_of_nonsense_does_no_harm(void **s)
+{
+	struct strbuf b = STRBUF_INIT;
+	struct err e = { 0 };
+
+	(void)s;
+	console_up(named_port);
+	g_start(BIT64(1));
+	device_quiesce(fake.dev);
+	assert_int_equal(device_save(fake.dev, &b, &e), 0);
+	/* The last fields are those of this device. */
+	memset(b.buf + b.len - 9 - 8 * 64, 0xff, 8 + 8 * 64);
+	device_reset(fake.dev);
+	if (device_load(fake.dev, 1, b.buf, b.len, &e) == 0) {
+		device_resume(fake.dev);
+		g_in(CTRL_RX, 64);
+		g_kick(CTRL_RX);
+		assert_int_equal(g_done(CTRL_RX), 0);
+	}
+	strbuf_fini(&b);
+	console_down();
+}
+
 static void hostile_control_messages_do_no_harm(void **s)
 {
 	(void)s;
@@ -357,6 +410,8 @@ int main(void)
 		cmocka_unit_test(a_full_chardev_holds_the_queue_and_loses_nothing),
 		cmocka_unit_test(what_is_held_goes_on_where_it_was_after_a_load),
 		cmocka_unit_test(a_named_port_is_announced_and_opened),
+		cmocka_unit_test(a_port_still_works_after_a_load),
+		cmocka_unit_test(a_loaded_state_of_nonsense_does_no_harm),
 		cmocka_unit_test(hostile_control_messages_do_no_harm),
 		cmocka_unit_test(queues_that_never_empty_leave_the_loop_to_others),
 		cmocka_unit_test(a_chain_without_end_is_written_in_turns),

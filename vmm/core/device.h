@@ -70,6 +70,7 @@ struct device_class {
 	const char *name;              /* "isa-serial"                      */
 	const char *summary;
 	const char *bus;               /* "ISA", "PCI", "virtio-bus", "System" */
+	const char *hosts;             /* a bus behind it, of this kind; NULL */
 	const char *category;          /* -device help group: "Input" ...   */
 	size_t size;
 	const struct device_prop *props;       /* PROP_END; NULL ok         */
