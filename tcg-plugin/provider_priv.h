@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 
 #include "tcg-plugin/code/blocks.h"
+#include "tcg-plugin/halt_poll.h"
 #include "tcg-plugin/icount.h"
 #include "tcg-plugin/memory/slots.h"
 #include "tcg-plugin/x86/cpu.h"
@@ -64,6 +65,7 @@ struct tcg_vcpu {
 
 	_Atomic u32 inside;            /* see Safe points                 */
 	_Atomic u32 parked;            /* futex-waiting on cpu.request    */
+	struct halt_poll poll;
 	_Atomic u32 init_pending;      /* latched INIT                    */
 	_Atomic int sipi_vector;       /* -1 none                         */
 	_Atomic u32 nmi_queued;        /* NMIs from other threads         */

@@ -43,8 +43,9 @@ static void report_vcpus_jit(struct tcg_vm *vm, struct strbuf *sb)
 	}
 }
 
-static void report_vcpu(const struct x86_cpu *c, struct strbuf *sb)
+static void report_vcpu(const struct tcg_vcpu *v, struct strbuf *sb)
 {
+	const struct x86_cpu *c = &v->cpu;
 	const struct {
 		const char *name;
 		u64 n;
@@ -52,7 +53,8 @@ static void report_vcpu(const struct x86_cpu *c, struct strbuf *sb)
 		{ "instructions", c->n_insn }, { "blocks", c->n_block },
 		{ "exceptions", c->n_exception },
 		{ "interrupts", c->n_interrupt }, { "exits", c->n_exit },
-		{ "halts", c->n_halt }, { "tlb misses", c->n_tlb_miss },
+		{ "halts", c->n_halt }, { "  not slept", v->poll.found },
+		{ "tlb misses", c->n_tlb_miss },
 		{ "page walks", c->n_walk },
 		{ "tlb flushes", c->n_tlb_flush },
 		{ "address spaces", c->n_space },
@@ -71,7 +73,7 @@ static void report_stats(struct tcg_vm *vm, struct strbuf *sb)
 		struct tcg_vcpu *v = tcg_vm_vcpu(vm, i);
 
 		if (v)
-			report_vcpu(&v->cpu, sb);
+			report_vcpu(v, sb);
 	}
 }
 

@@ -96,6 +96,7 @@ static int doze(struct tcg_vcpu *v, s64 ns)
 int tcg_park(struct tcg_vcpu *v)
 {
 	s64 from, limit = v->vm->icount.on ? icount_idle(v) : -1;
+	enum halt_end looked = HALT_SLEPT;
 	int rc = 0;
 
 	v->cpu.n_halt++;
@@ -103,12 +104,16 @@ int tcg_park(struct tcg_vcpu *v)
 		return 0;
 	from = ic_now();
 	tcg_leave(v);
+	if (limit < 0 && !v->has_sigmask)
+		looked = halt_poll(&v->poll, &v->cpu.request);
 	while (!rc && !atomic_load(&v->cpu.request) &&
+	       !__atomic_load_n(&v->run->immediate_exit, __ATOMIC_RELAXED) &&
 	       (limit < 0 || ic_now() - from < limit)) {
 		atomic_store(&v->parked, 1);   /* before the look at request */
 		rc = doze(v, limit < 0 ? -1 : limit - (ic_now() - from));
 	}
 	atomic_store(&v->parked, 0);
+	halt_poll_learn(&v->poll, looked, ic_now() - from);
 	tcg_enter(v);
 	if (limit > 0)
 		icount_slept(v, MIN(limit, ic_now() - from));
