@@ -346,7 +346,7 @@ def traces():
         vm.end()
         text = open(path).read()
         missing = [p for p in (
-            "vm_state", "vcpu_exit", "bus_write", "device_realize",
+            "vm_state", "bus_write", "device_realize",
             "kvm_memory", "rom_load", "blk_open", "chardev_event",
             "hmp_command", "qmp_command", "path_open", "thread_start",
             "sandbox_enter") if " %s " % p not in text]
