@@ -160,6 +160,31 @@ void tlb_drop_data(struct soft_tlb *t, u64 la)
 	}
 }
 
+static bool holds(const struct soft_tlb *t, unsigned m, unsigned k, u64 la)
+{
+	return la + t->neg[m][k][tlb_slot(la)] < PAGE_SIZE;
+}
+
+void tlb_agree(struct soft_tlb *t, u64 la, const void *host_page)
+{
+	const unsigned s = tlb_slot(la);
+
+	for (unsigned m = 0; m < TLB_MODES; m++)
+		for (unsigned k = TLB_READ; k <= TLB_WRITE; k++)
+			if (holds(t, m, k, la) && t->host[m][k][s] !=
+			    (u64)(uintptr_t)host_page)
+				t->neg[m][k][s] = empty(s);
+}
+
+bool tlb_knows(const struct soft_tlb *t, u64 la)
+{
+	for (unsigned m = 0; m < TLB_MODES; m++)
+		for (unsigned k = 0; k < TLB_KINDS; k++)
+			if (holds(t, m, k, la))
+				return true;
+	return false;
+}
+
 void tlb_flush_kind(struct soft_tlb *t, enum tlb_kind k)
 {
 	for (unsigned m = 0; m < TLB_MODES; m++)

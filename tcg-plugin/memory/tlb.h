@@ -26,6 +26,8 @@
  *  5. Local entries are those of one address space, `asid`.  What it leaves
  *     behind when another takes its place is put aside and brought back with it
  *     (tlb_aside.c); an entry is never in both places.
+  6. Entries for reading and for writing lead to the same host page, in every
+     mode: who walked the tables anew calls tlb_agree.
  */
 #ifndef TCG_MEMORY_TLB_H
 #define TCG_MEMORY_TLB_H
@@ -115,6 +117,10 @@ static inline void tlb_flush_page(struct soft_tlb *t, u64 la)
 }
 /* The page's entries for reading and writing, of any mode. */
 void tlb_drop_data(struct soft_tlb *t, u64 la);
+/* Those of them that are not for this host page. */
+void tlb_agree(struct soft_tlb *t, u64 la, const void *host_page);
+/* Any entry for that page? */
+bool tlb_knows(const struct soft_tlb *t, u64 la);
 void tlb_flush_kind(struct soft_tlb *t, enum tlb_kind k);
 /* Drop every write entry whose host page lies in [host, host+len). */
 void tlb_protect(struct soft_tlb *t, const void *host, u64 len);

@@ -29,6 +29,11 @@ struct part {
 
 /* --- translating ---------------------------------------------------------- */
 
+static u8 *page_of(const u8 *host)
+{
+	return (u8 *)((uintptr_t)host & ~(uintptr_t)(PAGE_SIZE - 1));
+}
+
 /* Fill what this walk proved; page may be cached for `kind` accesses. */
 static void fill(struct x86_cpu *c, const struct walk *w, unsigned mode,
 		 enum tlb_kind kind, gva_t la, u8 *page)
@@ -84,12 +89,14 @@ static bool recall(struct x86_cpu *c, gva_t la, u32 access, struct walk *w)
 	return x86_walk_serves(c, w, access);
 }
 
-/* As x86_walk, from memory if it can be. */
-static u32 walk(struct x86_cpu *c, gva_t la, u32 access, struct walk *w)
+/* As x86_walk, from memory if it can be; *fresh: it could not. */
+static u32 walk(struct x86_cpu *c, gva_t la, u32 access, struct walk *w,
+		bool *fresh)
 {
 	u32 bad;
 
-	if (recall(c, la, access, w))
+	*fresh = !recall(c, la, access, w);
+	if (!*fresh)
 		return 0;
 	c->n_walk++;
 	bad = x86_walk(c, la, access, w);
@@ -104,6 +111,16 @@ static void check_canonical(struct x86_cpu *c, gva_t la)
 		x86_raise_noncanonical(c, la);
 }
 
+static void invlpg(struct x86_cpu *c, gva_t la, bool global);
+
+/* A page fault invalidates what is known of its page (SDM vol. 3, 4.10.4.1). */
+static _Noreturn void page_fault(struct x86_cpu *c, gva_t la, u32 err)
+{
+	if (tlb_knows(&c->tlb, la) || tlb2_find(&c->tlb2, c->tlb.asid, la))
+		invlpg(c, la, true);
+	x86_raise_pf(c, la, err);
+}
+
 static void translate(struct x86_cpu *c, struct part *p, unsigned mode,
 		      enum tlb_kind kind)
 {
@@ -114,24 +131,28 @@ static void translate(struct x86_cpu *c, struct part *p, unsigned mode,
 	u32 access = of_kind[kind] | of_mode[mode], bad;
 	const struct mem_slot *s;
 	struct walk w;
+	u8 *host;
+	bool fresh;
 
 	check_canonical(c, p->la);
 	c->n_tlb_miss++;
-	bad = walk(c, p->la, access, &w);
+	bad = walk(c, p->la, access, &w, &fresh);
 	if (bad)
-		x86_raise_pf(c, p->la, bad & ~WALK_FAULT);
+		page_fault(c, p->la, bad & ~WALK_FAULT);
 	p->pa = w.pa;
 	p->host = NULL;
-	if (mmio_inside(c, w.pa))
-		return;
-	s = mem_find(mem_table(&c->vm->mem), w.pa);
+	s = mmio_inside(c, w.pa) ? NULL :
+	    mem_find(mem_table(&c->vm->mem), w.pa);
+	host = s ? s->host + (w.pa - s->gpa) : NULL;
+	/* a page has one place: reads and writes find the same */
+	if (fresh)
+		tlb_agree(&c->tlb, p->la, page_of(host));
 	if (!s || (kind == TLB_WRITE && (s->flags & KVM_MEM_READONLY)))
 		return;
-	p->host = s->host + (w.pa - s->gpa);
+	p->host = host;
 	if (kind == TLB_WRITE)
 		mem_mark_dirty(s, w.pa);
-	fill(c, &w, mode, kind, p->la,
-	     p->host - (uintptr_t)p->host % PAGE_SIZE);
+	fill(c, &w, mode, kind, p->la, page_of(host));
 }
 
 /* Cut [la, la+n) at the page boundary; returns the number of parts. */
@@ -141,6 +162,8 @@ static unsigned split(struct x86_cpu *c, struct part p[2], gva_t la,
 	unsigned first = PAGE_SIZE - la % PAGE_SIZE;
 
 	p[0] = (struct part){ .la = la, .n = MIN(n, first) };
+	if (n > first)                 /* before any page is looked at */
+		check_canonical(c, la + first);
 	translate(c, &p[0], mode, kind);
 	if (n <= first)
 		return 1;

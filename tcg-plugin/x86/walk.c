@@ -171,10 +171,11 @@ static u32 walk_32bit(struct x86_cpu *c, struct path *p, gva_t la,
 		return WALK_FAULT;
 	rights_and(w, pte & 0xffffffffu);
 	if ((pte & PTE_PS) && (c->cr4 & CR4_PSE)) {
-		if (pte & BIT(21))
+		u64 high = (pte >> 13 & 0xff) << 32;
+
+		if ((pte & BIT(21)) || (high & ~c->phys_mask))
 			return WALK_FAULT | PF_P | PF_RSVD;
-		leaf_fill(w, pte, (pte & 0xffc00000u) |
-			  (pte >> 13 & 0xff) << 32, 22, la);
+		leaf_fill(w, pte, (pte & 0xffc00000u) | high, 22, la);
 		return 0;
 	}
 	pte = entry_read(p, (pte & 0xfffff000u) + (la >> 12 & 0x3ff) * 4);
@@ -183,6 +184,27 @@ static u32 walk_32bit(struct x86_cpu *c, struct path *p, gva_t la,
 	rights_and(w, pte & 0xffffffffu);
 	leaf_fill(w, pte, pte & 0xfffff000u, 12, la);
 	return 0;
+}
+
+/* Of a PAE page-directory-pointer-table entry: 2:1, 8:5, and the high ones. */
+static u64 pdpte_reserved(const struct x86_cpu *c)
+{
+	return 0xfff00000000001e6ull | (PTE_ADDR & ~c->phys_mask);
+}
+
+bool x86_pdptes_ok(struct x86_cpu *c, u64 cr3)
+{
+	struct path p = { .table = mem_table(&c->vm->mem), .wide = true };
+
+	for (unsigned n = 0; n < 4; n++) {
+		u64 e;
+
+		p.depth = 0;
+		e = entry_read(&p, (cr3 & 0xffffffe0u) + n * 8);
+		if ((e & PTE_P) && (e & pdpte_reserved(c)))
+			return false;
+	}
+	return true;
 }
 
 static u64 reserved_bits(const struct x86_cpu *c, unsigned level, bool leaf,
@@ -222,7 +244,7 @@ static u32 walk_wide(struct x86_cpu *c, struct path *p, gva_t la,
 			return WALK_FAULT;
 		leaf = level == 1 || (!top && (pte & PTE_PS));
 		if (top) {
-			if (pte & PTE_ADDR & ~c->phys_mask)
+			if (pte & pdpte_reserved(c))
 				return WALK_FAULT | PF_P | PF_RSVD;
 		} else {
 			if (pte & reserved_bits(c, level, leaf, !lm))

@@ -28,6 +28,8 @@ struct walk {
  */
 #define WALK_FAULT BIT(31)
 u32 x86_walk(struct x86_cpu *c, gva_t la, u32 access, struct walk *w);
+/* May this be CR3 under PAE paging?  Loading it is #GP otherwise. */
+bool x86_pdptes_ok(struct x86_cpu *c, u64 cr3);
 /* May a remembered walk's result serve this access, without any look at the
  * tables? */
 bool x86_walk_serves(const struct x86_cpu *c, const struct walk *w,

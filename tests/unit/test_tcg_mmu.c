@@ -87,6 +87,9 @@ static void legacy_paging_with_4k_and_4m_pages(void **state)
 	assert_int_equal(pa, 0x500c12345);
 	*(u32 *)(ram + T1 + 8) |= BIT(21);
 	assert_int_equal(walk(0x812345, 0), PF_P | PF_RSVD);
+	c->phys_mask = (1ull << 36) - 1;       /* 39:36 are reserved then */
+	*(u32 *)(ram + T1 + 8) = 0x00c00000 | 0x10 << 13 | P | W | PS;
+	assert_int_equal(walk(0x812345, 0), PF_P | PF_RSVD);
 	c->cr4 = 0;                    /* PSE off: PS means nothing       */
 	*(u32 *)(ram + T1 + 8) = T2 | P | W | PS;
 	assert_int_equal(reach(0x802004, 0, &pa), 0);
@@ -110,6 +113,26 @@ static void pae_has_four_pointers_at_the_top(void **state)
 	assert_int_equal(get(T1 + 0x38), T2 | P);      /* no A bit there  */
 	assert_int_equal(walk(0xc0001010, PF_I), PF_P | PF_I);
 	assert_int_equal(walk(0x1010, 0), 0);
+}
+
+static void reserved_bits_of_the_four_pointers(void **state)
+{
+	static const u64 bad[] = { W, U, 1 << 5, 1 << 8, 1ull << 45, NX };
+	struct x86_cpu *c = &vcpu->cpu;
+
+	(void)state;
+	c->efer = EFER_NXE;
+	c->mode = MODE_PROT;
+	put(T2, DATA | P | W | PS);
+	put(T1, T2 | P | 1 << 9);              /* ignored: 11:9           */
+	assert_true(x86_pdptes_ok(c, T1));
+	for (unsigned n = 0; n < ARRAY_LEN(bad); n++) {
+		put(T1, T2 | P | bad[n]);
+		assert_false(x86_pdptes_ok(c, T1));
+		assert_int_equal(walk(0x1000, 0), PF_P | PF_RSVD);
+		put(T1, T2 | bad[n]);          /* absent: all are ignored */
+		assert_true(x86_pdptes_ok(c, T1));
+	}
 }
 
 static void without_paging_linear_is_physical(void **state)
@@ -464,6 +487,18 @@ static void invlpg_takes_global_pages_and_the_present_space_s(void **state)
 	assert_false(remembers());
 }
 
+static bool faults_writing(void)
+{
+	volatile bool faulted = false;
+
+	if (!sigsetjmp(vcpu->cpu.unwind, 0))
+		st8(&vcpu->cpu, LA, 1);
+	else
+		faulted = true;
+	vcpu->cpu.exc.pending = false;
+	return faulted;
+}
+
 /* What the host does to its memory says nothing about the guest's tables, but
  * no host address may outlive it. */
 static void a_host_s_flush_keeps_walks_and_no_host_addresses(void **state)
@@ -494,6 +529,59 @@ static void a_remembered_walk_does_not_skip_the_dirty_bit(void **state)
 	c->n_walk = 0;
 	mem_slow_write(c, LA, &v, 4, TLB_SUPER);
 	assert_int_equal(c->n_walk, 0);
+}
+
+/* SDM vol. 3, 4.10.4.1: what is known of a page goes with its page fault. */
+static void a_page_fault_invalidates_its_page(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+
+	(void)state;
+	map4k(P | W | U, P | U);
+	assert_true(remembers());
+	assert_non_null(mem_fetch(c, LA, NULL));
+	put(T4, 0);
+	assert_true(remembers());
+	assert_true(faults_writing());
+	assert_null(tlb_lookup(&c->tlb, TLB_SUPER, TLB_READ, LA, 1));
+	assert_null(tlb_lookup(&c->tlb, TLB_SUPER, TLB_EXEC, LA, 1));
+	assert_false(remembers());
+}
+
+/* A TLB has one entry for a page: a write that walks the tables anew is seen by
+ * the reads after it. */
+static void reads_follow_where_writes_went(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+	u32 v = 0x55667788;
+
+	(void)state;
+	map4k(P | W | U, P | U);
+	put(DATA + 0x120, 1);
+	c->cr0 |= CR0_WP;
+	assert_int_equal(peek(), 1);
+	put(T4, (DATA + 0x1000) | P | W | U);  /* more rights, elsewhere  */
+	mem_slow_write(c, 0x8000000120, &v, 4, TLB_USER);
+	assert_int_equal((u32)get(DATA + 0x1120), v);
+	assert_int_equal(peek(), v);
+}
+
+/* #GP is found before any page is looked at. */
+static void the_end_of_canonical_addresses_comes_before_page_faults(void **state)
+{
+	struct x86_cpu *c = &vcpu->cpu;
+
+	(void)state;
+	map4k(P | W | U, P | U);
+	memcpy(ram + DATA + 0x123, "\x48\x8b\x00", 3);        /* mov (%rax) */
+	c->rip = LA;
+	c->code_bits = 64;
+	c->exc.pending = false;
+	if (!sigsetjmp(c->unwind, 0))
+		ld64(c, 0x7ffffffffffcull);    /* nothing is mapped there */
+	assert_true(c->exc.pending);
+	assert_int_equal(c->exc.vec, EXC_GP);
+	c->exc.pending = false;
 }
 
 static void more_rights_need_no_invalidation(void **state)
@@ -585,6 +673,7 @@ int main(void)
 		T(five_levels_with_la57),
 		T(legacy_paging_with_4k_and_4m_pages),
 		T(pae_has_four_pointers_at_the_top),
+		T(reserved_bits_of_the_four_pointers),
 		T(without_paging_linear_is_physical),
 		T(rights_are_those_of_all_levels_together),
 		T(nx_smep_and_smap),
@@ -608,6 +697,9 @@ int main(void)
 		T(invlpg_takes_global_pages_and_the_present_space_s),
 		T(a_host_s_flush_keeps_walks_and_no_host_addresses),
 		T(a_remembered_walk_does_not_skip_the_dirty_bit),
+		T(a_page_fault_invalidates_its_page),
+		T(reads_follow_where_writes_went),
+		T(the_end_of_canonical_addresses_comes_before_page_faults),
 		T(more_rights_need_no_invalidation),
 		T(pages_of_1g_and_4m_lose_all_their_pieces),
 		T(a_fault_on_the_second_page_leaves_the_first_untouched),

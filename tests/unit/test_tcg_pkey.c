@@ -144,7 +144,7 @@ static void no_keyed_entry_is_put_aside(void **state)
 	load_cr3(T2 | 2, true);
 	mmu_set_pkru(c, AD);
 	load_cr3(T1 | 1, true);
-	assert_false(remembers());
+	assert_false(hit(c, TLB_READ));
 	mmu_set_pkru(c, 0);
 	assert_true(remembers());
 	load_cr3(T2 | 2, true);

@@ -122,6 +122,35 @@ static void paging_with_lme_needs_pae(void **state)
 	sys_close();
 }
 
+/* PAE paging: MOV to CR3 loads four entries, and not those that are wrong. */
+static void bad_pdptes_are_gp(void **state)
+{
+	enum { TOP = 0x60000, NEW = 0x60020 };
+	struct kvm_sregs s;
+
+	(void)state;
+	for (unsigned bad = 0; bad < 2; bad++) {
+		write_cr(SYS_PROT32, 3, NEW);
+		s = sys_sregs();
+		wr64(TOP, 0x61001);
+		wr64(NEW, 0x61001);
+		wr64(NEW + 24, bad ? 0x62003 : 0x62002);
+		wr64(0x61000, 0x83);           /* 2 MiB at 0 */
+		s.cr4 = 0x20;
+		s.cr3 = TOP;
+		s.cr0 |= 0x80000000;
+		sys_set_sregs(&s);
+		if (bad) {
+			assert_int_equal(gp_code(), 0);
+			assert_int_equal(sys_sregs().cr3, TOP);
+		} else {
+			sys_run(KVM_EXIT_HLT);
+			assert_int_equal(sys_sregs().cr3, NEW);
+		}
+		sys_close();
+	}
+}
+
 static void reserved_cr4_bits_are_gp(void **state)
 {
 	(void)state;
@@ -521,6 +550,7 @@ int main(void)
 		cmocka_unit_test(paging_cannot_end_in_64_bit_code),
 		cmocka_unit_test(enabling_paging_with_lme_turns_long_mode_on),
 		cmocka_unit_test(paging_with_lme_needs_pae),
+		cmocka_unit_test(bad_pdptes_are_gp),
 		cmocka_unit_test(reserved_cr4_bits_are_gp),
 		cmocka_unit_test(cr8_has_four_bits),
 		cmocka_unit_test(lock_makes_cr0_cr8_where_cpuid_says_so),

@@ -235,6 +235,45 @@ static void protect_finds_entries_filled_after_a_flush(void **state)
 	done(t);
 }
 
+static void data_entries_go_in_every_mode_and_fetches_stay(void **state)
+{
+	struct soft_tlb *t = fresh();
+
+	(void)state;
+	for (unsigned m = 0; m < TLB_MODES; m++)
+		for (unsigned k = 0; k < TLB_KINDS; k++) {
+			tlb_fill(t, m, k, 0x5000, page);
+			tlb_fill(t, m, k, 0x6000, page);
+		}
+	tlb_drop_data(t, 0x5123);
+	for (unsigned m = 0; m < TLB_MODES; m++) {
+		assert_null(tlb_lookup(t, m, TLB_READ, 0x5000, 1));
+		assert_null(tlb_lookup(t, m, TLB_WRITE, 0x5000, 1));
+		assert_non_null(tlb_lookup(t, m, TLB_EXEC, 0x5000, 1));
+		assert_non_null(tlb_lookup(t, m, TLB_WRITE, 0x6000, 1));
+	}
+	done(t);
+}
+
+static void entries_that_disagree_on_a_page_go(void **state)
+{
+	struct soft_tlb *t = fresh();
+
+	(void)state;
+	tlb_fill(t, TLB_USER, TLB_READ, 0, page);
+	tlb_fill(t, TLB_SUPER, TLB_WRITE, 0, page + PAGE_SIZE);
+	tlb_fill(t, TLB_USER, TLB_READ, 0x1000, page + PAGE_SIZE);
+	assert_true(tlb_knows(t, 0x123));
+	tlb_agree(t, 0x123, page);
+	assert_non_null(tlb_lookup(t, TLB_USER, TLB_READ, 0, 1));
+	assert_null(tlb_lookup(t, TLB_SUPER, TLB_WRITE, 0, 1));
+	tlb_agree(t, 0, NULL);
+	assert_false(tlb_knows(t, 0));
+	assert_true(tlb_knows(t, 0x1fff));
+	assert_false(tlb_knows(t, 0x2000));
+	done(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +292,9 @@ int main(void)
 		cmocka_unit_test(
 			protect_drops_write_entries_of_a_host_range_only),
 		cmocka_unit_test(protect_finds_entries_filled_after_a_flush),
+		cmocka_unit_test(
+			data_entries_go_in_every_mode_and_fetches_stay),
+		cmocka_unit_test(entries_that_disagree_on_a_page_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
