@@ -295,19 +295,21 @@ static inline u64 element(const u8 *p, unsigned size)
 	return v;
 }
 
-/* Compares up to n bytes (not zero) of elements as long as their equality is
- * `equal`; bytes done, the last element's among them. */
+/* Compares up to n bytes (not zero) of elements, the first at s and d, as long
+ * as their equality is `equal`; bytes done, the last element's among them. */
 GUEST_MEM
 static inline u64 compare_run(const u8 *s, const u8 *d, u64 n, unsigned size,
-			      bool equal, struct pair *last)
+			      bool equal, bool down, struct pair *last)
 {
 	u64 k = 0;
 
-	while (equal && n - k > 8 && element(s + k, 8) == element(d + k, 8))
+	while (equal && !down && n - k > 8 && element(s + k, 8) == element(d + k, 8))
 		k += 8;
 	do {
-		last->a = element(s + k, size);
-		last->b = element(d + k, size);
+		const s64 at = down ? -(s64)k : (s64)k;
+
+		last->a = element(s + at, size);
+		last->b = element(d + at, size);
 		k += size;
 	} while (k < n && (last->a == last->b) == equal);
 	return k;
@@ -315,12 +317,12 @@ static inline u64 compare_run(const u8 *s, const u8 *d, u64 n, unsigned size,
 
 GUEST_MEM
 static inline u64 scan_run(const u8 *d, u64 n, unsigned size, bool equal,
-			   struct pair *last)
+			   bool down, struct pair *last)
 {
 	u64 k = 0;
 
 	do {
-		last->b = element(d + k, size);
+		last->b = element(down ? d - k : d + k, size);
 		k += size;
 	} while (k < n && (last->a == last->b) == equal);
 	return k;
@@ -333,7 +335,7 @@ static inline u64 scan_run(const u8 *d, u64 n, unsigned size, bool equal,
 
 static bool cmps_bulk(struct x86_cpu *c, const struct insn *i, u64 count)
 {
-	const bool equal = i->flags & I_REP;
+	const bool equal = i->flags & I_REP, down = c->rflags & FL_DF;
 	u64 n = bulk_limit(count, i->opsize);
 	const u8 *s, *d;
 	struct pair last;
@@ -344,30 +346,30 @@ static bool cmps_bulk(struct x86_cpu *c, const struct insn *i, u64 count)
 	d = bulk_ptr(c, i, ES, RDI, false, &n);
 	if (!d)
 		return false;
-#define CALL(size) compare_run(s, d, n, size, equal, &last)
+#define CALL(size) compare_run(s, d, n, size, equal, down, &last)
 	n = BY_SIZE(i, CALL);
 #undef CALL
 	compare(c, i, last.a, last.b);
-	advance(c, i, RSI, (s64)n);
-	advance(c, i, RDI, (s64)n);
+	advance(c, i, RSI, run_stride(c, n));
+	advance(c, i, RDI, run_stride(c, n));
 	count_down(c, i, n / i->opsize);
 	return true;
 }
 
 static bool scas_bulk(struct x86_cpu *c, const struct insn *i, u64 count)
 {
-	const bool equal = i->flags & I_REP;
+	const bool equal = i->flags & I_REP, down = c->rflags & FL_DF;
 	u64 n = bulk_limit(count, i->opsize);
 	const u8 *d = bulk_ptr(c, i, ES, RDI, false, &n);
 	struct pair last = { .a = get_reg(c, RAX, i->opsize) };
 
 	if (!d)
 		return false;
-#define CALL(size) scan_run(d, n, size, equal, &last)
+#define CALL(size) scan_run(d, n, size, equal, down, &last)
 	n = BY_SIZE(i, CALL);
 #undef CALL
 	compare(c, i, last.a, last.b);
-	advance(c, i, RDI, (s64)n);
+	advance(c, i, RDI, run_stride(c, n));
 	count_down(c, i, n / i->opsize);
 	return true;
 }

@@ -322,6 +322,32 @@ static void in_and_out_use_the_accumulator(void **state)
 	sys_close();
 }
 
+/* repne scasb and repe cmpsb, downwards from one page into the one below. */
+static void with_df_set_comparisons_run_downwards(void **state)
+{
+	struct kvm_regs r;
+
+	(void)state;
+	SYS(SYS_LONG, 0, 0xf2, 0xae, 0xf4);
+	memset(sys.mem + 0x10000, 'x', 0x2000);
+	sys.mem[0x10f00] = 0;
+	regs(0, 0x2000, 0, 0x11012, 0x400);
+	r = sys_run(KVM_EXIT_HLT);
+	assert_int_equal(r.rdi, 0x10eff);
+	assert_int_equal(r.rcx, 0x2000 - (0x11012 - 0x10eff));
+	sys_close();
+	SYS(SYS_LONG, 0, 0xf3, 0xa6, 0xf4);
+	memset(sys.mem + 0x10000, 'x', 0x6000);
+	sys.mem[0x14f00] = 'y';
+	regs(0, 0x1800, 0x11012, 0x15012, 0x400);
+	r = sys_run(KVM_EXIT_HLT);
+	assert_int_equal(r.rsi, 0x10eff);
+	assert_int_equal(r.rdi, 0x14eff);
+	assert_int_equal(r.rcx, 0x1800 - (0x15012 - 0x14eff));
+	assert_int_equal(r.rflags & 0x41, 1);          /* x < y: CF, not ZF */
+	sys_close();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +356,7 @@ int main(void)
 		cmocka_unit_test(
 			an_element_that_overlaps_itself_is_read_first),
 		cmocka_unit_test(with_df_set_copies_run_downwards),
+		cmocka_unit_test(with_df_set_comparisons_run_downwards),
 		cmocka_unit_test(
 			long_copies_downwards_equal_element_by_element),
 		cmocka_unit_test(a_fill_downwards_stops_at_the_fault),
