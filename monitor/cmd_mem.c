@@ -167,13 +167,7 @@ static void cmd_o(struct mon *m, const struct mon_arg *a)
 /* The provider's chips are on no bus of ours, but no RAM either. */
 static bool device_at(struct vm *vm, gpa_t at)
 {
-	unsigned n;
-	const struct region *r = bus_regions(vm->mmio, &n);
-
-	for (unsigned i = 0; i < n; i++)
-		if (at >= r[i].base && at - r[i].base < r[i].len)
-			return true;
-	return mon_x86_chip_at(vm, at);
+	return bus_overlaps(vm->mmio, at, at) || mon_x86_chip_at(vm, at);
 }
 
 /* The block behind an address; complains and returns NULL otherwise. */

@@ -180,23 +180,12 @@ static unsigned access_size(gpa_t at, size_t n)
 	return size;
 }
 
-static bool any_region(struct bus *b, gpa_t at, size_t n)
-{
-	unsigned count;
-	const struct region *r = bus_regions(b, &count);
-
-	for (unsigned i = 0; i < count; i++)
-		if (r[i].base <= at + (n - 1) &&
-		    at <= r[i].base + (r[i].len - 1))
-			return true;
-	return false;
-}
-
 static void read_bus(void *opaque)
 {
 	struct bus_access *a = opaque;
 
-	a->answered = a->vm->mmio && any_region(a->vm->mmio, a->at, a->n);
+	a->answered = a->vm->mmio && bus_overlaps(a->vm->mmio, a->at,
+						     a->at + (a->n - 1));
 	while (a->n && a->answered) {
 		unsigned size = access_size(a->at, a->n);
 		u64 v = 0;

@@ -42,15 +42,16 @@ static void add(struct space *s, const struct area *a)
 	s->n++;
 }
 
+static bool add_region(const struct region *r, void *space)
+{
+	add(space, &(struct area){ r->base, r->base + (r->len - 1),
+				   r->priority, "i/o", r->name, r->dev, 0 });
+	return false;
+}
+
 static void add_bus(struct space *s, struct bus *b)
 {
-	unsigned n;
-	const struct region *r = bus_regions(b, &n);
-
-	for (unsigned i = 0; i < n; i++)
-		add(s, &(struct area){ r[i].base, r[i].base + (r[i].len - 1),
-				       r[i].priority, "i/o", r[i].name,
-				       r[i].dev, 0 });
+	bus_any(b, add_region, s);
 }
 
 static void add_ram(struct space *s, struct gmem *g)

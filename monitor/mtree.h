@@ -2,7 +2,7 @@
 /*
  * info mtree: the address spaces as QEMU lays them out.
  *
- * Thread: main loop (bus_regions).
+ * Thread: main loop (devices).
  */
 #ifndef MOTE_MONITOR_MTREE_H
 #define MOTE_MONITOR_MTREE_H

@@ -174,28 +174,21 @@ static const u8 gsis[] = { 16, 17, 18, 19, 20, 21, 22, 23, 5, 10, 11, 7, 6, 14,
 			   15 };
 enum { PCI_PINS = 8 };
 
+/* `v` itself is not on the bus yet. */
+static bool has_gsi(const struct region *r, void *gsi)
+{
+	return r->ops == &mmio_ops && to_virtio(r->dev)->mmio_irq == *(u32 *)gsi;
+}
+
 static bool gsi_taken(const struct virtio *v, u32 gsi)
 {
-	unsigned n;
-	const struct region *r = bus_regions(v->pci.dev.env->mmio, &n);
-
-	for (unsigned i = 0; i < n; i++)
-		if (r[i].ops == &mmio_ops && to_virtio(r[i].dev) != v &&
-		    to_virtio(r[i].dev)->mmio_irq == gsi)
-			return true;
-	return false;
+	return bus_any(v->pci.dev.env->mmio, has_gsi, &gsi);
 }
 
 static bool base_taken(const struct virtio *v, u64 base)
 {
-	unsigned n;
-	const struct region *r = bus_regions(v->pci.dev.env->mmio, &n);
-
-	for (unsigned i = 0; i < n; i++)
-		if (r[i].base < base + VIRTIO_MMIO_LEN &&
-		    base < r[i].base + r[i].len)
-			return true;
-	return false;
+	return bus_overlaps(v->pci.dev.env->mmio, base,
+			    base + VIRTIO_MMIO_LEN - 1);
 }
 
 static int choose_place(struct virtio *v, struct err *e)

@@ -197,12 +197,20 @@ static void missing_callbacks_read_ones(void **state)
 	free(f);
 }
 
+static bool note_base(const struct region *r, void *opaque)
+{
+	u64 *bases = opaque;
+
+	bases[1 + bases[0]++] = r->base;
+	return false;
+}
+
 static void priority_then_age_decides_overlaps(void **state)
 {
 	struct bus *b = bus_create("mem", 0);
 	struct fake *big = fake_new(64), *later = fake_new(16),
 		    *top = fake_new(4);
-	unsigned n;
+	u64 bases[8] = { 0 };          /* how many, and each */
 
 	map(b, big, 0, 0, &ops_any);
 	map(b, later, 16, 0, &ops_any);
@@ -215,9 +223,10 @@ static void priority_then_age_decides_overlaps(void **state)
 	assert_int_equal(rd(b, 32, 1), 33);
 	assert_int_equal(rd(b, 60, 1), 61);
 	assert_int_equal(rd(b, 14, 8), 0x020104030201100full);
-	bus_regions(b, &n);
-	assert_int_equal(n, 4);
-	assert_int_equal(bus_regions(b, &n)[1].base, 16);
+	assert_false(bus_any(b, note_base, bases));
+	assert_int_equal(bases[0], 4);
+	assert_int_equal(bases[2], 16);
+	assert_true(bus_overlaps(b, 60, 60));
 	assert_int_equal(bus_unmap(b, &later->dev, 16), 0);
 	assert_int_equal(rd(b, 16, 1), 17);
 	assert_int_equal(bus_unmap(b, &later->dev, 16), -ENOENT);
@@ -316,6 +325,44 @@ static void devices_come_and_go_under_readers(void **state)
 	bus_destroy(b);
 }
 
+/* --- a vCPU that moves a BAR, and somebody who looks at the map ------------- */
+
+static _Atomic bool moved_enough;
+
+static void *move_for_ever(void *opaque)
+{
+	struct bus *b = opaque;
+	struct fake *f = fake_new(8);
+
+	for (u64 at = 0x1000; !moved_enough; at ^= 0x3000) {
+		map(b, f, at, 0, &ops_any);
+		bus_unmap(b, &f->dev, at);
+	}
+	free(f);
+	return NULL;
+}
+
+static bool is_unsound(const struct region *r, void *opaque)
+{
+	(void)opaque;
+	return r->ops != &ops_any || (r->base && r->base != 0x1000 &&
+				      r->base != 0x2000);
+}
+
+static void the_map_may_be_looked_at_while_it_changes(void **state)
+{
+	struct bus *b = bus_create("mem", 0);
+	pthread_t t;
+
+	moved_enough = false;
+	pthread_create(&t, NULL, move_for_ever, b);
+	for (unsigned i = 0; i < 30000; i++)
+		assert_false(bus_any(b, is_unsound, NULL));
+	moved_enough = true;
+	pthread_join(t, NULL);
+	bus_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +376,7 @@ int main(void)
 		cmocka_unit_test(ranges_that_do_not_fit_are_refused),
 		cmocka_unit_test(a_callback_may_move_regions),
 		cmocka_unit_test(devices_come_and_go_under_readers),
+		cmocka_unit_test(the_map_may_be_looked_at_while_it_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

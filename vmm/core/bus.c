@@ -89,19 +89,36 @@ const char *bus_name(const struct bus *b)
 	return b->name;
 }
 
-const struct region *bus_regions(struct bus *b, unsigned *n)
-{
-	struct bus_table *t = b->table;
-
-	*n = t->nregions;
-	return t->regions;
-}
-
 /* --- building a table --- */
 
 static u64 region_last(const struct region *r)
 {
 	return r->base + (r->len - 1);
+}
+
+bool bus_any(struct bus *b, bool (*fn)(const struct region *r, void *opaque),
+	     void *opaque)
+{
+	struct grace_ticket ticket = grace_enter(&b->grace);
+	const struct bus_table *t = b->table;
+	bool found = false;
+
+	for (unsigned i = 0; i < t->nregions && !found; i++)
+		found = fn(&t->regions[i], opaque);
+	grace_leave(&b->grace, ticket);
+	return found;
+}
+
+static bool has_some(const struct region *r, void *opaque)
+{
+	const u64 *range = opaque;
+
+	return r->base <= range[1] && range[0] <= region_last(r);
+}
+
+bool bus_overlaps(struct bus *b, u64 first, u64 last)
+{
+	return bus_any(b, has_some, (u64 [2]){ first, last });
 }
 
 /* The region that answers at `at`, or -1: invariant 2 of bus.h. */

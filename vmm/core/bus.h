@@ -67,9 +67,15 @@ void bus_quiesce(struct bus *b);
 bool bus_read(struct bus *b, u64 addr, u64 *val, unsigned size);
 bool bus_write(struct bus *b, u64 addr, u64 val, unsigned size);
 
-/* The current table, sorted by base, then by mapping order, for info mtree.
- * Borrowed until the next map or unmap. [loop] */
-const struct region *bus_regions(struct bus *b, unsigned *n);
+/*
+ * Each region, by base, then by mapping order, until `fn` says that this is the
+ * one; whether it did.  A vCPU may be moving BARs meanwhile: the regions are
+ * those of one moment, and valid only within `fn`, which does not wait. [any]
+ */
+bool bus_any(struct bus *b, bool (*fn)(const struct region *r, void *opaque),
+	     void *opaque);
+/* Does a region have some of [first, last]? [any] */
+bool bus_overlaps(struct bus *b, u64 first, u64 last);
 const char *bus_name(const struct bus *b);
 
 #endif

@@ -433,15 +433,15 @@ static void uart_reset(struct device *d)
 static const u16 com_base[COM_PORTS] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
 static const u8 com_irq[COM_PORTS] = { 4, 3, 4, 3 };
 
+static bool begins_at(const struct region *r, void *port)
+{
+	return r->base == *(u16 *)port;
+}
+
+/* By another: a port of ours is chosen before it is mapped. */
 static bool port_taken(const struct device *d, u16 port)
 {
-	unsigned n;
-	const struct region *r = bus_regions(d->env->pio, &n);
-
-	for (unsigned i = 0; i < n; i++)
-		if (r[i].base == port && r[i].dev != d)
-			return true;
-	return false;
+	return bus_any(d->env->pio, begins_at, &port);
 }
 
 /* COM1-COM4 by index, or by the first free one. */
