@@ -403,8 +403,8 @@ static void print_disk(struct mon *m, const struct disk *d, bool verbose)
 		mon_printf(m, ": [not inserted]\n    Attached to:      %s\n",
 			   path.buf);
 	else
-		print_node(m, d->root, "raw", path.buf, disk_cache_name(d), d,
-			   verbose);
+		print_node(m, d->root, disk_format(d), path.buf,
+			   disk_cache_name(d), d, verbose);
 	strbuf_fini(&path);
 }
 

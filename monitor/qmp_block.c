@@ -148,6 +148,7 @@ static void put_limits(json_t *o, const struct throttle_config *t,
 /* BlockDeviceInfo; `d` NULL: a node nobody has. */
 static json_t *device_info(struct blk *b, const struct disk *d)
 {
+	const char *driver = d ? disk_format(d) : blk_driver_name(b);
 	struct throttle_config t = { 0 };
 	const char *group = NULL;
 	json_t *o;
@@ -157,14 +158,14 @@ static json_t *device_info(struct blk *b, const struct disk *d)
 	o = json_pack("{s:o,s:b,s:s,s:i,s:s,s:i,s:{s:b,s:b,s:b},"
 		      "s:{s:o,s:s,s:I}}",
 		      "file", node_file(b), "ro", b->read_only,
-		      "drv", blk_driver_name(b), "backing_file_depth", 0,
+		      "drv", driver, "backing_file_depth", 0,
 		      "detect_zeroes", !b->detect_zeroes ? "off"
 			: b->unmap_zeroes ? "unmap" : "on",
 		      "write_threshold", 0, "cache",
 		      "writeback", !d || d->writeback,
 		      "direct", d && d->direct, "no-flush", d && d->no_flush,
 		      "image", "filename", node_file(b),
-		      "format", blk_driver_name(b),
+		      "format", driver,
 		      "virtual-size", (json_int_t)b->len);
 	put_limits(o, &t, group);
 	if (mon_node_name(b))

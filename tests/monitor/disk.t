@@ -72,6 +72,8 @@ t.ok(ret("block_set_io_throttle", device="d0", iops=100, iops_max=200,
 i = one("query-block", "d0", "device")["inserted"]
 t.ok(i["iops"] == 100 and i["iops_max"] == 200 and i["group"] == "d0",
      "whose limits query-block has", i)
+t.ok(i["drv"] == "raw" and i["image"]["format"] == "raw" and
+     "(raw)" in h.ask("info block d0"), "the disk is raw still", i)
 t.ok("iops=100" in h.ask("info block d0"), "and info block")
 t.ok(ret("block_set_io_throttle", device="d0", iops=100,
          **dict(zero, iops_rd=5)) is not None, "limits that contradict")

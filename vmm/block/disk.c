@@ -361,6 +361,16 @@ const char *disk_error_name(enum disk_error a)
 	return names[a];
 }
 
+/* Filters we put above a node have no name. */
+const char *disk_format(const struct disk *d)
+{
+	const struct blk *b = d->root;
+
+	while (b && !b->name)
+		b = b->child;
+	return b ? blk_driver_name(b) : "raw";
+}
+
 void disk_image(const struct disk *d, struct strbuf *out)
 {
 	struct blk *b = d->root;

@@ -104,6 +104,8 @@ void disk_account(struct disk *d, const struct blk_req *r, enum blk_op op,
 /* "writeback", "none" ...: of -drive cache=. */
 const char *disk_cache_name(const struct disk *d);
 const char *disk_error_name(enum disk_error a);
+/* "raw", or the driver of the node it was given. */
+const char *disk_format(const struct disk *d);
 /* The image: "/path/x.img", "null-co". */
 void disk_image(const struct disk *d, struct strbuf *out);
 
