@@ -485,9 +485,13 @@ static int console_realize(struct virtio *v, struct err *e)
 	return 0;
 }
 
+/* Other consoles' stay. */
 static void drop_kick(void *opaque)
 {
-	(void)opaque;
+	struct port *p = opaque;
+
+	if (!p->c->v.gone)
+		loop_post(p->c->v.loop, later_kick, p);
 }
 
 static void console_unrealize(struct virtio *v)

@@ -249,6 +249,31 @@ static void hostile_control_messages_do_no_harm(void **s)
 	console_down();
 }
 
+static void a_console_that_goes_takes_no_others_wake_up_along(void **s)
+{
+	struct err e = { 0 };
+	struct device *other;
+
+	(void)s;
+	console_up(one_port);
+	g_start(0);
+	assert_int_equal(send(peer, "hello", 5, 0), 5);
+	g_turns(3);                    /* no buffer: its reader rests      */
+	other = device_create(fake.dev->class, "d1", &fake.env);
+	assert_int_equal(device_set_prop(other, "base", "0xfeb10000", &e), 0);
+	assert_int_equal(device_set_prop(other, "gsi", "6", &e), 0);
+	assert_int_equal(device_realize(other, &e), 0);
+	g_in(0, 64);
+	virtio_lock(g.v);
+	g.v->class->kick(g.v, 0);      /* a word left for the loop ...     */
+	virtio_unlock(g.v);
+	device_destroy(other);         /* ... that is not about this one   */
+	g_turns(4);
+	assert_int_equal(g_done(0), 1);
+	assert_int_equal(g_take(0), 5);
+	console_down();
+}
+
 static void queues_that_never_empty_leave_the_loop_to_others(void **s)
 {
 	static const char *const ports[] = { "chardev", "n", "chardev1", "c0",
@@ -413,6 +438,7 @@ int main(void)
 		cmocka_unit_test(a_port_still_works_after_a_load),
 		cmocka_unit_test(a_loaded_state_of_nonsense_does_no_harm),
 		cmocka_unit_test(hostile_control_messages_do_no_harm),
+		cmocka_unit_test(a_console_that_goes_takes_no_others_wake_up_along),
 		cmocka_unit_test(queues_that_never_empty_leave_the_loop_to_others),
 		cmocka_unit_test(a_chain_without_end_is_written_in_turns),
 		cmocka_unit_test(a_terminals_size_is_in_the_configuration),
