@@ -57,8 +57,14 @@ void *memmove(void *to, const void *from, size_t n)
 	u8 *d = to;
 	const u8 *s = from;
 
-	if (d <= s || d >= s + n)
+	if (d >= s + n || s >= d + n)
 		return memcpy(to, from, n);
+	if (d <= s) {                  /* upwards, a byte at a time: no
+					  part of copy_few's comes twice  */
+		asm volatile("rep movsb" : "+D"(d), "+S"(s), "+c"(n)
+			     : : "memory");
+		return to;
+	}
 	while (n >= 8 && d - s >= 8) {
 		u64 v;
 
