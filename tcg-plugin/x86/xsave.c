@@ -21,17 +21,38 @@ enum { XF_X87 = BIT(0), XF_SSE = BIT(1), XF_AVX = BIT(AVX), XF_PKRU = BIT(PKRU),
        XF_EXT = XF_AVX | XF_PKRU, XF_ALL = XF_X87 | XF_SSE | XF_EXT };
 #define XCOMP_COMPACT BIT64(63)
 
-/* Guest memory in pieces that stay within a page. */
+static bool in_page(gva_t la, unsigned n)
+{
+	return la % PAGE_SIZE + n <= PAGE_SIZE;
+}
+
+/* Guest memory: at once, or in pieces that stay within a page. */
+GUEST_MEM
 static void put(struct x86_cpu *c, gva_t la, const void *buf, unsigned n)
 {
+	void *to = in_page(la, n) ? mem_rmw_ptr(c, la, n) : NULL;
+
+	if (to) {
+		memcpy(to, buf, n);
+		return;
+	}
 	for (unsigned at = 0, k; at < n; at += k) {
 		k = MIN(64 - (unsigned)((la + at) & 63), n - at);
 		st_bytes(c, la + at, (const u8 *)buf + at, k);
 	}
 }
 
+GUEST_MEM
 static void get(struct x86_cpu *c, gva_t la, void *buf, unsigned n)
 {
+	u64 there = n;
+	const void *from = in_page(la, n) ? mem_span(c, la, false, &there)
+					  : NULL;
+
+	if (from) {
+		memcpy(buf, from, n);
+		return;
+	}
 	for (unsigned at = 0, k; at < n; at += k) {
 		k = MIN(64 - (unsigned)((la + at) & 63), n - at);
 		ld_bytes(c, la + at, (u8 *)buf + at, k);
@@ -205,7 +226,13 @@ static unsigned comp_len(const struct x86_cpu *c, unsigned n)
 static bool is_zero(const void *p, size_t n)
 {
 	const u8 *b = p;
+	u64 v;
 
+	for (; n >= sizeof(v); n -= sizeof(v), b += sizeof(v)) {
+		__builtin_memcpy(&v, b, sizeof(v));
+		if (v)
+			return false;
+	}
 	while (n--)
 		if (*b++)
 			return false;
