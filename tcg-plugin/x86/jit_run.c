@@ -561,14 +561,15 @@ static bool is_cold(const struct x86_cpu *c, const struct block *b)
 /* NULL: too seldom run so far to be worth it. */
 static struct jit_block *block_for(struct x86_cpu *c, struct block *b)
 {
-	struct jit_block *jb = jit_block_find(c->jit, b, c->rip, jit_state(c));
+	struct jit_block *jb;
 
-	if (jb)
-		return jb;
-	if (is_cold(c, b)) {
+	if (is_cold(c, b)) {           /* then nobody translated it       */
 		b->runs++;
 		return NULL;
 	}
+	jb = jit_block_find(c->jit, b, c->rip, jit_state(c));
+	if (jb)
+		return jb;
 	jb = jit_translate(c, b, NULL);
 	if (!jb) {                     /* full: start again */
 		jit_forget_all(c);
