@@ -423,7 +423,8 @@ static void handle_requests(void *opaque)
 		handle_request(vm, r, vm->request_code[r]);
 		vm->cause = VM_CAUSE_NONE;
 	}
-	if (vm->state == RUN_RUNNING)  /* vCPUs that stopped to ask */
+	/* vCPUs that stopped to ask; but who did meanwhile waits its turn. */
+	if (vm->state == RUN_RUNNING && !vm->pending)
 		resume_all(vm);
 }
 

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "vmm/arch.h"
+#include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
 static struct vm vm;
@@ -394,6 +395,47 @@ static void an_nmi_to_no_cpu_is_refused(void **state)
 	assert_string_equal(e.msg, "there is no CPU 0");
 }
 
+/* --- a vCPU that asks while another's request is handled ------------------- */
+
+static struct vcpu asker;
+static bool waited;
+
+static void ask_meanwhile(struct vm_listener *l, enum vm_event ev, int arg)
+{
+	(void)l;
+	(void)arg;
+	if (ev == VM_EV_RESET) {
+		asker.stop = true;
+		vm_request(&vm, VM_REQ_CRASHLOADED, 0);
+	}
+	if (ev == VM_EV_CRASHLOADED)
+		waited = asker.stop;
+}
+
+static void who_asks_stands_until_it_is_answered(void **state)
+{
+	struct vm_listener l = { .fn = ask_meanwhile };
+	struct vcpu *all[] = { &asker };
+
+	(void)state;
+	memset(&asker, 0, sizeof(asker));
+	lock_init(&asker.lock, "vcpu");
+	asker.parked = true;
+	waited = false;
+	vm.vcpus = all;
+	vm.nvcpus = 1;
+	vm_listen(&vm, &l);
+	vm_start(&vm, NULL);
+	assert_false(asker.stop);
+	vm_request(&vm, VM_REQ_RESET, 0);
+	spin();
+	assert_true(waited);
+	assert_false(asker.stop);
+	vm_unlisten(&vm, &l);
+	vm.nvcpus = 0;
+	lock_fini(&asker.lock);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fresh, done)
 int main(void)
 {
@@ -411,6 +453,7 @@ int main(void)
 		T(a_panic_can_be_ignored),
 		T(a_panic_without_shutdown_pauses),
 		T(an_exit_request_carries_its_code),
+		T(who_asks_stands_until_it_is_answered),
 		T(an_internal_error_needs_a_reset),
 		T(a_debug_stop_names_its_cpu_and_goes_on),
 		T(a_watchdog_does_what_was_asked),
