@@ -8,6 +8,7 @@ O      ?= build$(if $(filter-out release,$(BUILD)),-$(BUILD))
 PREFIX ?= /usr/local
 bindir ?= $(PREFIX)/bin
 libdir ?= $(PREFIX)/lib
+docdir ?= $(PREFIX)/share/doc/mote
 CC     ?= gcc
 V      ?= 0
 Q      := $(if $(filter 0,$(V)),@)
@@ -164,6 +165,8 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 	install -D -m 755 $(O)/mote-kvm-preload.so $(DESTDIR)$(libdir)/mote/mote-kvm-preload.so
 	[ ! -f $(O)/mote-slirp ] || \
 	    install -D -m 755 $(O)/mote-slirp $(DESTDIR)$(libdir)/mote/mote-slirp
+	for f in README.md LICENSE $$(find docs -type f); do \
+	    install -D -m 644 $$f $(DESTDIR)$(docdir)/$$f || exit 1; done
 
 clean: ## remove the build folder
 	rm -rf $(O)

@@ -298,6 +298,19 @@ static int exit_preconfig(void *opaque, struct err *e)
 	return rc;
 }
 
+/* A terminal just made: the user cannot know its name. */
+static void say_pty(struct chardev *c, void *opaque)
+{
+	struct strbuf what = STRBUF_INIT;
+
+	(void)opaque;
+	chardev_describe(c, &what);
+	if (!strncmp(what.buf, "pty:", 4))
+		log_info("char device redirected to %s (label %s)",
+			 what.buf + 4, chardev_id(c));
+	strbuf_fini(&what);
+}
+
 static int process_start(struct process *p, struct err *e)
 {
 	int rc = sandbox_prepare(p, e);
@@ -316,6 +329,7 @@ static int process_start(struct process *p, struct err *e)
 		machine_build(&p->config, e);
 	if (!p->vm)
 		return -1;
+	chardev_for_each(p->vm->chardevs, say_pty, NULL);
 	p->vm->preconfig = p->config.preconfig;
 	p->vm->exit_preconfig = exit_preconfig;
 	p->vm->exit_preconfig_opaque = p;

@@ -57,25 +57,56 @@ static const struct option_row *option_find(const char *name)
 
 /* --- help --- */
 
+enum { HELP_COLUMN = 17, HELP_WIDTH = 79 };
+
+/* `text` from HELP_COLUMN on, where the line is now, broken between words. */
+static void add_help(struct strbuf *out, const char *text)
+{
+	size_t at = HELP_COLUMN;
+
+	while (*text) {
+		const size_t n = strcspn(text, " ");
+
+		if (at > HELP_COLUMN && at + 1 + n > HELP_WIDTH) {
+			strbuf_addf(out, "\n%*s", HELP_COLUMN, "");
+			at = HELP_COLUMN;
+		} else if (at > HELP_COLUMN) {
+			strbuf_addc(out, ' ');
+			at++;
+		}
+		strbuf_add(out, text, n);
+		at += n;
+		text += n + (text[n] == ' ');
+	}
+	strbuf_addc(out, '\n');
+}
+
+static void add_row(struct strbuf *out, const struct option_row *o)
+{
+	const size_t start = out->len;
+	int gap;
+
+	strbuf_addf(out, "-%s", o->name);
+	if (o->syntax && o->kind != K_SAME)
+		strbuf_addf(out, " %s", o->syntax);
+	gap = HELP_COLUMN - (int)(out->len - start);
+	if (gap < 1)
+		strbuf_addc(out, '\n');
+	strbuf_addf(out, "%*s", gap < 1 ? HELP_COLUMN : gap, "");
+	if (o->kind == K_SAME)
+		strbuf_addf(out, "same as -%s\n", o->help);
+	else
+		add_help(out, o->help);
+}
+
 int option_help(struct option_run *r, const char *arg, struct err *e)
 {
 	(void)arg;
 	(void)e;
 	strbuf_addf(r->out, "usage: %s [option...]\n\n", r->argv0);
-	for (unsigned i = 0; i < ARRAY_LEN(option_rows); i++) {
-		const struct option_row *o = &option_rows[i];
-
-		if (o->kind == K_LATER)
-			continue;
-		if (o->kind == K_SAME)
-			strbuf_addf(r->out, "-%-15s same as -%s\n", o->name,
-				    o->help);
-		else if (o->syntax)
-			strbuf_addf(r->out, "-%s %s\n%16s %s\n", o->name,
-				    o->syntax, "", o->help);
-		else
-			strbuf_addf(r->out, "-%-15s %s\n", o->name, o->help);
-	}
+	for (unsigned i = 0; i < ARRAY_LEN(option_rows); i++)
+		if (option_rows[i].kind != K_LATER)
+			add_row(r->out, &option_rows[i]);
 	strbuf_addstr(r->out, "\nOn the terminal Ctrl-a h lists the keys: "
 		      "Ctrl-a c switches between console\nand monitor, "
 		      "Ctrl-a x ends the VM.\n");

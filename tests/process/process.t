@@ -56,6 +56,16 @@ says "'nonsense' is not a valid device model name" "and is named"
 
 timeout 20 $run -append e
 is $? 33 "isa-debug-exit decides the exit status"
+timeout 20 $run -serial pty -append e 2>"$dir/err"
+says 'char device redirected to /dev/pts/[0-9]* (label serial0)' \
+	"a pseudo-terminal's name is said"
+mkdir -p "$dir/any/bin" "$dir/any/lib/mote"
+cp "$mote" "$dir/any/bin"
+cp "$O/mote-tcg.so" "$dir/any/lib/mote"
+timeout 20 "$dir/any/bin/mote" -accel tcg -nodefaults -display none \
+	-device isa-debug-exit,iobase=0xf4,iosize=4 -kernel $guest -append e
+is $? 33 "wherever it is installed, mote finds its plugin"
+rm -r "$dir/any"
 timeout 20 $run -append t -no-reboot
 is $? 0 "a triple fault with -no-reboot ends with status 0"
 timeout 20 $run -append t -action reboot=shutdown

@@ -391,6 +391,12 @@ static void help_lists_options_and_wants_exit(void **state)
 	assert_true(c.wants_exit);
 	assert_non_null(strstr(out.buf, "-kernel FILE"));
 	assert_null(strstr(out.buf, "-vnc"));
+	for (const char *line = out.buf; *line; ) {
+		const size_t n = strcspn(line, "\n");
+
+		assert_true(*line == '-' || n < 80);
+		line += n + !!line[n];
+	}
 	assert_int_equal(parse("-version", NULL), 0);
 	assert_memory_equal(out.buf, "mote version", 12);
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,6 +253,19 @@ static void a_folder_that_is_none_is_a_sentence(void **s)
 	assert_int_equal(path_policy_set("", &e), -EINVAL);
 }
 
+static void our_own_files_are_beside_the_program(void **state)
+{
+	char path[PATH_MAX], own[PATH_MAX] = "";
+
+	(void)state;
+	assert_true(readlink("/proc/self/exe", own, sizeof(own) - 1) > 0);
+	assert_true(path_own_file(strrchr(own, '/') + 1, path, sizeof(path)));
+	assert_string_equal(path, own);
+	assert_false(path_own_file("no-such-file", path, sizeof(path)));
+	assert_string_equal(path, MOTE_LIBDIR "/no-such-file");
+	assert_false(path_own_file(strrchr(own, '/') + 1, path, 4));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -267,6 +281,7 @@ int main(void)
 		T(what_was_not_asked_to_be_non_blocking_is_not),
 		T(sockets_are_checked_by_their_folder),
 		T(a_folder_that_is_none_is_a_sentence),
+		cmocka_unit_test(our_own_files_are_beside_the_program),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -265,4 +266,23 @@ int path_check(const char *path, struct err *e)
 		rc = outside(e, path);
 	close(fd);
 	return rc;
+}
+
+bool path_own_file(const char *name, char *path, size_t size)
+{
+	static const char *const from_here[] = { "", "../lib/mote/" };
+	char dir[PATH_MAX];
+	const ssize_t n = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
+	char *slash;
+
+	dir[MAX(n, 0)] = '\0';
+	slash = strrchr(dir, '/');
+	for (unsigned i = 0; slash && i < ARRAY_LEN(from_here); i++) {
+		slash[1] = '\0';
+		if ((size_t)snprintf(path, size, "%s%s%s", dir, from_here[i],
+				     name) < size && !access(path, F_OK))
+			return true;
+	}
+	return (size_t)snprintf(path, size, "%s/%s", MOTE_LIBDIR, name) < size &&
+	       !access(path, F_OK);
 }

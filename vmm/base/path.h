@@ -37,4 +37,8 @@ int  path_open(const char *path, int flags, mode_t mode, struct err *e);
  * cannot bind or connect relative to a folder.  0 or -EXDEV. */
 int  path_check(const char *path, struct err *e);
 
+/* Where a file that belongs to mote is: beside the program, in ../lib/mote from
+ * there, or where `make` was told it would be installed.  False: in none. */
+bool path_own_file(const char *name, char *path, size_t size);
+
 #endif

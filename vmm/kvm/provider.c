@@ -15,34 +15,14 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "vmm/base/log.h"
+#include "vmm/base/path.h"
 #include "vmm/base/thread.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/kvm/kvm_priv.h"
 
 #define PLUGIN_FILE "mote-tcg.so"
-
-/* Where mote-tcg.so is: beside the binary first, then the installed place. */
-static bool plugin_path(char *path, size_t n)
-{
-	ssize_t len = readlink("/proc/self/exe", path, n - 1);
-	char *slash;
-
-	if (len > 0) {
-		path[len] = '\0';
-		slash = strrchr(path, '/');
-		if (slash && (size_t)(slash + 1 - path) +
-		    sizeof(PLUGIN_FILE) <= n) {
-			strcpy(slash + 1, PLUGIN_FILE);
-			if (!access(path, F_OK))
-				return true;
-		}
-	}
-	snprintf(path, n, "%s/%s", MOTE_LIBDIR, PLUGIN_FILE);
-	return !access(path, F_OK);
-}
 
 int kvm_provider_check(const struct kvm_provider *p, const char *path,
 		       struct err *e)
@@ -109,9 +89,10 @@ const struct kvm_provider *kvm_plugin_load(struct err *e)
 {
 	char path[PATH_MAX];
 
-	if (!plugin_path(path, sizeof(path))) {
+	if (!path_own_file(PLUGIN_FILE, path, sizeof(path))) {
 		err_set(e, -ENOENT, "the TCG plugin is missing: no "
-			PLUGIN_FILE " beside the program and none in "
+			PLUGIN_FILE " beside the program, in ../lib/mote or "
+			"in "
 			MOTE_LIBDIR);
 		return NULL;
 	}

@@ -17,22 +17,7 @@
 #include <unistd.h>
 
 #include "slirp/proto.h"
-
-/* Beside our own executable, else where it is installed. */
-static void find_helper(char *path, size_t size)
-{
-	ssize_t n = readlink("/proc/self/exe", path, size - 1);
-	char *slash;
-
-	path[MAX(n, 0)] = 0;
-	slash = strrchr(path, '/');
-	if (slash && (size_t)(slash - path) + sizeof("/mote-slirp") <= size) {
-		strcpy(slash, "/mote-slirp");
-		if (access(path, X_OK) == 0)
-			return;
-	}
-	snprintf(path, size, "%s/mote-slirp", MOTE_LIBDIR);
-}
+#include "vmm/base/path.h"
 
 /* With no signal blocked or ignored, whatever ours are. */
 static int spawn(const char *path, char *const argv[],
@@ -73,7 +58,7 @@ int spawn_helper(const char *path, const char *options, const char *ids,
 	if (*path)
 		snprintf(own, sizeof(own), "%s", path);
 	else
-		find_helper(own, sizeof(own));
+		path_own_file("mote-slirp", own, sizeof(own));
 	rc = check_open("network helper", own, e);
 	if (rc < 0)
 		return rc;
