@@ -203,11 +203,12 @@ static int create_loop(struct vm *vm, struct err *e)
 
 /* --- objects and disks --- */
 
-static int add_objects(struct vm *vm, struct err *e)
+static int add_objects_of(struct vm *vm, bool late, struct err *e)
 {
 	for (const struct config_item *i = vm->config->objects; i;
 	     i = i->next) {
-		int rc = object_add(vm, i->text, e);
+		int rc = object_is_late(i->text) == late ?
+			 object_add(vm, i->text, e) : 0;
 
 		if (rc < 0) {
 			err_prefix(e, "-object %s", i->text);
@@ -215,6 +216,16 @@ static int add_objects(struct vm *vm, struct err *e)
 		}
 	}
 	return 0;
+}
+
+static int add_objects(struct vm *vm, struct err *e)
+{
+	return add_objects_of(vm, false, e);
+}
+
+static int add_late_objects(struct vm *vm, struct err *e)
+{
+	return add_objects_of(vm, true, e);
 }
 
 /* if=virtio brings its device along. */
@@ -403,6 +414,7 @@ static build_step *const machine_steps[] = {
 	build_arch,
 	add_disks,
 	machine_nics_add,
+	add_late_objects,
 	add_devices,
 	create_vcpus,
 	switch_prepare,

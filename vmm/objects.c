@@ -124,13 +124,14 @@ static const struct object_option rng_random_options[] = {
 
 const struct object_type object_types[] = {
 	{ "filter-dump", "a network's frames in a pcap file", dump_options,
-	  add_dump, del_dump },
+	  add_dump, del_dump, true },
 	{ "iothread", "a thread for disks", iothread_options,
-	  add_iothread, del_iothread },
+	  add_iothread, del_iothread, false },
 	{ "rng-builtin", "random bytes, the host's getrandom",
-	  rng_builtin_options, add_rng, del_rng },
-	{ "rng-random", "the same", rng_random_options, add_rng, del_rng },
-	{ NULL, NULL, NULL, NULL, NULL }
+	  rng_builtin_options, add_rng, del_rng, false },
+	{ "rng-random", "the same", rng_random_options, add_rng, del_rng,
+	  false },
+	{ NULL, NULL, NULL, NULL, NULL, false }
 };
 
 static const struct object_type *find_type(const char *name)
@@ -268,6 +269,22 @@ int object_add(struct vm *vm, const char *spec, struct err *e)
 		remember(vm, t, id);
 	opts_fini(&o);
 	return rc;
+}
+
+bool object_is_late(const char *spec)
+{
+	const struct object_type *t = NULL;
+	struct err e = { 0 };
+	const char *type;
+	struct opts o;
+
+	if (opts_parse(&o, spec, "qom-type", &e) < 0)
+		return false;
+	type = opts_find(&o, "qom-type");
+	if (type)
+		t = find_type(type);
+	opts_fini(&o);
+	return t && t->late;
 }
 
 int object_del(struct vm *vm, const char *id, struct err *e)

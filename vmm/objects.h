@@ -24,6 +24,7 @@ struct object_type {
 	/* `spec` is all of it, with type, id and options of the table. */
 	int  (*add)(struct vm *vm, const char *spec, struct err *e);
 	int  (*del)(struct vm *vm, const char *id, struct err *e);
+	bool late;                     /* -object waits for what -nic makes */
 };
 
 struct object {
@@ -41,6 +42,8 @@ int  object_help_options(const char *type, struct strbuf *out, struct err *e);
 /* "TYPE,id=ID,...".  -errno with a sentence. */
 int  object_add(struct vm *vm, const char *spec, struct err *e);
 int  object_del(struct vm *vm, const char *id, struct err *e);
+/* Is that one of a late type?  false: not, or there is no such type. */
+bool object_is_late(const char *spec);
 struct object *object_find(struct vm *vm, const char *id);     /* NULL */
 /* What -device says of an object, rng=ID, is one there is. */
 int  object_check_named(struct vm *vm, const char *driver,

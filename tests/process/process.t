@@ -59,6 +59,11 @@ is $? 33 "isa-debug-exit decides the exit status"
 timeout 20 $run -serial pty -append e 2>"$dir/err"
 says 'char device redirected to /dev/pts/[0-9]* (label serial0)' \
 	"a pseudo-terminal's name is said"
+timeout 20 $run -nic stream,id=n0,server=on,addr.type=unix,addr.path="$dir/n" \
+	-object filter-dump,id=f0,netdev=n0,file="$dir/pcap" -append e
+is $? 33 "-object filter-dump knows the network of a -nic"
+[ -s "$dir/pcap" ]
+ok $? "and begins its file"
 mkdir -p "$dir/any/bin" "$dir/any/lib/mote"
 cp "$mote" "$dir/any/bin"
 cp "$O/mote-tcg.so" "$dir/any/lib/mote"

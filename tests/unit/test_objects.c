@@ -55,6 +55,16 @@ static void an_io_thread_comes_and_goes(void **state)
 	assert_int_equal(object_del(&vm, "io0", &e), -ENOENT);
 }
 
+static void a_dump_waits_for_the_networks_of_nic(void **state)
+{
+	(void)state;
+	assert_true(object_is_late("filter-dump,id=f,netdev=n0"));
+	assert_true(object_is_late("id=f,qom-type=filter-dump"));
+	assert_false(object_is_late("iothread,id=io0"));
+	assert_false(object_is_late("secret,id=s"));
+	assert_false(object_is_late("id=f"));
+}
+
 static void an_object_is_there_until_it_is_deleted(void **state)
 {
 	(void)state;
@@ -146,6 +156,7 @@ int main(void)
 		T(what_is_wrong_with_an_object_is_named),
 		T(a_device_may_name_only_what_there_is),
 		T(an_io_thread_comes_and_goes),
+		T(a_dump_waits_for_the_networks_of_nic),
 		T(help_has_a_line_for_each_type_and_option),
 	};
 
