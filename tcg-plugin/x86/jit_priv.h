@@ -195,11 +195,12 @@ enum { ST_FPU = BIT(2),                /* no #NM, no #UD for FP and SSE   */
        ST_SMAP = BIT(3), ST_FSGS = BIT(4), ST_TSD = BIT(5),
        ST_CPL0 = BIT(6), ST_AVX = BIT(7), ST_LA57 = BIT(8),
        ST_SYSCALL = BIT(9),            /* enabled; SFMASK clears IF DF TF AC */
+       ST_PKE = BIT(10),               /* protection keys are on          */
        /* 32-bit code over flat CS, DS, ES and SS; FS and GS have any base but
 	* no limit. */
        ST_32 = BIT(12), ST_FS32 = BIT(13), ST_GS32 = BIT(14),
        ST_ENV = ST_FPU | ST_SMAP | ST_FSGS | ST_TSD | ST_AVX | ST_LA57 |
-		ST_SYSCALL | ST_32 | ST_FS32 | ST_GS32 };
+		ST_SYSCALL | ST_PKE | ST_32 | ST_FS32 | ST_GS32 };
 
 /* An out-of-line piece, emitted behind the block. */
 struct jit_cold {

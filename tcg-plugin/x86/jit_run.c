@@ -532,6 +532,7 @@ u16 jit_state(const struct x86_cpu *c)
 		     (c->cr4 & CR4_SMAP ? ST_SMAP : 0) |
 		     (c->cr4 & CR4_FSGSBASE ? ST_FSGS : 0) |
 		     (c->cr4 & CR4_TSD ? ST_TSD : 0) |
+		     (c->cr4 & CR4_PKE ? ST_PKE : 0) |
 		     (!(c->cr0 & CR0_TS) && x86_avx_on(c) ? ST_AVX : 0) |
 		     (c->cr4 & CR4_LA57 ? ST_LA57 : 0) |
 		     (c->cpl ? 0 : ST_CPL0) |

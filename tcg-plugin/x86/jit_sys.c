@@ -309,6 +309,23 @@ static bool sys_rdtsc(struct tr *t, const struct insn *i)
 	return end_here(t, i, t->j->nsite);
 }
 
+/* --- protection keys ----------------------------------------------------------------------- */
+
+/* Linux reads PKRU at each switch of threads. */
+static bool sys_rdpkru(struct tr *t)
+{
+	u32 first = t->j->nsite;
+
+	if (!(t->state & ST_PKE))
+		return false;
+	emit_mov32(&t->e, H_CX, H_13);         /* must be zero */
+	tr_slow_unless_rcx0(t);
+	emit_load32(&t->e, H_AX, GS(pkru));
+	emit_mov_imm(&t->e, H_DX, 0);
+	tr_lookup_done(t, first);
+	return true;
+}
+
 /* --- bit strings ---------------------------------------------------------------------------- */
 
 /* BT r/m, reg with memory: the bit may be far from the address.  The host finds
@@ -380,6 +397,8 @@ bool tr_sys(struct tr *t, const struct insn *i)
 		return sys_mov_sreg(t, i);
 	if (fn == op_rdtsc)
 		return sys_rdtsc(t, i);
+	if (fn == op_rdpkru)
+		return sys_rdpkru(t);
 	if (fn == op_cld)
 		return true;           /* DF is clear here */
 	return is_bits(i) && sys_bits(t, i);
