@@ -166,6 +166,7 @@ struct x86_jit_regs {
 					  registers than the kernel's      */
 	u32 space;                     /* names what pages of this address space
 					  are, to links: jit_link.c; never 0 */
+	s32 hold_left;                 /* wrong guesses until C looks: jit_hold.c */
 	u32 fpu_away;                  /* 1: guest FP state is in c->fpu,
 					  0: in the host's registers       */
 	u64 fip, fdp, fop;             /* meanwhile: of the last x87 instruction

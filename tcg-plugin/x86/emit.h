@@ -15,7 +15,7 @@
 #include "vmm/base/types.h"
 
 enum { EMIT_MAX = 24 };
-enum { JCC_NE = 5, JCC_A = 7 };        /* condition codes */
+enum { JCC_NE = 5, JCC_A = 7, JCC_NS = 9 };        /* condition codes */
 
 enum host_reg { H_AX, H_CX, H_DX, H_BX, H_SP, H_BP, H_SI, H_DI,
 		H_8, H_9, H_10, H_11, H_12, H_13, H_14, H_15, H_NONE };

@@ -89,6 +89,7 @@ static void look_at_requests(struct tr *t)
 	}
 	t->wants_flags |= t->guest->count && !t->flags.by.kind &&
 			  tr_flags_unseen(t);
+	t->hold.on = false;
 	emit_load32(&t->e, H_CX, GS(request));
 	ok = emit_jrcxz_fwd(&t->e);
 	out = emit_jmp_fwd(&t->e);
@@ -135,6 +136,10 @@ static void one_cold(struct tr *t, const struct jit_cold *k)
 	for (unsigned n = 0; n < 2; n++)
 		if (k->from[n])
 			emit_here32(e, k->from[n]);
+	if (k->hold) {
+		tr_hold_cold(t, k);
+		return;
+	}
 	if (k->fault)
 		t->j->site[k->site].again = (u32)(e->p - t->j->buf.rw);
 	if (k->split)
@@ -179,6 +184,7 @@ static void one_insn(struct tr *t, const struct insn *i)
 	      tr_plain(t, i)))
 		tr_interp(t, i->row->attr & A_END);
 	tr_flags_after(t, i);
+	tr_hold_after(t, i);
 }
 
 /* A group whose range was not in one known page: one by one. */
@@ -242,6 +248,7 @@ static void translate_body(struct tr *t)
 		t->fell = false;
 	}
 	t->hot_end = t->e.p;
+	t->hold.plan = t->hold.on = false;
 	t->e.p = t->j->buf.rw + t->j->buf.cold;
 	for (unsigned n = 0; n < t->ngroup; n++)
 		group_alone(t, &t->groups[n]);
@@ -364,6 +371,7 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b,
 		t.flags.by = known->flags;
 		t.fpu_here = known->fpu;
 	}
+	tr_hold_plan(&t, known);
 	jb = &j->block[t.block];
 	h = hash_at(j, b, c->rip);
 	*jb = (struct jit_block){ .guest = b, .rip = c->rip,

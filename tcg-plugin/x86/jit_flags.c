@@ -80,13 +80,19 @@ static bool leaves_flags(const struct tr *t, const struct insn *i)
 	}
 }
 
+/* AH to BH: what names them may be a register like any in a wider instruction. */
+static bool is_high8(const struct insn *i)
+{
+	return i->sel8 && i->opsize == 1;
+}
+
 /* Sets some of them, or perhaps none, reads none, and never goes to C: shifts,
  * inc, dec, imul of registers. */
 static bool sets_some(const struct tr *t, const struct insn *i)
 {
 	unsigned ext = i->modrm >> 3 & 7;
 
-	if ((i->flags & I_MEM) || i->sel8 || i->addrsize != t->word)
+	if ((i->flags & I_MEM) || is_high8(i) || i->addrsize != t->word)
 		return false;
 	if (i->row->map == M0F)
 		return i->byte == 0xaf;
@@ -169,7 +175,7 @@ static struct jit_flags made_by(const struct insn *i)
 	bool in_reg;
 
 	f.kind = kind_of(i, &in_reg);
-	if (!f.kind || (i->flags & I_MEM) || i->sel8)
+	if (!f.kind || (i->flags & I_MEM) || is_high8(i))
 		return none;
 	switch (i->row->form) {
 	case F_EG: case F_GE:
@@ -256,11 +262,13 @@ static bool is_jmp(const struct insn *i)
 }
 
 /* Others may change what they have not told tr_flags_after yet. */
-struct jit_known tr_known(const struct tr *t)
+struct jit_known tr_known(const struct tr *t, u64 target)
 {
 	if (!t->fell && !(t->i && (is_jcc(t->i) || is_jmp(t->i))))
 		return (struct jit_known){ .fpu = false };
-	return (struct jit_known){ .flags = t->flags.by, .fpu = t->fpu_here };
+	return (struct jit_known){ .flags = t->flags.by, .fpu = t->fpu_here,
+				   .hold = tr_hold_known(t, target),
+				   .hold_kind = t->hold.kind };
 }
 
 /* --- making them again ----------------------------------------------------------------- */

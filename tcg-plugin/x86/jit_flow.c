@@ -28,7 +28,7 @@ static struct jit_link *link_new(struct tr *t, u8 *at, u64 target,
 	*l = (struct jit_link){
 		.target = target, .at = (u32)(at - j->buf.rw),
 		.entry = (u8)entry, .from = t->block, .to = JIT_NONE,
-		.known = tr_known(t), .next_in = JIT_NONE,
+		.known = tr_known(t, target), .next_in = JIT_NONE,
 		.cross = (target ^ t->page) >> PAGE_SHIFT ? LINK_GLOBAL
 							  : LINK_IN_PAGE,
 	};
@@ -87,6 +87,20 @@ static bool may_link(const struct tr *t, u64 target)
 {
 	return in_page(t, target) ||
 	       (t->mode != TLB_USER && x86_canonical(t->c, target));
+}
+
+void tr_cold_goto(struct tr *t, u64 target)
+{
+	struct jit_link *l = link_new(t, emit_jmp_fwd(&t->e), target,
+				      LINK_FORWARD);
+
+	if (!l)
+		return;
+	l->known = (struct jit_known){ .fpu = false };
+	l->stub = (u32)(t->e.p - t->j->buf.rw);
+	jit_link_aim(t->j, l->at, l->stub);
+	emit_mov_imm(&t->e, H_15, t->j->nlink - 1);
+	emit_jmp(&t->e, (u64)(uintptr_t)t->j->buf.rx + t->j->leave);
 }
 
 /* A link that looks whether it is true. */

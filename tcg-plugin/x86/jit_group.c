@@ -89,7 +89,7 @@ static bool has_high8(const struct insn *i)
 
 /* Moves no stack pointer, needs no r15.  Faults of SSE are the interpreter's,
  * and it does not come back into the group (tr_fault_site). */
-static bool is_plain(const struct tr *t, const struct insn *i)
+bool tr_group_plain(const struct tr *t, const struct insn *i)
 {
 	const struct insn_row *r = i->row;
 
@@ -212,7 +212,7 @@ static bool take(const struct tr *t, struct scan *s, const struct insn *i)
 		s->shift += by;
 		return s->shift == (s16)s->shift;
 	}
-	if (!is_plain(t, i))
+	if (!tr_group_plain(t, i))
 		return false;
 	if ((i->flags & I_MEM) && !is_lea(i)) {
 		if (!same_address(t, s, i) ||
@@ -322,6 +322,9 @@ unsigned tr_group(struct tr *t, const struct insn *i, unsigned left)
 
 	if (!count || t->ngroup == JIT_GROUPS)
 		return 0;
+	if (s.accesses < 4 && tr_hold_wanted(t))
+		return 0;
+	t->hold.on = false;
 	t->i = i;
 	if (s.sse)
 		tr_need_fpu(t);

@@ -220,7 +220,7 @@ void tr_fault_site(struct tr *t)
 	u32 site = tr_site(t);
 
 	t->j->site[site].pc = (u32)(t->e.p - t->j->buf.rw);
-	t->j->site[site].end = t->group.on;    /* it would need r15 */
+	t->j->site[site].end = t->group.on || t->hold.on;  /* wants r15 */
 	tr_fault_flags(t, site);
 }
 
@@ -355,6 +355,8 @@ struct host_rm tr_mem_operand(struct tr *t, const struct insn *i)
 			tr_fault_site(t);
 		return tr_group_operand(t, i);
 	}
+	if (tr_hold(t, i))
+		return tr_host();
 	tr_ea(t, i);
 	tr_lookup(t, i->row->attr & A_STORE ? TLB_WRITE : TLB_READ,
 		  tr_mem_size(i));

@@ -126,6 +126,7 @@ static u8 *lookup_short(struct tr *t, unsigned kind, unsigned size)
 	struct emit *e = &t->e;
 	u8 *miss;
 
+	t->hold.on = false;
 	emit_rorx(e, H_15, H_14, PAGE_SHIFT);
 	emit_movzx16(e, H_15, H_15);
 	emit_modrm(e, &add, H_14,
@@ -143,6 +144,7 @@ static u8 *lookup(struct tr *t, unsigned kind, struct host_rm last)
 	struct emit *e = &t->e;
 	u8 *hit, *slow;
 
+	t->hold.on = false;
 	t->wants_flags |= !t->flags.by.kind;
 	emit_rorx(e, H_CX, H_14, PAGE_SHIFT);
 	emit_movzx16(e, H_CX, H_CX);
@@ -230,6 +232,7 @@ void tr_need_fpu(struct tr *t)
 	if (t->fpu_here)
 		return;
 	t->fpu_here = true;
+	t->hold.on = false;
 	site = tr_site(t);
 	t->j->site[site].pc = code_off(t);
 	emit_load32(&t->e, H_CX, GS(jr.fpu_away));
@@ -245,6 +248,7 @@ void tr_interp(struct tr *t, bool end)
 	u32 site = tr_site(t);
 	u8 *go = emit_jmp_fwd(&t->e);
 
+	t->hold.on = false;
 	t->j->site[site].end = end;
 	t->j->site[site].next = code_off(t);
 	tr_cold(t, go, NULL, site, JIT_NONE, t->j->interp);

@@ -8,6 +8,7 @@
  *           jit_vex.c    re-emission of VEX-encoded instructions
  *           jit_operand.c  what they read and write of their registers
  *           jit_group.c  accesses that share a look-up
+ *           jit_hold.c   accesses in the page of the one before
  *           jit_flags.c  look-ups that may lose EFLAGS
  *           jit_link.c   links: patched, cut, tagged
  *           jit_version.c  blocks made again for what is known before them
@@ -56,6 +57,7 @@ enum {
 	JIT_INSN_ROOM  = 640,          /* bytes one instruction may take   */
 	JIT_ASIDE_MAX  = 512,
 	JIT_VERSIONS   = 3,            /* of one block, at most           */
+	JIT_HOLD_INSNS = 64,           /* of blocks with pages held       */
 	JIT_ALIGN      = 64,           /* of versions: loops start there  */
 	JIT_NONE       = ~0u,
 	JIT_JUMP       = 1u << 30,     /* leave: with the jump's site     */
@@ -102,6 +104,10 @@ struct jit_flags {
 struct jit_known {
 	struct jit_flags flags;
 	bool fpu;                      /* it is in the host's registers   */
+	bool hold;                     /* a page is held, for this kind of
+					  access (jit_hold.c)             */
+	u8  hold_kind;
+	bool no_hold;                  /* holding pages has not been worth it */
 };
 
 /* A direct jump out of a block. */
@@ -138,6 +144,7 @@ struct jit_block {
 	/* jit_version.c */
 	bool wants_flags, version;
 	u8 versions;                   /* made of it                      */
+	bool no_hold;                  /* they guess no pages             */
 	struct jit_known known;        /* version: before it              */
 	u8  missed;                    /* jit_lone_missed                 */
 };
@@ -173,6 +180,7 @@ struct jit {
 	u64 cross_pages[1024];         /* by tlb_slot: some link goes there */
 	u64 space_pages[1024];         /* ... one of an address space     */
 	u32 last_space;                /* the last number given           */
+	u64 hold_since;                /* TSC when jr.hold_left was set   */
 	/* thunks: code offsets */
 	u32 enter, leave, slow, interp, lone, fault, fpu;
 	struct block two_pages;        /* holds no instruction: the twin of
@@ -209,6 +217,10 @@ struct jit_cold {
 	s32 neg;                       /* r14 is an offset in the page r15 is
 					  the index of, of this array; or 0 */
 	bool split;                    /* tr_split comes first            */
+	bool hold;                     /* tr_hold_cold does it all        */
+	u8  size, kind;                /* hold: the access                */
+	u8 *back;                      /* ... where it goes on, or NULL   */
+	u64 rip;                       /* ... its instruction             */
 	u8 *from[2];                   /* displacements that jump here    */
 	u32 site, link;                /* which; JIT_NONE                 */
 	u32 thunk;                     /* code offset to go to            */
@@ -255,6 +267,14 @@ struct tr {
 	struct jit_group groups[JIT_GROUPS];
 	unsigned ngroup, n;            /* n: index of the instruction     */
 	struct tr_flags flags;
+	struct {
+		bool plan;             /* page[] says something           */
+		bool loop;             /* the block jumps to its start    */
+		bool on;
+		u8  kind;              /* TLB_WRITE serves both           */
+		u64 held;              /* what was thought to be held last */
+		u64 page[JIT_HOLD_INSNS];      /* by instruction; see jit_hold.c */
+	} hold;
 	bool wants_flags;              /* look-ups that had to keep them  */
 	bool fell;                     /* behind the last instruction     */
 };
@@ -339,6 +359,24 @@ unsigned tr_group(struct tr *t, const struct insn *i, unsigned left);
 /* In a group: where the operand is. */
 struct host_rm tr_group_operand(const struct tr *t, const struct insn *i);
 
+/* May stand in a group: moves no stack pointer, needs no r15. */
+bool tr_group_plain(const struct tr *t, const struct insn *i);
+
+/* --- jit_hold.c --- */
+/* A version: which of its accesses lie in one page? */
+void tr_hold_plan(struct tr *t, const struct jit_known *known);
+/* The operand is at r14 + r15; false: nothing was emitted. */
+bool tr_hold(struct tr *t, const struct insn *i);
+/* Would it be for instruction t->n? */
+bool tr_hold_wanted(const struct tr *t);
+/* Is a page held that a jump there goes on with? */
+bool tr_hold_known(const struct tr *t, u64 target);
+/* `i` has been emitted. */
+void tr_hold_after(struct tr *t, const struct insn *i);
+void tr_hold_cold(struct tr *t, const struct jit_cold *k);
+/* jr.hold_left has run out in that block. */
+void jit_hold_missed(struct x86_cpu *c, u32 block);
+
 /* --- jit_flags.c --- */
 static inline const struct insn *tr_body(const struct tr *t)
 {
@@ -351,7 +389,7 @@ bool tr_flags_unseen(const struct tr *t);
 /* `i` has been emitted. */
 void tr_flags_after(struct tr *t, const struct insn *i);
 /* What holds at the jump being made. */
-struct jit_known tr_known(const struct tr *t);
+struct jit_known tr_known(const struct tr *t, u64 target);
 /* Make them again; clobbers rcx only. */
 void tr_flags_again(struct tr *t, const struct jit_flags *f);
 
@@ -417,6 +455,8 @@ bool tr_flow(struct tr *t, const struct insn *i);
 void tr_goto(struct tr *t, u64 target);
 /* ... to the address in r14; `undo`: what to add to rsp if it is none. */
 void tr_goto_r14(struct tr *t, s32 undo);
+/* A link made out of line: nothing is known there but guest state. */
+void tr_cold_goto(struct tr *t, u64 target);
 /* The jump cache's part of that; returns where misses jump from. */
 u8  *tr_jump_cache(struct tr *t);
 /* The same to the next instruction, in an STI shadow.  It is in this page. */

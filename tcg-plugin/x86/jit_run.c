@@ -639,6 +639,8 @@ static bool next_rip(struct x86_cpu *c, u32 r, bool *past)
 		c->rip = c->jr.r14;
 	} else if (r & JIT_JUMP) {
 		jump_to(c, &c->jit->site[r & ~JIT_JUMP]);
+		if (c->jr.hold_left < 0)
+			jit_hold_missed(c, c->jit->site[r & ~JIT_JUMP].block);
 	} else {
 		c->rip = c->jit->link[r].target;
 		*past = c->jit->link[r].entry == LINK_SHADOW;
@@ -654,6 +656,7 @@ static bool next_rip(struct x86_cpu *c, u32 r, bool *past)
 static bool link_up(struct x86_cpu *c, u32 link, struct jit_block **jb)
 {
 	const u8 cross = c->jit->link[link].cross;
+	struct jit_block *base = *jb;
 
 	if (cross == LINK_GLOBAL && !jit_page_global(c, c->rip)) {
 		jit_link_via(c->jit, link);
@@ -665,6 +668,8 @@ static bool link_up(struct x86_cpu *c, u32 link, struct jit_block **jb)
 	} else {
 		*jb = jit_version(c, link, *jb);
 		jit_link_to(c->jit, link, *jb);
+		if ((*jb)->known.hold)
+			*jb = base;    /* C has no page to give */
 	}
 	if ((*jb)->known.fpu)
 		fpu_load(c);

@@ -19,7 +19,8 @@ static bool same(const struct jit_known *a, const struct jit_known *b)
 {
 	const struct jit_flags *f = &a->flags, *g = &b->flags;
 
-	return a->fpu == b->fpu && f->kind == g->kind && f->size == g->size &&
+	return a->fpu == b->fpu && a->hold == b->hold &&
+	       (!a->hold || a->hold_kind == b->hold_kind) && f->kind == g->kind && f->size == g->size &&
 	       f->a == g->a && f->b == g->b && f->imm == g->imm;
 }
 
@@ -45,12 +46,14 @@ struct jit_block *jit_version(struct x86_cpu *c, u32 link,
 			      struct jit_block *to)
 {
 	struct jit *j = c->jit;
-	const struct jit_known known = j->link[link].known;
+	struct jit_known known = j->link[link].known;
 	struct jit_block *v;
 
 	if (!to->wants_flags || !known.flags.kind || c->counted ||
 	    to->guest == &j->two_pages || !in_loop(j, &j->link[link]))
 		return to;
+	known.no_hold = to->no_hold;
+	known.hold &= !to->no_hold;
 	v = find(j, to, &known);
 	if (v || to->versions == JIT_VERSIONS)
 		return v ? v : to;
