@@ -38,13 +38,14 @@ static void info_stats(struct mon *m, const struct mon_arg *a)
 		mon_printf(m, "invalid stats target %s\n", a[0].str);
 		return;
 	}
-	if (a[2].given && strcmp(a[2].str, "kvm")) {
+	if (a[2].given && !stats_source_known(a[2].str)) {
 		mon_printf(m, "invalid stats provider %s\n", a[2].str);
 		return;
 	}
 	if (!vcpu || mon_vcpu(m))
 		stats_print(mon_vm(m), vcpu ? mon_vcpu(m) : NULL,
-			    a[1].given ? a[1].str : NULL, !a[2].given, &out);
+			    a[2].given ? a[2].str : NULL,
+			    a[1].given ? a[1].str : NULL, &out);
 	mon_write(m, out.buf, out.len);
 	strbuf_fini(&out);
 }
@@ -132,8 +133,10 @@ const struct mon_cmd mon_info_misc_cmds[] = {
 		.args    = "target:string names:string? provider:string?",
 		.params  = "target [names] [provider]",
 		.help    = "show run-time statistics",
-		.doc     = "TARGET is vm or vcpu.",
-		.example = "info stats vcpu",
+		.doc     = "TARGET is vm or vcpu, NAMES a list by commas or "
+			   "*. PROVIDER is kvm, tcg or mote, which counts "
+			   "exits whoever runs the guest.",
+		.example = "info stats vcpu exits,halts tcg",
 		.when    = MON_MAIN,
 		.run     = info_stats,
 	}, {

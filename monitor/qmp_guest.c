@@ -160,12 +160,13 @@ static void add_schema(const struct stat *s, void *opaque)
 	json_array_append_new(opaque, v);
 }
 
-/* Of the requests for the one provider there is: the names, joined by commas;
- * false: none is for it.  `*all`: no names were given. */
-static bool names_of(struct qmp_call *c, struct strbuf *names, bool *all)
+/* Of the requests for this source: the names, joined by commas; false: none is
+ * for it.  `*all`: no names were given. */
+static bool names_of(struct qmp_call *c, const char *source,
+		     struct strbuf *names, bool *all)
 {
 	json_t *providers = qmp_arg(c, "providers"), *p, *name;
-	bool any = !providers;
+	bool any = !providers && stats_source_usual(mon_vm(c->m), source);
 	size_t i, k;
 
 	*all = !providers;
@@ -173,7 +174,7 @@ static bool names_of(struct qmp_call *c, struct strbuf *names, bool *all)
 		json_t *list = json_object_get(p, "names");
 
 		if (strcmp(json_string_value(json_object_get(p, "provider")),
-			   "kvm"))
+			   source))
 			continue;
 		any = true;
 		*all |= !list;
@@ -195,65 +196,79 @@ static bool vcpu_wanted(struct qmp_call *c, const char *path)
 	return !list;
 }
 
-static void add_result(struct qmp_call *c, struct vcpu *v, const char *names,
-		       const char *path)
+static void add_result(struct qmp_call *c, struct vcpu *v, const char *source,
+		       const char *names, const char *path)
 {
 	json_t *stats = json_array(), *r;
 
-	stats_each(mon_vm(c->m), v, names, add_stat, stats);
+	stats_each(mon_vm(c->m), v, source, names, add_stat, stats);
 	if (!json_array_size(stats)) {
 		json_decref(stats);
 		return;
 	}
-	r = json_pack("{s:s,s:o}", "provider", "kvm", "stats", stats);
+	r = json_pack("{s:s,s:o}", "provider", source, "stats", stats);
 	if (path)
 		json_object_set_new(r, "qom-path", json_string(path));
 	json_array_append_new(c->ret, r);
 }
 
-static void run_query_stats(struct qmp_call *c)
+static void add_results(struct qmp_call *c, const char *source,
+			const char *names)
 {
 	const char *target = qmp_str(c, "target");
-	struct strbuf names = STRBUF_INIT;
 	struct vm *vm = mon_vm(c->m);
 	char path[64];
-	bool all;
 
-	c->ret = json_array();
-	if (!names_of(c, &names, &all) || !strcmp(target, "cryptodev"))
-		goto out;
 	if (!strcmp(target, "vm"))
-		add_result(c, NULL, all ? NULL : names.buf, NULL);
+		add_result(c, NULL, source, names, NULL);
 	for (unsigned i = 0; !strcmp(target, "vcpu") && i < vm->nvcpus; i++) {
 		snprintf(path, sizeof(path), "/machine/unattached/device[%u]",
 			 i);
 		if (vcpu_wanted(c, path))
-			add_result(c, vm->vcpus[i], all ? NULL : names.buf,
-				   path);
+			add_result(c, vm->vcpus[i], source, names, path);
 	}
-out:
-	strbuf_fini(&names);
 }
 
-static void run_query_stats_schemas(struct qmp_call *c)
+static void run_query_stats(struct qmp_call *c)
+{
+	c->ret = json_array();
+	for (unsigned i = 0; stats_sources[i]; i++) {
+		struct strbuf names = STRBUF_INIT;
+		bool all;
+
+		if (names_of(c, stats_sources[i], &names, &all))
+			add_results(c, stats_sources[i], all ? NULL : names.buf);
+		strbuf_fini(&names);
+	}
+}
+
+static void add_schemas(struct qmp_call *c, const char *source)
 {
 	static const char *const targets[] = { "vm", "vcpu" };
-	const char *provider = qmp_str(c, "provider");
 	struct vm *vm = mon_vm(c->m);
 
-	c->ret = json_array();
-	if (provider && strcmp(provider, "kvm"))
-		return;
 	for (unsigned i = 0; i < ARRAY_LEN(targets); i++) {
 		json_t *list = json_array();
 
 		if (!i || vm->nvcpus)
-			stats_each(vm, i ? vm->vcpus[0] : NULL, NULL,
+			stats_each(vm, i ? vm->vcpus[0] : NULL, source, NULL,
 				   add_schema, list);
-		json_array_append_new(c->ret, json_pack("{s:s,s:s,s:o}",
-			"provider", "kvm", "target", targets[i], "stats",
-			list));
+		if (json_array_size(list))
+			json_array_append_new(c->ret, json_pack(
+				"{s:s,s:s,s:O}", "provider", source, "target",
+				targets[i], "stats", list));
+		json_decref(list);
 	}
+}
+
+static void run_query_stats_schemas(struct qmp_call *c)
+{
+	const char *provider = qmp_str(c, "provider");
+
+	c->ret = json_array();
+	for (unsigned i = 0; stats_sources[i]; i++)
+		if (!provider || !strcmp(provider, stats_sources[i]))
+			add_schemas(c, stats_sources[i]);
 }
 
 /* --- what NICs let in --- */

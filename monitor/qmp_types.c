@@ -129,7 +129,7 @@ const struct qmp_type qmp_types[] = {
 	ENUM("TraceEventState", "unavailable disabled enabled"),
 	STRUCT("TraceEventInfo", "name:str state:TraceEventState vcpu:bool"),
 	ENUM("StatsTarget", "vm vcpu cryptodev"),
-	ENUM("StatsProvider", "kvm cryptodev"),
+	ENUM("StatsProvider", "kvm cryptodev tcg mote"),
 	STRUCT("Stats", "name:str value:any"),
 	STRUCT("StatsVCPUFilter", "vcpus:[str]?"),
 	STRUCT("StatsRequest", "provider:StatsProvider names:[str]?"),

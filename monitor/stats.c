@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * info stats: the kernel's binary statistics (KVM API 4.133), and exits
- * counted by mote for a provider that has none.
+ * info stats: binary statistics (KVM API 4.133) of the kernel or the plugin, and
+ * exits as mote counts them.
  *
- * The file is the kernel's, but nothing in it is believed: sizes and offsets
+ * The file is the provider's, but nothing in it is believed: sizes and offsets
  * are checked against what was read.
  *
  * Talks to: kvm's doors; vCPUs for their own descriptor.
@@ -94,7 +94,7 @@ static bool wanted(const char *names, const char *name)
 	return false;
 }
 
-/* --- the kernel's --- */
+/* --- the provider's --- */
 
 struct teller {
 	const char *names;
@@ -134,7 +134,7 @@ static void tell_file(const struct stats_file *f, const struct teller *t)
 	}
 }
 
-/* --- without the kernel's --- */
+/* --- mote's --- */
 
 static const struct { unsigned reason; const char *name; } exit_names[] = {
 	{ KVM_EXIT_IO, "io_exits" }, { KVM_EXIT_MMIO, "mmio_exits" },
@@ -161,7 +161,13 @@ static void tell_exits(const struct vcpu *v, const struct teller *t)
 	tell(t, &s);
 }
 
-/* A vCPU is only bothered where there is something to be had. */
+static bool runs_the_guest(const struct vm *vm, const char *source)
+{
+	return vm->provider && !strcmp(vm->provider->name, source);
+}
+
+/* The kernel answers for a vCPU when it is out of the guest; the plugin at any
+ * time and to anybody. */
 static int stats_fd(struct vm *vm, struct vcpu *v)
 {
 	int fd = -ENOTTY;
@@ -170,24 +176,51 @@ static int stats_fd(struct vm *vm, struct vcpu *v)
 		return fd;
 	if (!v)
 		return kvm_vm_ioctl(&vm->kvm, KVM_GET_STATS_FD, NULL);
-	vcpu_call(v, vcpu_fd, &fd);
+	if (runs_the_guest(vm, "tcg"))
+		vcpu_fd(v, &fd);
+	else
+		vcpu_call(v, vcpu_fd, &fd);
 	return fd;
 }
 
-int stats_each(struct vm *vm, struct vcpu *v, const char *names,
-	       void (*fn)(const struct stat *s, void *opaque), void *opaque)
+static void tell_binary(struct vm *vm, struct vcpu *v, const struct teller *t)
 {
-	const struct teller t = { names, fn, opaque };
 	struct stats_file f = { .data = NULL };
 	int fd = stats_fd(vm, v);
-	int rc = fd < 0 ? fd : read_file(fd, &f);
 
-	if (rc >= 0)
-		tell_file(&f, &t);
-	else if (v)
-		tell_exits(v, &t);
+	if (fd >= 0 && read_file(fd, &f) >= 0)
+		tell_file(&f, t);
 	free(f.data);
-	return rc;
+}
+
+/* --- whose --- */
+
+const char *const stats_sources[] = { "kvm", "tcg", "mote", NULL };
+
+bool stats_source_known(const char *source)
+{
+	for (unsigned i = 0; stats_sources[i]; i++)
+		if (!strcmp(stats_sources[i], source))
+			return true;
+	return false;
+}
+
+bool stats_source_usual(struct vm *vm, const char *source)
+{
+	return strcmp(source, "mote") || !runs_the_guest(vm, "kvm") ||
+	       kvm_vm_check(&vm->kvm, KVM_CAP_BINARY_STATS_FD) <= 0;
+}
+
+void stats_each(struct vm *vm, struct vcpu *v, const char *source,
+		const char *names,
+		void (*fn)(const struct stat *s, void *opaque), void *opaque)
+{
+	const struct teller t = { names, fn, opaque };
+
+	if (runs_the_guest(vm, source))
+		tell_binary(vm, v, &t);
+	else if (v && !strcmp(source, "mote"))
+		tell_exits(v, &t);
 }
 
 /* --- as text --- */
@@ -228,15 +261,18 @@ static void print_stat(const struct stat *s, void *opaque)
 	strbuf_addc(out, '\n');
 }
 
-int stats_print(struct vm *vm, struct vcpu *v, const char *names, bool head,
-		struct strbuf *out)
+void stats_print(struct vm *vm, struct vcpu *v, const char *source,
+		 const char *names, struct strbuf *out)
 {
-	struct strbuf text = STRBUF_INIT;
-	int rc = stats_each(vm, v, names, print_stat, &text);
+	for (unsigned i = 0; stats_sources[i]; i++) {
+		const char *who = stats_sources[i];
+		struct strbuf text = STRBUF_INIT;
 
-	if (text.len && head)
-		strbuf_addf(out, "provider: %s\n", rc >= 0 ? "kvm" : "mote");
-	strbuf_add(out, text.buf, text.len);
-	strbuf_fini(&text);
-	return rc;
+		if (source ? !strcmp(source, who) : stats_source_usual(vm, who))
+			stats_each(vm, v, who, names, print_stat, &text);
+		if (text.len && !source)
+			strbuf_addf(out, "provider: %s\n", who);
+		strbuf_add(out, text.buf, text.len);
+		strbuf_fini(&text);
+	}
 }

@@ -18,20 +18,27 @@ struct stat {
 	u64 value[STATS_VALUES_MAX];
 };
 
+/* Who counts: "kvm", "tcg" (whichever runs the guest), "mote" (a vCPU's exits).
+ * NULL ends. */
+extern const char *const stats_sources[];
+bool stats_source_known(const char *source);
+/* Told of when nobody says whose: all but mote's beside the kernel's. */
+bool stats_source_usual(struct vm *vm, const char *source);
+
 /*
- * Every statistic of `v`, or of the VM when it is NULL, that `names` holds: a
- * list by commas, "*" or NULL for all.  -errno when the kernel has none: a
- * vCPU's exits as mote counted them are told of then.
+ * Every statistic of `source` about `v`, or about the VM when it is NULL, that
+ * `names` holds: a list by commas, "*" or NULL for all.
  */
-int  stats_each(struct vm *vm, struct vcpu *v, const char *names,
+void stats_each(struct vm *vm, struct vcpu *v, const char *source,
+		const char *names,
 		void (*fn)(const struct stat *s, void *opaque), void *opaque);
 
 /* "cumulative" ...; "bytes", "seconds" ... or NULL. */
 const char *stat_type(const struct stat *s);
 const char *stat_unit(const struct stat *s);
 
-/* As text; `head`: say whose they are. */
-int  stats_print(struct vm *vm, struct vcpu *v, const char *names, bool head,
-		 struct strbuf *out);
+/* As text; `source` NULL: the usual ones, and whose they are. */
+void stats_print(struct vm *vm, struct vcpu *v, const char *source,
+		 const char *names, struct strbuf *out);
 
 #endif

@@ -228,6 +228,9 @@ void tcg_irqfd_eoi(struct tcg_vm *vm, unsigned gsi);       /* [any]        */
 
 /* --- stats.c --- */
 int  tcg_report(struct tcg_vm *vm, int what, char *buf, size_t n);
+/* KVM_GET_STATS_FD: a descriptor, the caller's. */
+int  tcg_vm_stats_fd(struct tcg_vm *vm);
+int  tcg_vcpu_stats_fd(const struct tcg_vcpu *v);
 
 /* --- x86/clock.c --- */
 u64  tcg_vm_tsc(struct tcg_vm *vm);                /* TSC but for offsets   */

@@ -450,8 +450,9 @@ static long vcpu_request(struct tcg_vcpu *v, unsigned long req, void *arg)
 
 long tcg_vcpu_ioctl(struct tcg_vcpu *v, unsigned long req, void *arg)
 {
+	if (req == KVM_GET_STATS_FD)   /* while it runs, too: only counters */
+		return tcg_vcpu_stats_fd(v);
 	SCOPED_LOCK(&v->lock);
-
 	if (wants_pointer(req) && (uintptr_t)arg < PAGE_SIZE)
 		return -EFAULT;
 	return vcpu_request(v, req, arg);

@@ -177,6 +177,7 @@ static bool wants_pointer(unsigned long req)
 	case KVM_SET_TSS_ADDR:
 	case KVM_SET_NR_MMU_PAGES:
 	case KVM_CHECK_EXTENSION:
+	case KVM_GET_STATS_FD:
 	case KVM_SET_BOOT_CPU_ID:
 	case KVM_GET_TSC_KHZ:
 	case KVM_SET_TSC_KHZ:
@@ -197,6 +198,8 @@ long tcg_vm_ioctl(struct tcg_vm *vm, unsigned long req, void *arg)
 		return n >= TCG_MAX_VCPUS ? -EINVAL : tcg_vcpu_create(vm, n);
 	case KVM_CHECK_EXTENSION:
 		return tcg_check_extension(vm, n);
+	case KVM_GET_STATS_FD:
+		return tcg_vm_stats_fd(vm);
 	case KVM_SET_USER_MEMORY_REGION:
 		return tcg_vm_set_region(vm, arg);
 	case KVM_GET_DIRTY_LOG:

@@ -149,6 +149,20 @@ def interrupts(c):
            "a PIC's mask can be read", c.hmp("i/b 0x21"))
 
 
+def statistics(c):
+    vm, cpu = c.hmp("info stats vm"), c.hmp("info stats vcpu")
+    tap.ok(vm.startswith("provider: tcg\n    ") and
+           "blocks (instant): " in vm and
+           cpu.startswith("provider: tcg\n    ") and
+           "\nprovider: mote\n    exits (cumulative): " in cpu,
+           "the plugin's statistics are KVM's binary ones", vm + cpu)
+    v = c.run("query-stats", target="vcpu",
+              providers=[{"provider": "tcg", "names": ["halts"]}])["return"]
+    tap.ok(len(v) == 2 and v[0]["provider"] == "tcg" and
+           [s["name"] for s in v[0]["stats"]] == ["halts"],
+           "query-stats has them by name", v)
+
+
 def called_away(c):
     m = re.findall(r"called_away.*: (\d+)", c.hmp("info stats vcpu"))
     return [int(n) for n in m]
@@ -371,6 +385,7 @@ keys(c)
 interrupts(c)
 gdb_port(c)
 balloon(c)
+statistics(c)
 no_stops(c)
 dump(vm, c)
 rate(c)

@@ -71,6 +71,11 @@ static void the_kernels_file_is_shown(void **state)
 		    "    exits (cumulative): 1\n");
 	assert_says(&f, "info stats vcpu exits kvm",
 		    "    exits (cumulative): 1\n");
+	f.cpu[0].calls = 5;
+	assert_says(&f, "info stats vcpu called_away", "");
+	assert_says(&f, "info stats vcpu called_away mote",
+		    "    called_away (cumulative): 5\n");
+	assert_says(&f, "info stats vcpu * tcg", "");
 	assert_says(&f, "info stats vm nosuch", "");
 	assert_says(&f, "info stats bogus", "invalid stats target bogus\n");
 	assert_says(&f, "info stats vm * bogus",
