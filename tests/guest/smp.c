@@ -60,7 +60,7 @@ void main(void)
 	}
 	for (u32 id = 1; id < n; id++)
 		handlers[0x80 + id] = on_call;
-	while (calls[0] < n - 1 && waited++ < 1000000)
+	while (calls[0] < n - 1 && waited++ < 30000000)
 		__asm__ volatile("sti; nop; nop; cli" ::: "memory");
 	say("answers %d\n", (int)calls[0]);
 	say("done\n");
