@@ -104,6 +104,10 @@ static void what_is_wrong_with_an_object_is_named(void **state)
 		assert_null(object_find(&vm, "x"));
 		assert_null(iothread_find(&vm.iothreads, "x"));
 	}
+	assert_int_equal(object_add(&vm, "rng-random,id=x,filename=/dev/hwrng",
+				    &e), -ENOTSUP);
+	assert_string_equal(e.msg, "not supported yet: random bytes from "
+			    "'/dev/hwrng'");
 	assert_true(object_add(&vm, "filter-dump,id=x,netdev=none,"
 			       "file=/nowhere/x", &e) < 0);
 	assert_null(object_find(&vm, "x"));
