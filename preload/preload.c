@@ -16,6 +16,7 @@
  * code then, where the stack pointer is the guest's: every handler is put on
  * the alternate stack, and after it has run, KVM_RUN is told to return.
  */
+#include <cpuid.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -189,6 +190,38 @@ int __openat64_2(int dir, const char *path, int flags)
 
 /* --- using ------------------------------------------------------------------- */
 
+enum { LEAF_FEATURES = 7, LEAF_XSAVE = 0xd, PKU = BIT(3), PKRU = 9 };
+
+static struct kvm_cpuid_entry2 *entry(struct kvm_cpuid2 *d, u32 leaf, u32 sub)
+{
+	for (u32 i = 0; i < d->nent; i++)
+		if (d->entries[i].function == leaf && d->entries[i].index == sub)
+			return &d->entries[i];
+	return NULL;
+}
+
+/*
+ * Programs take the layout of XSAVE images from the host's CPUID (QEMU does), as
+ * KVM's is the host's.  Protection keys, which the plugin has where the host has
+ * none, have no place there: they are not offered.
+ */
+static void lay_out_as_host(struct kvm_cpuid2 *d)
+{
+	struct kvm_cpuid_entry2 *features = entry(d, LEAF_FEATURES, 0);
+	struct kvm_cpuid_entry2 *all = entry(d, LEAF_XSAVE, 0);
+	struct kvm_cpuid_entry2 *pkru = entry(d, LEAF_XSAVE, PKRU);
+	u32 size, b, c, dx;
+
+	if (!features || !all || !pkru ||
+	    (__get_cpuid_count(LEAF_XSAVE, PKRU, &size, &b, &c, &dx) && size))
+		return;
+	features->ecx &= ~(u32)PKU;
+	all->eax &= ~(u32)BIT(PKRU);
+	if (all->ecx == pkru->ebx + pkru->eax)
+		all->ecx = pkru->ebx;
+	pkru->eax = pkru->ebx = pkru->ecx = pkru->edx = 0;
+}
+
 /* The plugin's -EBADF: not one of its descriptors. */
 int ioctl(int fd, unsigned long req, ...)
 {
@@ -208,6 +241,8 @@ int ioctl(int fd, unsigned long req, ...)
 		running = fd;
 	rc = p->ioctl(fd, req, arg);
 	running = -1;
+	if (req == KVM_GET_SUPPORTED_CPUID && rc >= 0)
+		lay_out_as_host(arg);
 	return rc == -EBADF ? real_ioctl(fd, req, arg) : answer(rc);
 }
 

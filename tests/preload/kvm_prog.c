@@ -3,6 +3,7 @@
  * A small KVM program that knows nothing of mote.  TAP; exits 1 when there is
  * no KVM at all.
  */
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -252,6 +253,28 @@ static void copies_are_as_good(void)
 	end();
 }
 
+/* QEMU lays images out by the host's CPUID. */
+static void xsave_images_are_the_hosts(void)
+{
+	static struct { struct kvm_cpuid2 d; struct kvm_cpuid_entry2 room[256]; } s;
+	int same = 0, n = 0;
+
+	s.d.nent = 256;
+	if (ioctl(p.sys, KVM_GET_SUPPORTED_CPUID, &s.d) < 0)
+		return ok(0, "CPUID is offered");
+	for (unsigned i = 0; i < s.d.nent; i++) {
+		const struct kvm_cpuid_entry2 *e = &s.d.entries[i];
+		uint32_t size = 0, at = 0, c, d;
+
+		if (e->function != 0xd || e->index < 2 || !e->eax)
+			continue;
+		n++;
+		__get_cpuid_count(0xd, e->index, &size, &at, &c, &d);
+		same += size == e->eax && at == e->ebx;
+	}
+	ok(same == n, "XSAVE images are laid out as the host's");
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -262,6 +285,7 @@ int main(void)
 	}
 	ok(ioctl(p.sys, KVM_GET_API_VERSION, 0) == 12, "KVM speaks version 12");
 	ok(openat(AT_FDCWD, "/dev/null", O_RDWR) >= 0, "other files still open");
+	xsave_images_are_the_hosts();
 	real_mode_prints();
 	long_mode_and_mmio();
 	an_interrupt_arrives();
