@@ -123,6 +123,14 @@ static bool deliver_irq(struct tcg_vcpu *v)
 	return true;
 }
 
+/* Something else came first, and the request that told of this one may be
+ * gone: look again before the next instruction. */
+static void look_again(struct x86_cpu *c)
+{
+	if ((c->nmi_pending && !c->nmi_masked) || pending_vector(c) >= 0)
+		atomic_fetch_or(&c->request, REQ_EVENT);
+}
+
 void tcg_deliver(struct tcg_vcpu *v)
 {
 	struct x86_cpu *c = &v->cpu;
@@ -132,13 +140,14 @@ void tcg_deliver(struct tcg_vcpu *v)
 		c->nmi_pending = true;
 	if (c->exc.pending) {
 		x86_deliver(c);
-		return;
+		look_again(c);
+	} else if (c->nmi_pending && !c->nmi_masked) {
+		if (c->shadow != 2)
+			deliver_nmi(c);
+		look_again(c);
+	} else {
+		deliver_irq(v);
 	}
-	if (c->nmi_pending && !c->nmi_masked && c->shadow != 2) {
-		deliver_nmi(c);
-		return;
-	}
-	deliver_irq(v);
 }
 
 bool tcg_irq_window(const struct tcg_vcpu *v)

@@ -483,4 +483,6 @@ void op_iret(struct x86_cpu *c, const struct insn *i)
 		iret_prot(c, i);
 	}
 	c->nmi_masked = false;
+	if (c->nmi_pending)            /* it waited for this              */
+		atomic_fetch_or(&c->request, REQ_EVENT);
 }
