@@ -43,20 +43,41 @@ static void step(struct tr *t, u8 r, s32 by)
 	word_lea(t, r, rm_mem(r, H_NONE, 0, by));
 }
 
+/* CMP of `reg` with the element at r14 + r15. */
+static void cmp_elem(struct tr *t, const struct insn *i, u8 reg)
+{
+	const struct host_op cmp = sized(i, i->opsize == 1 ? 0x3a : 0x3b);
+
+	emit_modrm(&t->e, &cmp, reg, tr_host());
+}
+
 /* --- one element ---------------------------------------------------------------- */
 
-static void one_movs(struct tr *t, const struct insn *i)
+/* From rsi in host rcx; `with` has it and the place at rdi, which is looked up
+ * for `kind`. */
+static void one_of_two(struct tr *t, const struct insn *i, enum tlb_kind kind,
+		       void (*with)(struct tr *, const struct insn *, u8))
 {
 	word_mov(t, H_14, H_SI);
 	tr_lookup(t, TLB_READ, i->opsize);
 	load_elem(t, i, H_CX);
 	emit_store(&t->e, H_CX, GS(jr.tmp));
 	word_mov(t, H_14, H_DI);
-	tr_lookup(t, TLB_WRITE, i->opsize);
+	tr_lookup(t, kind, i->opsize);
 	emit_load(&t->e, H_CX, GS(jr.tmp));
-	store_elem(t, i, H_CX);
+	with(t, i, H_CX);
 	step(t, H_SI, i->opsize);
 	step(t, H_DI, i->opsize);
+}
+
+static void one_movs(struct tr *t, const struct insn *i)
+{
+	one_of_two(t, i, TLB_WRITE, store_elem);
+}
+
+static void one_cmps(struct tr *t, const struct insn *i)
+{
+	one_of_two(t, i, TLB_READ, cmp_elem);
 }
 
 static void one_stos(struct tr *t, const struct insn *i)
@@ -75,28 +96,6 @@ static void one_lods(struct tr *t, const struct insn *i)
 	tr_lookup(t, TLB_READ, i->opsize);
 	emit_modrm(&t->e, &mov, H_AX, tr_host());
 	step(t, H_SI, i->opsize);
-}
-
-/* CMP of `reg` with the element at r14 + r15. */
-static void cmp_elem(struct tr *t, const struct insn *i, u8 reg)
-{
-	const struct host_op cmp = sized(i, i->opsize == 1 ? 0x3a : 0x3b);
-
-	emit_modrm(&t->e, &cmp, reg, tr_host());
-}
-
-static void one_cmps(struct tr *t, const struct insn *i)
-{
-	word_mov(t, H_14, H_SI);
-	tr_lookup(t, TLB_READ, i->opsize);
-	load_elem(t, i, H_CX);
-	emit_store(&t->e, H_CX, GS(jr.tmp));
-	word_mov(t, H_14, H_DI);
-	tr_lookup(t, TLB_READ, i->opsize);
-	emit_load(&t->e, H_CX, GS(jr.tmp));
-	cmp_elem(t, i, H_CX);
-	step(t, H_SI, i->opsize);
-	step(t, H_DI, i->opsize);
 }
 
 static void one_scas(struct tr *t, const struct insn *i)
@@ -149,21 +148,38 @@ static void after_run(struct tr *t, const struct insn *i, u8 r, u8 was)
 	word_lea(t, r, rm_mem(was, H_13, log2_of(i), 0));
 }
 
-static void rep_movs(struct tr *t, const struct insn *i)
+/* The host's REP, rsi and rdi being its addresses; where they began for the guest is
+ * in r14 and r15 then. */
+static void run_of_two(struct tr *t, const struct insn *i, enum tlb_kind kind)
 {
-	u8 *none = check_count(t);
-
 	word_mov(t, H_14, H_SI);
 	tr_lookup_run(t, TLB_READ, H_13, log2_of(i));
 	emit_lea(&t->e, H_CX, tr_host());
 	emit_store(&t->e, H_CX, GS(jr.tmp));
 	word_mov(t, H_14, H_DI);
-	tr_lookup_run(t, TLB_WRITE, H_13, log2_of(i));
+	tr_lookup_run(t, kind, H_13, log2_of(i));
 	emit_lea(&t->e, H_15, tr_host());
 	word_mov(t, H_14, H_SI);
 	emit_load(&t->e, H_SI, GS(jr.tmp));
 	emit_xchg(&t->e, H_DI, H_15);
 	host_rep(t, i);
+}
+
+/* The same where rdi alone is an address. */
+static void run_of_one(struct tr *t, const struct insn *i, enum tlb_kind kind)
+{
+	word_mov(t, H_14, H_DI);
+	tr_lookup_run(t, kind, H_13, log2_of(i));
+	emit_lea(&t->e, H_15, tr_host());
+	emit_xchg(&t->e, H_DI, H_15);
+	host_rep(t, i);
+}
+
+static void rep_movs(struct tr *t, const struct insn *i)
+{
+	u8 *none = check_count(t);
+
+	run_of_two(t, i, TLB_WRITE);
 	after_run(t, i, H_SI, H_14);
 	after_run(t, i, H_DI, H_15);
 	emit_mov_imm(&t->e, H_13, 0);
@@ -174,11 +190,7 @@ static void rep_stos(struct tr *t, const struct insn *i)
 {
 	u8 *none = check_count(t);
 
-	word_mov(t, H_14, H_DI);
-	tr_lookup_run(t, TLB_WRITE, H_13, log2_of(i));
-	emit_lea(&t->e, H_15, tr_host());
-	emit_xchg(&t->e, H_DI, H_15);
-	host_rep(t, i);
+	run_of_one(t, i, TLB_WRITE);
 	after_run(t, i, H_DI, H_15);
 	emit_mov_imm(&t->e, H_13, 0);
 	emit_here32(&t->e, none);
@@ -203,17 +215,7 @@ static void rep_cmps(struct tr *t, const struct insn *i)
 {
 	u8 *none = check_count(t);
 
-	word_mov(t, H_14, H_SI);
-	tr_lookup_run(t, TLB_READ, H_13, log2_of(i));
-	emit_lea(&t->e, H_CX, tr_host());
-	emit_store(&t->e, H_CX, GS(jr.tmp));
-	word_mov(t, H_14, H_DI);
-	tr_lookup_run(t, TLB_READ, H_13, log2_of(i));
-	emit_lea(&t->e, H_15, tr_host());
-	word_mov(t, H_14, H_SI);
-	emit_load(&t->e, H_SI, GS(jr.tmp));
-	emit_xchg(&t->e, H_DI, H_15);
-	host_rep(t, i);
+	run_of_two(t, i, TLB_READ);
 	after_compares(t, i);
 	emit_here32(&t->e, none);
 }
@@ -222,11 +224,7 @@ static void rep_scas(struct tr *t, const struct insn *i)
 {
 	u8 *none = check_count(t);
 
-	word_mov(t, H_14, H_DI);
-	tr_lookup_run(t, TLB_READ, H_13, log2_of(i));
-	emit_lea(&t->e, H_15, tr_host());
-	emit_xchg(&t->e, H_DI, H_15);
-	host_rep(t, i);
+	run_of_one(t, i, TLB_READ);
 	after_compares(t, i);
 	emit_here32(&t->e, none);
 }
