@@ -102,10 +102,11 @@ INLINE_ALU alu_ror(struct x86_cpu *c, unsigned l, u64 a, u64 b)
 
 /* Through carry: a rotate of bits + 1, done a bit at a time at most 64 times;
  * rare enough. */
-INLINE_ALU alu_rcl(struct x86_cpu *c, unsigned l, u64 a, u64 b)
+INLINE_ALU alu_through_carry(struct x86_cpu *c, unsigned l, u64 a, u64 b,
+			     bool left)
 {
 	unsigned n = count_of(l, b);
-	bool cf = flag_cf(c);
+	bool cf = flag_cf(c), of;
 
 	if (!n)
 		return a;
@@ -113,33 +114,25 @@ INLINE_ALU alu_rcl(struct x86_cpu *c, unsigned l, u64 a, u64 b)
 		n %= bits_of(l) + 1;
 	a &= mask_of(l);
 	while (n--) {
-		bool out = msb(l, a);
+		bool out = left ? msb(l, a) : a & 1;
 
-		a = (a << 1 & mask_of(l)) | cf;
+		a = left ? (a << 1 & mask_of(l)) | cf :
+			   a >> 1 | (u64)cf << (bits_of(l) - 1);
 		cf = out;
 	}
-	flags_set_cf_of(c, cf, msb(l, a) != cf);
+	of = msb(l, a) != (left ? cf : msb(l, a << 1));
+	flags_set_cf_of(c, cf, of);
 	return a;
+}
+
+INLINE_ALU alu_rcl(struct x86_cpu *c, unsigned l, u64 a, u64 b)
+{
+	return alu_through_carry(c, l, a, b, true);
 }
 
 INLINE_ALU alu_rcr(struct x86_cpu *c, unsigned l, u64 a, u64 b)
 {
-	unsigned n = count_of(l, b);
-	bool cf = flag_cf(c);
-
-	if (!n)
-		return a;
-	if (l < 2)
-		n %= bits_of(l) + 1;
-	a &= mask_of(l);
-	while (n--) {
-		bool out = a & 1;
-
-		a = a >> 1 | (u64)cf << (bits_of(l) - 1);
-		cf = out;
-	}
-	flags_set_cf_of(c, cf, msb(l, a) != msb(l, a << 1));
-	return a;
+	return alu_through_carry(c, l, a, b, false);
 }
 
 #define H(name) static void name(struct x86_cpu *c, const struct insn *i)
