@@ -10,8 +10,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "tcg-plugin/code/arena.h"
 #include "tcg-plugin/memory/slots.h"
 
 static unsigned block_hash(const u8 *host, unsigned mode)
@@ -42,19 +42,6 @@ static u64 cover_of(const u8 *host, unsigned n)
 	return upto & ~((1ull << first) - 1);
 }
 
-static void *map_zeroed(size_t n)
-{
-	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
-		return NULL;
-	/* filled from its start: a guest that is small pays nothing */
-	if (n > 4 * MiB)
-		madvise((u8 *)p + 4 * MiB, n - 4 * MiB, MADV_HUGEPAGE);
-	return p;
-}
-
 /* Around whatever touches guest memory with the lock held, and so may fault. */
 static void may_fault(struct code_cache *cc, bool on)
 {
@@ -75,11 +62,11 @@ int code_cache_init(struct code_cache *cc, size_t arena_size)
 {
 	*cc = (struct code_cache){ .size = arena_size, .epoch = 1 };
 	lock_init(&cc->lock, "tcg code");
-	cc->blocks = map_zeroed(CODE_BLOCK_HASH * sizeof(*cc->blocks));
-	cc->pages = map_zeroed(CODE_PAGE_HASH * sizeof(*cc->pages));
-	cc->maybe = map_zeroed(CODE_MAYBE / 8);
-	cc->arena = map_zeroed(arena_size);
-	cc->writers = map_zeroed(CODE_WRITER_HASH);
+	cc->blocks = arena_map(CODE_BLOCK_HASH * sizeof(*cc->blocks));
+	cc->pages = arena_map(CODE_PAGE_HASH * sizeof(*cc->pages));
+	cc->maybe = arena_map(CODE_MAYBE / 8);
+	cc->arena = arena_map(arena_size);
+	cc->writers = arena_map(CODE_WRITER_HASH);
 	if (cc->blocks && cc->pages && cc->maybe && cc->arena && cc->writers)
 		return 0;
 	code_cache_fini(cc);
@@ -88,17 +75,11 @@ int code_cache_init(struct code_cache *cc, size_t arena_size)
 
 void code_cache_fini(struct code_cache *cc)
 {
-	if (cc->blocks)
-		munmap((void *)cc->blocks,
-		       CODE_BLOCK_HASH * sizeof(*cc->blocks));
-	if (cc->pages)
-		munmap((void *)cc->pages, CODE_PAGE_HASH * sizeof(*cc->pages));
-	if (cc->maybe)
-		munmap((void *)cc->maybe, CODE_MAYBE / 8);
-	if (cc->arena)
-		munmap(cc->arena, cc->size);
-	if (cc->writers)
-		munmap((void *)cc->writers, CODE_WRITER_HASH);
+	arena_unmap((void *)cc->blocks, CODE_BLOCK_HASH * sizeof(*cc->blocks));
+	arena_unmap((void *)cc->pages, CODE_PAGE_HASH * sizeof(*cc->pages));
+	arena_unmap((void *)cc->maybe, CODE_MAYBE / 8);
+	arena_unmap(cc->arena, cc->size);
+	arena_unmap((void *)cc->writers, CODE_WRITER_HASH);
 	lock_fini(&cc->lock);
 	*cc = (struct code_cache){ 0 };
 }

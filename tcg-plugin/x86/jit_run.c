@@ -17,6 +17,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
+#include "tcg-plugin/code/arena.h"
 #include "tcg-plugin/provider_priv.h"
 #include "tcg-plugin/x86/handlers.h"
 #include "tcg-plugin/x86/interp.h"
@@ -37,31 +38,11 @@ bool jit_supported(void)
 {
 	bool fsgsbase = getauxval(AT_HWCAP2) & 2;
 
-
 	__builtin_cpu_init();
 	/* PEXT is microcode before Zen 3: a family 17h host interprets. */
 	return JIT_BUILT_FOR && fsgsbase && __builtin_cpu_supports("bmi2") &&
 	       __builtin_cpu_supports("avx") && !__builtin_cpu_is("znver1") &&
 	       !__builtin_cpu_is("znver2");
-}
-
-static void *map(size_t n)
-{
-	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
-		return NULL;
-	/* arenas are filled from their start: a small guest pays nothing */
-	if (n > 4 * MiB)
-		madvise((u8 *)p + 4 * MiB, n - 4 * MiB, MADV_HUGEPAGE);
-	return p;
-}
-
-static void unmap(void *p, size_t n)
-{
-	if (p)
-		munmap(p, n);
 }
 
 int jit_create(struct x86_cpu *c)
@@ -71,12 +52,12 @@ int jit_create(struct x86_cpu *c)
 
 	if (!j)
 		return rc;
-	j->site = map(JIT_MAX_SITES * sizeof(*j->site));
-	j->link = map(JIT_MAX_LINKS * sizeof(*j->link));
-	j->block = map(JIT_MAX_BLOCKS * sizeof(*j->block));
-	j->hash = map(JIT_HASH * sizeof(*j->hash));
-	j->cross = map(JIT_MAX_LINKS * sizeof(*j->cross));
-	j->lone_insn = map(JIT_MAX_LONE * sizeof(*j->lone_insn));
+	j->site = arena_map(JIT_MAX_SITES * sizeof(*j->site));
+	j->link = arena_map(JIT_MAX_LINKS * sizeof(*j->link));
+	j->block = arena_map(JIT_MAX_BLOCKS * sizeof(*j->block));
+	j->hash = arena_map(JIT_HASH * sizeof(*j->hash));
+	j->cross = arena_map(JIT_MAX_LINKS * sizeof(*j->cross));
+	j->lone_insn = arena_map(JIT_MAX_LONE * sizeof(*j->lone_insn));
 	j->fell = calloc(insn_row_count, sizeof(*j->fell));
 	if (j->site && j->link && j->block && j->hash && j->cross &&
 	    j->lone_insn)
@@ -108,12 +89,12 @@ void jit_destroy(struct x86_cpu *c)
 	if (!j)
 		return;
 	code_buf_fini(&j->buf);
-	unmap(j->site, JIT_MAX_SITES * sizeof(*j->site));
-	unmap(j->link, JIT_MAX_LINKS * sizeof(*j->link));
-	unmap(j->block, JIT_MAX_BLOCKS * sizeof(*j->block));
-	unmap(j->hash, JIT_HASH * sizeof(*j->hash));
-	unmap(j->cross, JIT_MAX_LINKS * sizeof(*j->cross));
-	unmap(j->lone_insn, JIT_MAX_LONE * sizeof(*j->lone_insn));
+	arena_unmap(j->site, JIT_MAX_SITES * sizeof(*j->site));
+	arena_unmap(j->link, JIT_MAX_LINKS * sizeof(*j->link));
+	arena_unmap(j->block, JIT_MAX_BLOCKS * sizeof(*j->block));
+	arena_unmap(j->hash, JIT_HASH * sizeof(*j->hash));
+	arena_unmap(j->cross, JIT_MAX_LINKS * sizeof(*j->cross));
+	arena_unmap(j->lone_insn, JIT_MAX_LONE * sizeof(*j->lone_insn));
 	free(j->fell);
 	free(j);
 	c->jit = NULL;

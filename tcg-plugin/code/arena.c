@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Zeroed memory, with large pages but for its start.  See arena.h.
+ */
+#include "tcg-plugin/code/arena.h"
+
+#include <sys/mman.h>
+
+#include "vmm/base/types.h"
+
+void *arena_map(size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	/* filled from its start: a guest that is small pays nothing */
+	if (n > 4 * MiB)
+		madvise((u8 *)p + 4 * MiB, n - 4 * MiB, MADV_HUGEPAGE);
+	return p;
+}
+
+void arena_unmap(void *p, size_t n)
+{
+	if (p)
+		munmap(p, n);
+}
