@@ -34,16 +34,6 @@ static unsigned rdpkru(void)
 	return a;
 }
 
-static void wrpkru(unsigned v)
-{
-	__asm__ volatile("wrpkru" :: "a"(v), "c"(0), "d"(0) : "memory");
-}
-
-static void allow(int key, unsigned rights)
-{
-	wrpkru((rdpkru() & ~(3u << 2 * key)) | rights << 2 * key);
-}
-
 static void on_segv(int n, siginfo_t *i, void *u)
 {
 	(void)n;
@@ -92,14 +82,14 @@ static int denied(volatile char *p, int write, int key)
 
 static void rights(char *p, int key)
 {
-	allow(key, 0);
+	pkey_set(key, 0);
 	say("open", !try(p, 0) && !try(p, 1));
-	allow(key, 2);
+	pkey_set(key, 2);
 	say("writes denied", !try(p, 0) && denied(p, 1, key));
-	allow(key, 1);
+	pkey_set(key, 1);
 	say("access denied", denied(p, 0, key) && denied(p, 1, key));
 	say("on every page", denied(p + SIZE - 1, 0, key));
-	allow(key, 0);
+	pkey_set(key, 0);
 	say("open again", !try(p, 0) && !try(p, 1));
 }
 
@@ -110,12 +100,12 @@ static void kernel(char *p, int key)
 
 	if (pipe(fd) < 0)
 		return;
-	allow(key, 1);
+	pkey_set(key, 1);
 	good = write(fd[1], p, 1) < 0 && errno == EFAULT;
-	allow(key, 2);
+	pkey_set(key, 2);
 	good &= write(fd[1], p, 1) == 1;
 	good &= read(fd[0], p, 1) < 0 && errno == EFAULT;
-	allow(key, 0);
+	pkey_set(key, 0);
 	good &= write(fd[1], p, 1) == 1 && read(fd[0], p, 1) == 1;
 	say("system calls", good);
 	close(fd[0]);
@@ -129,30 +119,30 @@ static void execute(char *p, int key)
 
 	memcpy(p, "\xb8\x2a\0\0\0\xc3", 6);            /* mov $42, %eax; ret */
 	pkey_mprotect(p, 4096, PROT_READ | PROT_EXEC, key);
-	allow(key, 1);
+	pkey_set(key, 1);
 	say("fetches", f() == 42 && denied(p, 0, key) && f() == 42);
 	mprotect(p, 4096, PROT_EXEC);
 	say("execute only", f() == 42 && try(p, 0) == PKUERR);
 	pkey_mprotect(p, 4096, PROT_READ | PROT_WRITE, key);
-	allow(key, 0);
+	pkey_set(key, 0);
 }
 
 static void signals(int key)
 {
-	allow(key, 2);
+	pkey_set(key, 2);
 	unsigned was = rdpkru();
 
 	raise(SIGUSR1);
 	say("signal frames", in_frame == was && in_handler == 0x55555554 &&
 	    rdpkru() == was);
-	allow(key, 0);
+	pkey_set(key, 0);
 }
 
 /* Two processes with different rights to the same addresses, in turn. */
 static int taking_turns(char *p, int key, unsigned mine)
 {
 	for (int n = 0; n < 2000; n++) {
-		allow(key, mine);
+		pkey_set(key, mine);
 		sched_yield();
 		if ((rdpkru() >> 2 * key & 3) != mine)
 			return 0;
@@ -172,7 +162,7 @@ static void processes(char *p, int key)
 	good = taking_turns(p, key, 0);
 	waitpid(pid, &status, 0);
 	say("processes", good && status == 0);
-	allow(key, 0);
+	pkey_set(key, 0);
 }
 
 /* What domains are for: open, write, close, many times, on many pages. */
@@ -183,9 +173,9 @@ static void domains(char *p, int key)
 	for (int n = 0; n < 20000; n++) {
 		volatile char *at = p + n % PAGES * 4096;
 
-		allow(key, 0);
+		pkey_set(key, 0);
 		*at = (char)n;
-		allow(key, 2);
+		pkey_set(key, 2);
 		good &= *at == (char)n;
 		if (n % 1000 == 0)
 			good &= denied(at, 1, key);

@@ -121,6 +121,21 @@ static inline void box_flat(struct box *b, struct kvm_sregs *s)
 	s->idt.limit = 0;
 }
 
+struct box_cpuid {
+	struct kvm_cpuid2 head;
+	struct kvm_cpuid_entry2 e[256];
+};
+
+/* Every feature the engine has for the CPU; what those are. */
+static inline struct box_cpuid box_cpuid(const struct box *b)
+{
+	struct box_cpuid id = { .head.nent = 256 };
+
+	assert_int_equal(box_io(b->sys, KVM_GET_SUPPORTED_CPUID, &id), 0);
+	assert_int_equal(box_io(b->cpu, KVM_SET_CPUID2, &id), 0);
+	return id;
+}
+
 /* A number the translator's report has behind `what`. */
 static inline unsigned long long box_counted(const struct box *b,
 					     const char *what)

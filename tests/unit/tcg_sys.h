@@ -201,13 +201,10 @@ static inline unsigned sys_vector(void)
 /* Give the CPU every feature the engine has, and say if it has one. */
 static inline bool sys_cpuid_bit(u32 leaf, unsigned reg, unsigned bit)
 {
-	struct { struct kvm_cpuid2 h; struct kvm_cpuid_entry2 e[256]; } c;
+	const struct box_cpuid c = box_cpuid(&sys);
 	bool has = false;
 
-	c.h.nent = 256;
-	assert_int_equal(box_io(sys.sys, KVM_GET_SUPPORTED_CPUID, &c), 0);
-	assert_int_equal(box_io(sys.cpu, KVM_SET_CPUID2, &c), 0);
-	for (unsigned n = 0; n < c.h.nent; n++) {
+	for (unsigned n = 0; n < c.head.nent; n++) {
 		const u32 r[4] = { c.e[n].eax, c.e[n].ebx, c.e[n].ecx,
 				   c.e[n].edx };
 
@@ -219,7 +216,7 @@ static inline bool sys_cpuid_bit(u32 leaf, unsigned reg, unsigned bit)
 
 static inline void sys_cpuid(void)
 {
-	sys_cpuid_bit(0, 0, 0);
+	box_cpuid(&sys);
 }
 
 static inline void sys_close(void)

@@ -44,17 +44,6 @@ enum { FUNCTION = 3 };                 /* the page that is called        */
 	     ".org " #name " + 0x3000\n"                                  \
 	     "add $16, %r8; ret\n")
 
-static void all_features(struct box *b)
-{
-	struct {
-		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 e[256];
-	} id = { .head.nent = 256 };
-
-	assert_int_equal(box_io(b->sys, KVM_GET_SUPPORTED_CPUID, &id), 0);
-	assert_int_equal(box_io(b->cpu, KVM_SET_CPUID2, &id), 0);
-}
-
 /* Everything is the program's, too; the second space has the other function. */
 static void two_spaces(struct box *b)
 {
@@ -76,7 +65,7 @@ static u64 count(const u8 *code, const u8 *end)
 	struct box b;
 
 	start(&b, code, end, 0x1000);
-	all_features(&b);
+	box_cpuid(&b);
 	two_spaces(&b);
 	assert_int_equal(box_run(&b), 0);
 	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
@@ -152,7 +141,7 @@ static void after_the_last_number_no_link_is_true(void **state)
 
 	(void)state;
 	start(&b, cr3_code, cr3_code_end, 0x1000);
-	all_features(&b);
+	box_cpuid(&b);
 	two_spaces(&b);
 	assert_int_equal(fdtable_get(b.cpu, &cpu), FD_VCPU);
 	c = &((struct tcg_vcpu *)cpu)->cpu;

@@ -31,17 +31,6 @@ MOVES(ymm_code, "vmovdqu (%rsi), %ymm5\n", "vmovups %ymm5, (%rdi)\n");
 MOVES(vex_code, "vmovups (%rsi), %xmm5\n", "vmovdqu %xmm5, (%rdi)\n");
 MOVES(sse_code, "movdqu (%rsi), %xmm5\n", "movupd %xmm5, (%rdi)\n");
 
-static void all_features(struct box *b)
-{
-	struct {
-		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 e[256];
-	} id = { .head.nent = 256 };
-
-	assert_int_equal(box_io(b->sys, KVM_GET_SUPPORTED_CPUID, &id), 0);
-	assert_int_equal(box_io(b->cpu, KVM_SET_CPUID2, &id), 0);
-}
-
 /* Byte `at` of virtual memory from `page`, whose second page is elsewhere. */
 static u8 *byte_at(struct box *b, unsigned page, unsigned second, unsigned at)
 {
@@ -57,7 +46,7 @@ static u64 moved(const u8 *code, const u8 *end, unsigned n, unsigned k)
 	struct box b;
 
 	start(&b, code, end, 0x1000);
-	all_features(&b);
+	box_cpuid(&b);
 	put64(&b, PT + 8 * 0x41, FROM2 | 3);
 	put64(&b, PT + 8 * 0x43, TO2 | 3);
 	for (unsigned i = 0; i < n; i++)
