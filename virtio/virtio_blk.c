@@ -647,7 +647,7 @@ static const char *const feature_names[64] = {
 
 static const struct virtio_class blk_class = {
 	.name = "virtio-blk", .id = VIRTIO_ID_BLOCK,
-	.queues = 1, .queues_max = VIRTIO_QUEUES_MAX, .queue_size = 256,
+	.queues = 1, .queues_max = VIRTIO_QUEUES_MAX, .queue_size = 512,
 	.config_size = CONFIG_LEN, .feature_names = feature_names,
 	.realize      = blk_realize,      .unrealize = blk_unrealize,
 	.reset        = blk_reset,        .kick      = blk_kick,
@@ -669,8 +669,9 @@ VIRTIO_DEVICE(virtio_blk, "virtio-blk", struct virtio_blk, blk_class,
 		 "the I/O thread that runs it (default: the main loop)"),
 	BLK_PROP("num-queues", PROP_U16, num_queues, "65535",
 		 "request queues (65535: with PCI one a CPU)"),
-	BLK_PROP("queue-size", PROP_U16, queue_size, "256",
-		 "requests a queue holds, a power of two"),
+	BLK_PROP("queue-size", PROP_U16, queue_size, "512",
+		 "requests a queue holds, a power of two; two less is the "
+		 "most pieces of a request"),
 	BLK_PROP("serial", PROP_STR, serial, NULL, "what the guest reads as id"),
 	BLK_PROP("logical_block_size", PROP_U32, logical, "512",
 		 "the smallest unit of a request"),

@@ -283,6 +283,15 @@ static void a_reset_lets_stopped_requests_go(void **s)
 	down();                        /* and so does removal              */
 }
 
+/* With its header and status: Linux would make two of it. */
+static void a_mebibyte_in_pages_is_one_request(void **s)
+{
+	(void)s;
+	up("null-co,node-name=n,size=1M");
+	assert_true(virtio_config_get(v, 12, 4) >= MiB / 4096);
+	down();
+}
+
 static void a_resize_reaches_the_configuration(void **s)
 {
 	struct err e = { 0 };
@@ -392,6 +401,7 @@ int main(void)
 		cmocka_unit_test(a_request_without_header_or_status_breaks_the_device),
 		cmocka_unit_test(a_full_disk_stops_the_vm_and_cont_tries_again),
 		cmocka_unit_test(a_reset_lets_stopped_requests_go),
+		cmocka_unit_test(a_mebibyte_in_pages_is_one_request),
 		cmocka_unit_test(a_resize_reaches_the_configuration),
 		cmocka_unit_test(a_disk_has_one_device_at_most),
 		cmocka_unit_test(a_drive_goes_with_its_device_but_stays_for_one_that_failed),
