@@ -100,6 +100,37 @@ static void status_shows_intx_even_when_disabled(void **s)
 	assert_int_equal(cfg_rd(TOY, 6, 2) & 8, 0);
 }
 
+/* A guest that looks while a function is plugged in. */
+static u32 seen_early;
+
+static int nosy_realize(struct device *d, struct err *e)
+{
+	int rc = pci_dev_realize(to_pci(d), e);
+
+	seen_early = cfg_rd(to_pci(d)->devfn, 0, 4);
+	cfg_wr(to_pci(d)->devfn, 4, 7, 2);
+	return rc;
+}
+
+static void a_function_is_seen_when_it_is_whole(void **s)
+{
+	struct device_class nosy = toy_class;
+	struct device *d;
+	struct err e = { 0 };
+	u8 devfn;
+
+	nosy.realize = nosy_realize;
+	d = fake_new(&nosy);
+	assert_int_equal(device_realize(d, &e), 0);
+	devfn = to_pci(d)->devfn;
+	assert_int_equal(seen_early, ~0u);
+	assert_int_equal(cfg_rd(devfn, 0, 4), ~0u);
+	assert_int_equal(pci_get(to_pci(d), 4, 2), 0); /* nor written to   */
+	device_reset(d);
+	assert_int_equal(cfg_rd(devfn, 0, 4), 0x56781234);
+	device_destroy(d);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 
 int main(void)
@@ -111,6 +142,7 @@ int main(void)
 		T(pins_swizzle_over_eight_wires),
 		T(shared_wires_stay_up_for_the_last),
 		T(status_shows_intx_even_when_disabled),
+		T(a_function_is_seen_when_it_is_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

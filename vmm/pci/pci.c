@@ -149,6 +149,7 @@ void pci_dev_reset(struct pci_dev *p)
 	pci_msix_reset(p);
 	pci_bars_update(p);
 	pci_irq_update(p);
+	p->shown = true;
 }
 
 /* --- capabilities -------------------------------------------------------- */

@@ -18,6 +18,8 @@
  *     its address is not 0 and does not wrap.
  *  2. Guest writes reach only bits of wmask (set) and w1c (clear).
  *  3. The wire of an INTx pin is high while any function holds it.
+ *  4. A function that is being made has its slot, but no guest sees it before
+ *     its first reset.
  */
 #ifndef MOTE_PCI_PCI_H
 #define MOTE_PCI_PCI_H
@@ -97,6 +99,8 @@ struct pci_dev {
 	char *addr;                    /* property: "SLOT[.FN]", hex      */
 	bool multifunction;            /* property                        */
 	u8   devfn;
+	bool shown;                    /* host lock; from the first reset on,
+					  the guest finds it               */
 	u8  *config, *wmask, *w1c;     /* config_len bytes each           */
 	u32  config_len;               /* 256 or 4096                     */
 	u16  cap_end, ecap_end;        /* where the next capability goes  */

@@ -113,13 +113,18 @@ void pci_bus_detach(struct pci_dev *p)
 	SCOPED_LOCK(&b->host->lock);
 	b->devs[p->devfn] = NULL;
 	p->bus = NULL;
+	p->shown = false;
 }
 
 /* --- configuration ------------------------------------------------------- */
 
 static struct pci_dev *routed(struct pci_bus *b, u8 bus, u8 devfn)
 {
-	return bus || b->ejected & BIT(devfn >> 3) ? NULL : b->devs[devfn];
+	struct pci_dev *p = b->devs[devfn];
+
+	if (bus || !p || !p->shown || b->ejected & BIT(devfn >> 3))
+		return NULL;
+	return p;
 }
 
 u32 pci_bus_config_read(struct pci_bus *b, u8 bus, u8 devfn, unsigned off,
