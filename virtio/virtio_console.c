@@ -561,8 +561,10 @@ void virtio_console_port_remove(struct device *d, unsigned nr)
 
 	virtio_lock(&c->v);
 	if (p->tx_held) {              /* what is not written yet is lost  */
-		p->tx_held = false;
-		virtio_done(&c->v, tx_queue(nr), &p->tx, 0);
+		p->tx_done = p->tx.out_len;
+		p->tx_held = !virtio_running(&c->v);
+		if (!p->tx_held)       /* else send_out does, later        */
+			virtio_done(&c->v, tx_queue(nr), &p->tx, 0);
 	}
 	p->there = p->ready = p->host_open = false;
 	p->guest_open = p->told_open = false;

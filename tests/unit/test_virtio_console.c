@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "virtio/virtio_console.h"
 #include "vmm/core/chardev.h"
 
 enum { BULK = 2 << 20, CTRL_RX = 2, CTRL_TX = 3 };
@@ -149,6 +150,23 @@ static void what_is_held_goes_on_where_it_was_after_a_load(void **s)
 	assert_int_equal(drain(0), BULK);
 	assert_int_equal(g_done(1), 1);
 	strbuf_fini(&b);
+	console_down();
+}
+
+static void a_port_removed_in_a_pause_leaves_the_ring_alone(void **s)
+{
+	(void)s;
+	console_up(one_port);
+	g_start(0);
+	bulk_out();
+	device_quiesce(fake.dev);
+	virtio_console_port_remove(fake.dev, 0);
+	g_turns(2);
+	assert_int_equal(g_done(1), 0);
+	device_resume(fake.dev);
+	g_turns(2);
+	assert_int_equal(g_done(1), 1);
+	assert_int_equal(virtio_q(g.v, 1)->inuse, 0);
 	console_down();
 }
 
@@ -433,6 +451,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_go_both_ways),
 		cmocka_unit_test(a_full_chardev_holds_the_queue_and_loses_nothing),
+		cmocka_unit_test(a_port_removed_in_a_pause_leaves_the_ring_alone),
 		cmocka_unit_test(what_is_held_goes_on_where_it_was_after_a_load),
 		cmocka_unit_test(a_named_port_is_announced_and_opened),
 		cmocka_unit_test(a_port_still_works_after_a_load),
