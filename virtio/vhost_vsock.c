@@ -40,6 +40,11 @@ static int vsock_run(struct vhost *h, bool on)
 	return vhost_ioctl(h, VHOST_VSOCK_SET_RUNNING, &running);
 }
 
+static bool have_rings(struct virtio *v)
+{
+	return virtio_q(v, 0)->enabled && virtio_q(v, 1)->enabled;
+}
+
 static void update(struct vhost_vsock *s)
 {
 	struct err e = { 0 };
@@ -50,7 +55,7 @@ static void update(struct vhost_vsock *s)
 	}
 	if (s->vhost.running)
 		return;
-	if (!virtio_q(&s->v, 0)->enabled || !virtio_q(&s->v, 1)->enabled) {
+	if (!have_rings(&s->v)) {
 		virtio_break(&s->v, "it has no rings for packets (5.10.2)");
 		return;
 	}
@@ -74,10 +79,13 @@ static void vsock_paused(struct virtio *v)
 	virtio_unlock(v);
 }
 
+/* The kernel hears kicks itself, unless the driver had disabled a queue and has
+ * both again.  The event queue's buffers wait. */
 static void vsock_kick(struct virtio *v, unsigned q)
 {
-	(void)v;                       /* the event queue's buffers wait   */
 	(void)q;
+	if (have_rings(v))
+		update(of_virtio(v));
 }
 
 /* --- life ------------------------------------------------------------------ */

@@ -3,7 +3,8 @@
  * The virtio device core: status, features, queues, configuration space
  * (virtio 1.2, 2 and 3.1).  See virtio.h.
  *
- * Talks to: virtq; the transport above, the class below.
+ * Talks to: virtq; the transport above, the class below; vhost.h for a queue
+ *           that is disabled while it is lent.
  * Never:    waits for a thread with the device's lock held; logs without the
  *           user having asked for it.
  *
@@ -21,6 +22,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "virtio/vhost.h"
 #include "vmm/base/log.h"
 #include "vmm/base/trace.h"
 
@@ -393,6 +395,8 @@ void virtio_queue_disable(struct virtio *v)
 
 	if (!q || v->resetting)
 		return;
+	if (q->vhost)                  /* with the pair's other one        */
+		vhost_stop(q->vhost);
 	virtq_disable(&q->vq);
 	q->vq.size = MIN(v->queue_size, q->vq.size_max);
 	q->vector = VIRTIO_NO_VECTOR;

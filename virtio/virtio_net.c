@@ -391,6 +391,8 @@ static void vnet_kick(struct virtio *v, unsigned q)
 
 	if (n->sync)
 		vnet_sync(n);
+	if (n->vhost)                  /* a queue may be enabled again     */
+		vnet_vhost_update(n);
 	if (vnet_is_ctrl(n, q)) {
 		if (virtio_has(v, VIRTIO_NET_F_CTRL_VQ))
 			vnet_ctrl_run(n);

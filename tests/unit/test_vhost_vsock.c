@@ -102,6 +102,21 @@ static void a_pause_takes_the_rings_back(void **s)
 	down();
 }
 
+static void a_queue_disabled_and_enabled_again_is_the_kernels_again(void **s)
+{
+	(void)s;
+	up(BIT64(0));
+	fake_disable(1);
+	assert_int_equal(kernel.running, 0);
+	g_kick(0);
+	assert_int_equal(kernel.running, 0);
+	assert_false(g_broken());
+	fake_enable(1);
+	assert_int_equal(kernel.running, 1);
+	assert_int_equal(kernel.ring[1].base, 0);
+	down();
+}
+
 static void a_kernel_that_cannot_start_breaks_the_device(void **s)
 {
 	struct err e = { 0 };
@@ -158,6 +173,7 @@ int main(void)
 		cmocka_unit_test(the_kernel_runs_while_the_driver_does),
 		cmocka_unit_test(a_driver_without_rings_is_not_the_kernels_to_judge),
 		cmocka_unit_test(a_pause_takes_the_rings_back),
+		cmocka_unit_test(a_queue_disabled_and_enabled_again_is_the_kernels_again),
 		cmocka_unit_test(a_kernel_that_cannot_start_breaks_the_device),
 		cmocka_unit_test(what_does_not_go_is_named),
 	};

@@ -91,6 +91,17 @@ static void pauses_cables_and_the_netdevs_end_take_it_back(void **s)
 	card_end();
 }
 
+static void a_queue_disabled_and_enabled_again_is_the_kernels_again(void **s)
+{
+	(void)s;
+	card_up(0);
+	fake_disable(0);
+	lent(false);
+	fake_enable(0);
+	lent(true);
+	card_end();
+}
+
 static void where_the_kernel_cannot_frames_pass_through_here(void **s)
 {
 	u8 packet[VNET_HDR + 60] = { 0 };
@@ -166,6 +177,7 @@ int main(void)
 		cmocka_unit_test(the_tap_is_the_kernels_while_the_driver_runs),
 		cmocka_unit_test(a_tap_without_header_gets_the_kernels),
 		cmocka_unit_test(pauses_cables_and_the_netdevs_end_take_it_back),
+		cmocka_unit_test(a_queue_disabled_and_enabled_again_is_the_kernels_again),
 		cmocka_unit_test(where_the_kernel_cannot_frames_pass_through_here),
 		cmocka_unit_test(kicks_are_the_kernels_but_the_control_queue_is_ours),
 		cmocka_unit_test(what_the_kernel_cannot_is_not_offered),

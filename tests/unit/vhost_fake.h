@@ -107,4 +107,21 @@ static inline void fake_vhost_work(unsigned i, unsigned n)
 	assert_int_equal(write(r->call, &one, 8), 8);
 }
 
+/* As the driver's QueueReady = 0. */
+static inline void fake_disable(unsigned q)
+{
+	virtio_lock(g.v);
+	g.v->queue_sel = q;
+	virtio_queue_disable(g.v);
+	virtio_unlock(g.v);
+}
+
+static inline void fake_enable(unsigned q)
+{
+	virtio_lock(g.v);
+	g_set_up_queue(q);
+	virtio_unlock(g.v);
+	g_turns(2);
+}
+
 #endif

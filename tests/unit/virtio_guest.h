@@ -81,6 +81,22 @@ static inline void g_memory(void)
 }
 
 /* As a driver does: features, queues, DRIVER_OK. */
+/* Lock held. */
+static inline void g_set_up_queue(unsigned i)
+{
+	struct virtio *v = g.v;
+
+	memset(g.ram + g_base(i), 0, G_QUEUE);
+	memset(&g.q[i], 0, sizeof(g.q[i]));
+	v->queue_sel = i;
+	virtio_queue_size(v, G_RING);
+	virtio_queue_addr(v, &v->q[i].vq.desc, false, g_base(i));
+	virtio_queue_addr(v, &v->q[i].vq.driver, false, g_base(i) + 0x1000);
+	virtio_queue_addr(v, &v->q[i].vq.device, false, g_base(i) + 0x2000);
+	virtio_queue_enable(v);
+	assert_true(v->q[i].vq.enabled);
+}
+
 static inline void g_start(u64 features)
 {
 	struct virtio *v = g.v = to_virtio(fake.dev);
@@ -93,19 +109,8 @@ static inline void g_start(u64 features)
 	virtio_accept(v, 1, features >> 32);
 	virtio_set_status(v, 11);
 	assert_true(v->status & VIRTIO_S_FEATURES_OK);
-	memset(g.q, 0, sizeof(g.q));
-	for (unsigned i = 0; i < v->nqueues && i < ARRAY_LEN(g.q); i++) {
-		memset(g.ram + g_base(i), 0, G_QUEUE);
-		v->queue_sel = i;
-		virtio_queue_size(v, G_RING);
-		virtio_queue_addr(v, &v->q[i].vq.desc, false, g_base(i));
-		virtio_queue_addr(v, &v->q[i].vq.driver, false,
-				  g_base(i) + 0x1000);
-		virtio_queue_addr(v, &v->q[i].vq.device, false,
-				  g_base(i) + 0x2000);
-		virtio_queue_enable(v);
-		assert_true(v->q[i].vq.enabled);
-	}
+	for (unsigned i = 0; i < v->nqueues && i < ARRAY_LEN(g.q); i++)
+		g_set_up_queue(i);
 	virtio_set_status(v, 15);
 	lock_drop(&v->pci.dev.lock);
 }
