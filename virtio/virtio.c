@@ -167,18 +167,27 @@ void virtio_queue_kick(struct virtio *v, unsigned q)
 		virtio_kick_later(v, q);
 }
 
-void virtio_ioeventfds(struct virtio *v, u64 at, unsigned stride, bool on)
+static bool eventfds_pay(const struct virtio *v)
 {
 	const struct device_env *env = v->pci.dev.env;
 
-	if (!v->p_ioeventfd || !env->ioeventfd ||
-	    (v->class->kick_here && env->cheap_exits))
+	return v->p_ioeventfd && env->ioeventfd &&
+	       !(v->class->kick_here && env->cheap_exits);
+}
+
+static void set_ioeventfds(struct virtio *v, bool on)
+{
+	const struct device_env *env = v->pci.dev.env;
+	const unsigned stride = v->notify_stride;
+
+	if (on == v->notify_on)
 		return;
+	v->notify_on = on;
 	for (unsigned i = 0; i < v->nqueues; i++) {
 		u64 n = i;
 		int rc = env->ioeventfd(env->opaque, v->q[i].kick_fd,
-					at + stride * n, stride ? 0 : 4,
-					stride ? NULL : &n, on);
+					v->notify_at + stride * n,
+					stride ? 0 : 4, stride ? NULL : &n, on);
 
 		if (rc < 0 && on && !v->kicks_exit) {
 			v->kicks_exit = true;
@@ -186,6 +195,17 @@ void virtio_ioeventfds(struct virtio *v, u64 at, unsigned stride, bool on)
 				 v->class->name, strerror(-rc));
 		}
 	}
+}
+
+void virtio_ioeventfds(struct virtio *v, u64 at, unsigned stride, bool on)
+{
+	if (on) {
+		v->notify_at = at;
+		v->notify_stride = stride;
+	}
+	set_ioeventfds(v, on && eventfds_pay(v));
+	if (!on)
+		v->notify_at = 0;
 }
 
 static void kick_all(struct virtio *v)
@@ -560,6 +580,8 @@ void virtio_resume(struct device *d)
 	virtio_lock(v);
 	v->quiesced = false;
 	virtio_unlock(v);
+	/* The provider may be another one than before the pause. */
+	set_ioeventfds(v, v->notify_at && eventfds_pay(v));
 	if (v->class->resume)
 		v->class->resume(v);
 	kick_all(v);

@@ -164,7 +164,9 @@ struct virtio {
 	/* Transports' own. */
 	u64  mmio_base;                /* property; 0: machine chooses     */
 	u32  mmio_irq;
-	u64  notify_at;                /* where the ioeventfds are; 0: none */
+	u64  notify_at;                /* where kicks go to; 0: nowhere    */
+	unsigned notify_stride;
+	bool notify_on;                /* they are ioeventfds              */
 	u8   pci_cfg_cap;              /* PCI: offset of the window        */
 };
 

@@ -258,7 +258,6 @@ void virtio_pci_bar_moved(struct pci_dev *p, unsigned bar, u64 addr,
 	if (bar != VIRTIO_PCI_BAR || !v->q)
 		return;
 	virtio_ioeventfds(v, addr + NOTIFY, NOTIFY_STRIDE, mapped);
-	v->notify_at = mapped ? addr + NOTIFY : 0;
 }
 
 /* --- the window in configuration space: 4.1.4.9 ---------------------------- */

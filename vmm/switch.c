@@ -235,6 +235,7 @@ static void take_over(struct switcher *s)
 	for (unsigned i = 0; i < vm->nvcpus; i++)
 		vcpu_exchange(vm->vcpus[i], &s->cpus[i]);
 	vm->provider = vm->kvm.ops;
+	vm->env.cheap_exits = vm->provider->cheap_exits;
 	s->name_of = s->standby.ops;
 	each_cpu(s, quiet_cpu, NULL);
 	vm->arch->move->quiet(vm, &s->standby);

@@ -46,6 +46,7 @@ static struct vm_listener listener = { .fn = listen };
 static void fill_vm(void)
 {
 	vm_fresh(&arch, kvm_like_ioctl);
+	kvm_like.cheap_exits = false;
 	refused = told = 0;
 	config.board = BOARD_PIC | BOARD_PIT;
 	vm.provider = &mote_kvm_provider;
@@ -192,6 +193,7 @@ static void a_running_guest_goes_to_and_fro(void **state)
 		assert_int_equal(switch_to(&vm, i % 2 ? "tcg" : "kvm", &e), 0);
 		assert_string_equal(vm.provider->name, i % 2 ? "tcg" : "kvm");
 		assert_ptr_equal(vm.kvm.ops, vm.provider);
+		assert_int_equal(vm.env.cheap_exits, i % 2);
 		assert_int_equal(told, i + 1);
 	}
 	assert_runs();

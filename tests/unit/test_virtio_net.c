@@ -426,6 +426,33 @@ static void kicks_are_no_eventfds_where_exits_are_cheap(void **s)
 	}
 }
 
+/* As accel_switch does it. */
+static void kicks_follow_the_provider_over_a_pause(void **s)
+{
+	static const char *const none[] = { NULL };
+
+	(void)s;
+	g_memory();
+	fake.env.ioeventfd = count_eventfd;
+	fake.env.cheap_exits = true;
+	eventfds = 0;
+	assert_int_equal(g_realize("virtio-net-device", none, NULL), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		device_quiesce(fake.dev);
+		fake.env.cheap_exits = i & 1;
+		device_resume(fake.dev);
+		assert_int_equal(eventfds, i & 1 ? 0 : 3);
+		device_quiesce(fake.dev);      /* and no oftener           */
+		device_resume(fake.dev);
+		assert_int_equal(eventfds, i & 1 ? 0 : 3);
+	}
+	fake.env.cheap_exits = false;
+	device_quiesce(fake.dev);
+	device_resume(fake.dev);
+	fake_machine_down();
+	assert_int_equal(eventfds, 0);
+}
+
 static void hostile_buffers_break_the_device_and_nothing_else(void **s)
 {
 	struct g_desc d[2] = { { .addr = G_DATA, .len = 4 },
@@ -533,6 +560,7 @@ int main(void)
 		cmocka_unit_test(a_recorded_or_paused_card_sends_by_the_loop),
 		cmocka_unit_test(a_card_that_is_full_leaves_a_kick_to_the_loop),
 		cmocka_unit_test(kicks_are_no_eventfds_where_exits_are_cheap),
+		cmocka_unit_test(kicks_follow_the_provider_over_a_pause),
 		cmocka_unit_test(hostile_buffers_break_the_device_and_nothing_else),
 		cmocka_unit_test(the_netdev_may_go_first),
 		cmocka_unit_test(state_survives_a_round_trip),

@@ -113,7 +113,9 @@ struct device_env {
 	 * longer.  NULL: no such thing.  0 or -errno. [vcpu, loop] */
 	int (*ioeventfd)(void *opaque, int efd, u64 addr, unsigned len,
 			 const u64 *match, bool assign);
-	bool cheap_exits;              /* the bus costs less than a wake-up */
+	/* The bus costs less than a wake-up.  Changes with the provider, while
+	 * devices are quiesced. */
+	bool cheap_exits;
 	/* The one door to vhost devices; NULL: ioctl(2).  -errno. [any] */
 	int (*vhost_ioctl)(int fd, unsigned long request, void *arg);
 	/* `efd` raises that GSI; for back ends that signal by themselves. */
