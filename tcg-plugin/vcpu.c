@@ -114,13 +114,12 @@ int tcg_vcpu_create(struct tcg_vm *vm, unsigned id)
 	if (jit_supported() && !vm->slices)
 		jit_create(&v->cpu);   /* else: the interpreter serves */
 	power_on(v);
-	if (vm->icount.on) {
-		vm->icount.cpu = &v->cpu;
-		v->cpu.counted = true;
-	}
+	v->cpu.counted = vm->icount.on;
 	rc = fdtable_add(v->fd, FD_VCPU, v);
 	if (rc < 0)
 		goto fail;
+	if (vm->icount.on)
+		vm->icount.cpu = &v->cpu;
 	tcg_vm_take(vm);
 	if (atomic_load(&vm->nvcpu) <= id)
 		atomic_store(&vm->nvcpu, id + 1);

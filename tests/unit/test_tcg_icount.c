@@ -8,9 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+#include "tcg-plugin/fdtable.h"
 #include "tcg-plugin/icount.h"
 #include "tests/unit/tcg_box.h"
 
@@ -164,6 +167,28 @@ static void it_is_chosen_first_and_for_one(void **state)
 	box_close(&b);
 }
 
+/* A number whose last owner's ioctl still runs is not a vCPU's. */
+static void a_vcpu_that_could_not_be_made_leaves_no_trace(void **state)
+{
+	struct box b;
+	void *o;
+	int fd;
+
+	(void)state;
+	box_vm(&b, false);
+	assert_int_equal(count(&b, ICOUNT_ON), 0);
+	fd = eventfd(0, 0);
+	close(fd);                             /* a memfd gets it next */
+	assert_int_equal(fdtable_add(fd, FD_SYSTEM, NULL), 0);
+	assert_int_equal(fdtable_get(fd, &o), FD_SYSTEM);
+	assert_int_equal(box_io(b.vm, KVM_CREATE_VCPU, NULL), -EBUSY);
+	assert_int_equal(now(&b), 0);
+	fdtable_put(fd);
+	box_cpu(&b, tsc_code, (size_t)(tsc_code_end - tsc_code));
+	run(&b);
+	box_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +197,7 @@ int main(void)
 		cmocka_unit_test(a_halt_skips_to_the_next_timer),
 		cmocka_unit_test(automatic_follows_the_host),
 		cmocka_unit_test(it_is_chosen_first_and_for_one),
+		cmocka_unit_test(a_vcpu_that_could_not_be_made_leaves_no_trace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
