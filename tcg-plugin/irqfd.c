@@ -9,6 +9,7 @@
  *           so an EOI only leaves a bit and wakes the thread.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -35,6 +36,7 @@ struct irqfd_set {
 	struct tcg_vm *vm;
 	pthread_t thread;
 	int epoll, wake;
+	int probe;                     /* a number, see known_as_one      */
 	u64 next_id;
 	_Atomic bool quit;
 	_Atomic u32 resampled;         /* how many want to hear of EOIs   */
@@ -119,11 +121,39 @@ static void *irqfd_thread(void *opaque)
 
 /* --- life cycle ----------------------------------------------------------- */
 
-static int watch(struct irqfd_set *s, int fd, u64 id)
+/* epoll knows what it watches by file and number.  Under one number for all, it
+ * takes a file once, whatever its numbers are elsewhere. */
+static int known_as_one(struct irqfd_set *s, int op, int fd, u64 id)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = id };
+	int rc = dup3(fd, s->probe, O_CLOEXEC);
 
-	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+	if (rc >= 0)
+		rc = epoll_ctl(s->epoll, op, s->probe, &ev);
+	rc = rc < 0 ? -errno : 0;
+	dup3(s->wake, s->probe, O_CLOEXEC);    /* the number stays ours   */
+	return rc;
+}
+
+static int watch(struct irqfd_set *s, int fd, u64 id)
+{
+	return known_as_one(s, EPOLL_CTL_ADD, fd, id);
+}
+
+static void unwatch(struct irqfd_set *s, int fd)
+{
+	known_as_one(s, EPOLL_CTL_DEL, fd, 0);
+}
+
+static void set_close(struct irqfd_set *s)
+{
+	const int fds[] = { s->epoll, s->wake, s->probe };
+
+	for (unsigned i = 0; i < ARRAY_LEN(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	lock_fini(&s->lock);
+	free(s);
 }
 
 static struct irqfd_set *set_create(struct tcg_vm *vm)
@@ -138,22 +168,19 @@ static struct irqfd_set *set_create(struct tcg_vm *vm)
 	lock_init(&s->lock, "tcg irqfd");
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->epoll >= 0 && s->wake >= 0 && !watch(s, s->wake, ID_WAKE) &&
+	s->probe = fcntl(s->wake, F_DUPFD_CLOEXEC, 0);
+	if (s->epoll >= 0 && s->probe >= 0 && !watch(s, s->wake, ID_WAKE) &&
 	    !thread_start(&s->thread, ROLE_PLUGIN, "tcg-irqfd", irqfd_thread,
 			  s))
 		return s;
-	if (s->epoll >= 0)
-		close(s->epoll);
-	if (s->wake >= 0)
-		close(s->wake);
-	free(s);
+	set_close(s);
 	return NULL;
 }
 
 static void irqfd_free(struct irqfd_set *s, struct irqfd *f)
 {
 	list_remove(&f->link);
-	epoll_ctl(s->epoll, EPOLL_CTL_DEL, f->fd, NULL);
+	unwatch(s, f->fd);
 	close(f->fd);
 	if (f->resample >= 0) {
 		close(f->resample);
@@ -173,10 +200,7 @@ void tcg_irqfd_fini(struct tcg_vm *vm)
 	pthread_join(s->thread, NULL);
 	while (!list_empty(&s->fds))
 		irqfd_free(s, list_entry(s->fds.next, struct irqfd, link));
-	close(s->epoll);
-	close(s->wake);
-	lock_fini(&s->lock);
-	free(s);
+	set_close(s);
 	atomic_store(&vm->irqfds, NULL);
 }
 
@@ -209,6 +233,7 @@ static int assign(struct irqfd_set *s, const struct kvm_irqfd *a)
 	if (f->fd < 0 || (level && f->resample < 0))
 		goto fail;
 	rc = watch(s, f->fd, f->id);
+	rc = rc == -EEXIST ? -EBUSY : rc;      /* a line already, as KVM has it */
 	if (rc < 0)
 		goto fail;
 	list_append(&s->fds, &f->link);
