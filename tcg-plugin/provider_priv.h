@@ -114,6 +114,7 @@ struct tcg_vm {
 	_Atomic u64 tsc_write_offset;  /* last KVM_SET_MSRS of the TSC    */
 	u32 tsc_khz;
 	bool manual_dirty;             /* KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
+	bool tell_triple_fault;        /* KVM_CAP_X86_TRIPLE_FAULT_EVENT  */
 	_Atomic u32 one_insn;
 	_Atomic u32 eager;             /* translate what runs once, too   */
 	bool slices;                   /* kvm/provider.h; before vCPUs    */

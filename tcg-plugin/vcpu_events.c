@@ -16,7 +16,9 @@ void tcg_get_events(struct tcg_vcpu *v, struct kvm_vcpu_events *e)
 	int sipi = atomic_load(&v->sipi_vector);
 
 	memset(e, 0, sizeof(*e));
-	e->exception.injected = c->exc.pending;
+	/* As KVM: nothing here tells an instruction's length.  INT3 and INTO
+	 * are still to come, and do the same again. */
+	e->exception.injected = c->exc.pending && !c->exc.soft;
 	e->exception.nr = c->exc.vec;
 	e->exception.has_error_code = c->exc.has_err;
 	e->exception.error_code = c->exc.err;
@@ -30,6 +32,10 @@ void tcg_get_events(struct tcg_vcpu *v, struct kvm_vcpu_events *e)
 	e->sipi_vector = sipi >= 0 ? (u32)sipi : 0;
 	e->flags = KVM_VCPUEVENT_VALID_NMI_PENDING |
 		   KVM_VCPUEVENT_VALID_SHADOW;
+	if (v->vm->tell_triple_fault) {
+		e->flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+		e->triple_fault.pending = v->triple_fault;
+	}
 }
 
 int tcg_set_events(struct tcg_vcpu *v, const struct kvm_vcpu_events *e)
@@ -55,6 +61,8 @@ int tcg_set_events(struct tcg_vcpu *v, const struct kvm_vcpu_events *e)
 	c->exc.vec = e->exception.nr;
 	c->exc.has_err = e->exception.has_error_code;
 	c->exc.err = e->exception.error_code;
+	c->exc.soft = c->exc.vec == EXC_BP || c->exc.vec == EXC_OF;
+	c->exc.insn_len = c->exc.soft;         /* one byte, either */
 	c->user_irq = e->interrupt.injected ? e->interrupt.nr : -1;
 	if (e->flags & KVM_VCPUEVENT_VALID_SHADOW)
 		c->shadow = e->interrupt.shadow & KVM_X86_SHADOW_INT_MOV_SS ? 2
@@ -71,6 +79,8 @@ int tcg_set_events(struct tcg_vcpu *v, const struct kvm_vcpu_events *e)
 	if (e->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR && e->sipi_vector < 256)
 		atomic_store(&v->sipi_vector,
 			     e->sipi_vector ? (int)e->sipi_vector : -1);
+	if (e->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
+		v->triple_fault = e->triple_fault.pending;
 	tcg_request(v, REQ_EVENT);
 	return 0;
 }

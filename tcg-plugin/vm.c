@@ -161,6 +161,9 @@ static int enable_cap(struct tcg_vm *vm, const struct kvm_enable_cap *c)
 		if (ic)
 			irqchip_use_x2apic_ids(ic, vm->x2apic_ids);
 		return 0;
+	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
+		vm->tell_triple_fault = c->args[0];
+		return 0;
 	default:
 		return -EINVAL;
 	}

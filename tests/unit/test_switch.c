@@ -302,6 +302,39 @@ static void a_paused_guest_stays_paused(void **state)
 	assert_runs();
 }
 
+static void get_events(struct vcpu *v, void *opaque)
+{
+	kvm_vcpu_ioctl(&v->kvm, KVM_GET_VCPU_EVENTS, opaque);
+}
+
+static void fault_thrice(struct vcpu *v, void *opaque)
+{
+	struct kvm_vcpu_events e = {
+		.flags = KVM_VCPUEVENT_VALID_TRIPLE_FAULT,
+		.triple_fault = { .pending = 1 },
+	};
+
+	*(int *)opaque = kvm_vcpu_ioctl(&v->kvm, KVM_SET_VCPU_EVENTS, &e);
+}
+
+static void a_triple_fault_that_waits_goes_along(void **state)
+{
+	struct kvm_vcpu_events events = { 0 };
+	struct err e = { 0 };
+	int rc = -1;
+
+	(void)state;
+	vm_pause(&vm, RUN_PAUSED);
+	vcpu_call(vm.vcpus[1], fault_thrice, &rc);
+	assert_int_equal(rc, 0);
+	assert_int_equal(switch_to(&vm, "kvm", &e), 0);
+	vcpu_call(vm.vcpus[1], get_events, &events);
+	assert_true(events.flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT);
+	assert_true(events.triple_fault.pending);
+	vcpu_call(vm.vcpus[0], get_events, &events);
+	assert_false(events.triple_fault.pending);
+}
+
 static void only_what_there_is_can_be_asked_for(void **state)
 {
 	struct switcher *s = vm.switcher;
@@ -333,6 +366,7 @@ int main(void)
 		TEST(interrupt_controllers_go_along),
 		TEST(a_failure_leaves_it_running_where_it_was),
 		TEST(a_paused_guest_stays_paused),
+		TEST(a_triple_fault_that_waits_goes_along),
 		TEST(only_what_there_is_can_be_asked_for),
 	};
 

@@ -5,7 +5,7 @@
 
 #include "tcg_box.h"
 
-enum { HANDLER = 0x3000, VEC_DE = 0, VEC_NMI = 2 };
+enum { HANDLER = 0x3000, VEC_DE = 0, VEC_NMI = 2, VEC_BP = 3 };
 
 static void handler(struct box *b, unsigned vector)
 {
@@ -68,6 +68,50 @@ static void an_exception_is_delivered_before_a_stop(void **state)
 	box_close(&b);
 }
 
+/* An INT3 that a debugger gave back.  KVM's structure has no place for how long an
+ * instruction is, so nothing is told, and the instruction comes again. */
+static void an_int3_that_was_given_back_is_still_to_come(void **state)
+{
+	struct kvm_guest_debug d = { .control = KVM_GUESTDBG_ENABLE |
+						KVM_GUESTDBG_INJECT_BP };
+	struct kvm_vcpu_events e;
+	struct kvm_regs r;
+	u16 ip;
+	BOX(b, false, 0xcc, 0xe6, 0x11);
+
+	(void)state;
+	handler(&b, VEC_BP);
+	assert_int_equal(box_io(b.cpu, KVM_SET_GUEST_DEBUG, &d), 0);
+	assert_int_equal(box_io(b.cpu, KVM_GET_VCPU_EVENTS, &e), 0);
+	assert_false(e.exception.injected);
+	assert_int_equal(box_io(b.cpu, KVM_SET_VCPU_EVENTS, &e), 0);
+	assert_int_equal(box_run(&b), 0);
+	assert_int_equal(b.run->io.port, 0x10);
+	r = box_regs(&b);
+	memcpy(&ip, b.mem + r.rsp, 2);
+	assert_int_equal(ip, BOX_CODE + 1);
+	box_close(&b);
+}
+
+static void an_int3_from_elsewhere_returns_behind_itself(void **state)
+{
+	struct kvm_vcpu_events e = { .exception = { .injected = 1,
+						    .nr = VEC_BP } };
+	struct kvm_regs r;
+	u16 ip;
+	BOX(b, false, 0xcc, 0xe6, 0x11);
+
+	(void)state;
+	handler(&b, VEC_BP);
+	assert_int_equal(box_io(b.cpu, KVM_SET_VCPU_EVENTS, &e), 0);
+	assert_int_equal(box_run(&b), 0);
+	assert_int_equal(b.run->io.port, 0x10);
+	r = box_regs(&b);
+	memcpy(&ip, b.mem + r.rsp, 2);
+	assert_int_equal(ip, BOX_CODE + 1);
+	box_close(&b);
+}
+
 static void a_vcpu_that_cannot_run_stops_at_once(void **state)
 {
 	struct kvm_vcpu_events e = { .exception = { .injected = 1 } };
@@ -115,6 +159,8 @@ int main(void)
 		cmocka_unit_test(an_nmi_on_its_way_in_is_delivered),
 		cmocka_unit_test(a_masked_nmi_waits),
 		cmocka_unit_test(an_exception_is_delivered_before_a_stop),
+		cmocka_unit_test(an_int3_that_was_given_back_is_still_to_come),
+		cmocka_unit_test(an_int3_from_elsewhere_returns_behind_itself),
 		cmocka_unit_test(a_vcpu_that_cannot_run_stops_at_once),
 		cmocka_unit_test(asking_for_the_run_state_takes_an_init),
 	};

@@ -144,6 +144,36 @@ static void one_that_nobody_can_take_is_a_triple_fault(void **state)
 	box_close(&b);
 }
 
+static void a_triple_fault_is_told_to_who_asked(void **state)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_TRIPLE_FAULT_EVENT,
+				      .args = { 1 } };
+	struct kvm_vcpu_events e = { 0 };
+
+	BOX(b, false, 0xf4);
+
+	(void)state;
+	setup(&b, 10);
+	assert_int_equal(inject(&b, 1, VAL | UC, 0), 0);       /* no CR4.MCE */
+	assert_int_equal(box_io(b.cpu, KVM_GET_VCPU_EVENTS, &e), 0);
+	assert_false(e.flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT);
+	assert_int_equal(box_io(b.vm, KVM_CHECK_EXTENSION,
+				(void *)KVM_CAP_X86_TRIPLE_FAULT_EVENT), 1);
+	assert_int_equal(box_io(b.vm, KVM_ENABLE_CAP, &cap), 0);
+	assert_int_equal(box_io(b.cpu, KVM_GET_VCPU_EVENTS, &e), 0);
+	assert_true(e.flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT);
+	assert_true(e.triple_fault.pending);
+	e.triple_fault.pending = 0;
+	assert_int_equal(box_io(b.cpu, KVM_SET_VCPU_EVENTS, &e), 0);
+	assert_int_equal(box_run(&b), 0);
+	assert_int_equal(b.run->exit_reason, KVM_EXIT_HLT);
+	e.triple_fault.pending = 1;
+	assert_int_equal(box_io(b.cpu, KVM_SET_VCPU_EVENTS, &e), 0);
+	assert_int_equal(box_run(&b), 0);
+	assert_int_equal(b.run->exit_reason, KVM_EXIT_SHUTDOWN);
+	box_close(&b);
+}
+
 static void a_guest_that_masked_a_bank_hears_nothing(void **state)
 {
 	BOX(b, false, 0xf4);
@@ -165,6 +195,7 @@ int main(void)
 		cmocka_unit_test(an_uncorrected_error_is_raised_as_a_machine_check),
 		cmocka_unit_test(a_machine_check_wakes_a_halted_cpu),
 		cmocka_unit_test(one_that_nobody_can_take_is_a_triple_fault),
+		cmocka_unit_test(a_triple_fault_is_told_to_who_asked),
 		cmocka_unit_test(a_guest_that_masked_a_bank_hears_nothing),
 	};
 
