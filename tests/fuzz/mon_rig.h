@@ -9,12 +9,12 @@
 
 #include "tests/unit/qmp_fake.h"
 
-#include "monitor/dirty_rate.h"
 #include "vmm/block/disk.h"
 #include "vmm/block/iothread.h"
 #include "vmm/core/chardev.h"
 #include "vmm/core/loop.h"
 #include "vmm/net/netdev.h"
+#include "vmm/objects.h"
 
 #define REFUSE(ret, name, ...) \
 	ret __wrap_##name(__VA_ARGS__); \
@@ -76,15 +76,17 @@ static inline void rig_init(struct qmp_fake *q)
 
 static inline void rig_fini(struct qmp_fake *q)
 {
+	struct loop *loop = q->f.vm.loop;
+
 	qmp_unlisten(&q->mons);        /* before what it listens to goes */
-	dirty_rate_free(&q->mons);     /* its timer is the loop's */
+	objects_forget(&q->f.vm);
 	disk_set_destroy(q->f.vm.disks);
 	q->f.vm.disks = NULL;
 	netdev_set_destroy(q->f.vm.nets);
 	chardev_set_destroy(q->f.vm.chardevs);
 	iothreads_destroy(&q->f.vm.iothreads);
-	loop_destroy(q->f.vm.loop);
 	qmp_fake_fini(q);
+	loop_destroy(loop);            /* the monitors had timers in it */
 	rig_closed = false;
 }
 
