@@ -9,6 +9,7 @@ PREFIX ?= /usr/local
 bindir ?= $(PREFIX)/bin
 libdir ?= $(PREFIX)/lib
 docdir ?= $(PREFIX)/share/doc/mote
+mandir ?= $(PREFIX)/share/man
 CC     ?= gcc
 V      ?= 0
 Q      := $(if $(filter 0,$(V)),@)
@@ -165,6 +166,7 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 	install -D -m 755 $(O)/mote-kvm-preload.so $(DESTDIR)$(libdir)/mote/mote-kvm-preload.so
 	[ ! -f $(O)/mote-slirp ] || \
 	    install -D -m 755 $(O)/mote-slirp $(DESTDIR)$(libdir)/mote/mote-slirp
+	install -D -m 644 docs/ref/mote.1 $(DESTDIR)$(mandir)/man1/mote.1
 	for f in README.md LICENSE $$(find docs -type f); do \
 	    install -D -m 644 $$f $(DESTDIR)$(docdir)/$$f || exit 1; done
 

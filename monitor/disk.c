@@ -316,7 +316,7 @@ void mon_qemu_io(struct mon *m, const struct mon_arg *a)
 /* --- info ------------------------------------------------------------------ */
 
 /* Three digits and a unit, as `64 MiB`. */
-static void print_size(struct mon *m, u64 n)
+static void print_size(struct mon *m, const char *what, u64 n)
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB",
 					     "PiB", "EiB" };
@@ -325,8 +325,20 @@ static void print_size(struct mon *m, u64 n)
 
 	for (; v >= 1000 && u + 1 < ARRAY_LEN(units); u++)
 		v /= 1024;
-	mon_printf(m, "virtual size: %.3g %s (%llu bytes)\n", v, units[u],
-		   (unsigned long long)n);
+	mon_printf(m, "%s: %.3g %s", what, v, units[u]);
+}
+
+static void print_sizes(struct mon *m, const struct blk *b)
+{
+	const s64 used = blk_used(b);
+
+	print_size(m, "virtual size", b->len);
+	mon_printf(m, " (%llu bytes)\n", (unsigned long long)b->len);
+	if (used >= 0)
+		print_size(m, "disk size", (u64)used);
+	else
+		mon_puts(m, "disk size: unavailable");
+	mon_puts(m, "\n");
 }
 
 static void print_limits(struct mon *m, const struct throttle_config *c,
@@ -384,7 +396,7 @@ static void print_node(struct mon *m, struct blk *b, const char *driver,
 	if (verbose) {
 		mon_printf(m, "\nImages:\nimage: %s\nfile format: %s\n",
 			   image.buf, driver);
-		print_size(m, b->len);
+		print_sizes(m, b);
 	}
 	strbuf_fini(&image);
 }

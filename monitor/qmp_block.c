@@ -167,6 +167,9 @@ static json_t *device_info(struct blk *b, const struct disk *d)
 		      "image", "filename", node_file(b),
 		      "format", driver,
 		      "virtual-size", (json_int_t)b->len);
+	if (blk_used(b) >= 0)
+		put_int(json_object_get(o, "image"), "actual-size",
+			(u64)blk_used(b));
 	put_limits(o, &t, group);
 	if (mon_node_name(b))
 		json_object_set_new(o, "node-name",

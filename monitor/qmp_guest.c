@@ -378,6 +378,8 @@ const struct qmp_cmd qmp_guest_cmds[] = {
 	  NULL },
 	{ "query-rx-filter", "name:str?", "[RxFilterInfo]",
 	  "What NICs let in.", MON_MAIN, run_query_rx_filter, NULL },
+	{ "query-block-jobs", "", "[any]", "Block jobs: none.", MON_ANYTIME,
+	  run_empty_list, NULL },
 	{ "query-jobs", "", "[any]", "Background jobs: none.", MON_ANYTIME,
 	  run_empty_list, NULL },
 	{ 0 }

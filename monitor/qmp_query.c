@@ -136,58 +136,12 @@ static void run_hotpluggable(struct qmp_call *c)
 	}
 }
 
-static void run_cpu_definitions(struct qmp_call *c)
-{
-	const struct arch *a = mon_vm(c->m)->arch;
-	struct strbuf names = STRBUF_INIT;
-	char *save = NULL, type[96];
-
-	c->ret = json_array();
-	if (!a || !a->list_cpus)
-		return;
-	a->list_cpus(&names);
-	for (char *line = strtok_r(names.buf, "\n", &save); line;
-	     line = strtok_r(NULL, "\n", &save)) {
-		line += strspn(line, " ");
-		if (!strncmp(line, "x86 ", 4))
-			line += 4;
-		line[strcspn(line, " \t:")] = '\0';
-		if (!*line || !islower((unsigned char)*line))
-			continue;
-		snprintf(type, sizeof(type), "%.64s-x86_64-cpu", line);
-		json_array_append_new(c->ret, json_pack(
-			"{s:s,s:s,s:[],s:b,s:b,s:b}", "name", line,
-			"typename", type, "unavailable-features", "static", 0,
-			"migration-safe", 0, "deprecated", 0));
-	}
-	strbuf_fini(&names);
-}
-
 /* --- the machine --- */
 
 static void run_current_machine(struct qmp_call *c)
 {
 	c->ret = json_pack("{s:b}", "wakeup-suspend-support",
 			   mon_vm(c->m)->can_suspend);
-}
-
-static void run_machines(struct qmp_call *c)
-{
-	static const char *const names[] = { "pc", "q35" };
-
-	c->ret = json_array();
-	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
-		json_t *v = json_pack("{s:s,s:i,s:b,s:b,s:b,s:b,s:s,s:s}",
-			"name", names[i], "cpu-max", 255,
-			"hotpluggable-cpus", 0, "numa-mem-supported", 0,
-			"deprecated", 0, "acpi", 1,
-			"default-cpu-type", "max-x86_64-cpu",
-			"default-ram-id", "pc.ram");
-
-		if (!i)
-			json_object_set_new(v, "is-default", json_true());
-		json_array_append_new(c->ret, v);
-	}
 }
 
 static void run_memory_size(struct qmp_call *c)
@@ -332,12 +286,8 @@ const struct qmp_cmd qmp_query_cmds[] = {
 	      "The CPUs and their threads."),
 	QUERY("query-hotpluggable-cpus", "[HotpluggableCPU]", MON_ANYTIME,
 	      run_hotpluggable, "CPU slots: all taken."),
-	QUERY("query-cpu-definitions", "[CpuDefinitionInfo]", MON_ANYTIME,
-	      run_cpu_definitions, "The models -cpu takes."),
 	QUERY("query-current-machine", "CurrentMachineParams", MON_ANYTIME,
 	      run_current_machine, "What this machine can do."),
-	QUERY("query-machines", "[MachineInfo]", MON_PRE, run_machines,
-	      "The machines -machine takes."),
 	QUERY("query-memory-size-summary", "MemoryInfo", MON_ANYTIME,
 	      run_memory_size, "How much RAM there is, in bytes."),
 	QUERY("query-memdev", "[Memdev]", MON_ANYTIME, run_memdev,

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QMP_GROUPS(X) X(run) X(query) X(char) X(device) X(block) X(guest) X(virtio) \
+#define QMP_GROUPS(X) X(run) X(query) X(probe) X(char) X(device) X(block) X(guest) X(virtio) \
 		      X(rate) X(input) X(trace)
 
 #define DECLARE(g) extern const struct qmp_cmd qmp_##g##_cmds[];

@@ -54,6 +54,9 @@ const struct qmp_type qmp_types[] = {
 	STRUCT("CpuDefinitionInfo", "name:str migration-safe:bool? "
 	       "static:bool unavailable-features:[str]? typename:str "
 	       "deprecated:bool"),
+	ENUM("CpuModelExpansionType", "static full"),
+	STRUCT("CpuModelInfo", "name:str props:any?"),
+	STRUCT("CpuModelExpansionInfo", "model:CpuModelInfo"),
 	STRUCT("MemoryInfo", "base-memory:size plugged-memory:size?"),
 	STRUCT("Memdev", "id:str? size:size merge:bool dump:bool "
 	       "prealloc:bool share:bool reserve:bool? host-nodes:[int] "
@@ -101,7 +104,8 @@ const struct qmp_type qmp_types[] = {
 
 	/* --- disks --- */
 	STRUCT("BlockdevCacheInfo", "writeback:bool direct:bool no-flush:bool"),
-	STRUCT("ImageInfo", "filename:str format:str virtual-size:int *"),
+	STRUCT("ImageInfo", "filename:str format:str virtual-size:int "
+	       "actual-size:int? *"),
 	STRUCT("BlockDeviceInfo", "file:str node-name:str? ro:bool drv:str "
 	       "backing_file_depth:int detect_zeroes:str bps:int bps_rd:int "
 	       "bps_wr:int iops:int iops_rd:int iops_wr:int group:str? "

@@ -176,6 +176,13 @@ struct arch {
 	const struct arch_reg *regs;   /* ends with name NULL           */
 	/* The models -cpu takes, one a line; NULL ok. [any] */
 	void (*list_cpus)(struct strbuf *out);
+	/* Every CPU feature with a name, and whether the guest of `model`, as
+	 * -cpu takes it, would have it here.  -EINVAL: no such model or
+	 * feature. NULL ok. [loop] */
+	int  (*expand_cpu)(struct vm *vm, const char *model,
+			   void (*fn)(const char *feature, bool on,
+				      void *opaque),
+			   void *opaque, struct err *e);
 	const struct arch_debug *debug;        /* NULL: no gdb            */
 	const struct arch_helper *helper;      /* NULL: KVM gets no help  */
 	const struct arch_move *move;          /* NULL: no accel_switch   */

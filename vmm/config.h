@@ -115,4 +115,21 @@ struct strbuf;
 int  config_parse(struct vm_config *c, int argc, char **argv,
 		  struct strbuf *out, struct err *e);
 
+/* --- the tables, for who asks what mote could be told --- */
+
+/* The i-th type -machine takes, the default first; NULL: no more. */
+const char *config_machine(unsigned i);
+/* The i-th on/off property of -machine; NULL: no more.  *help may be NULL. */
+const char *config_machine_prop(unsigned i, const char **help);
+/* The i-th option there is; false: no more.  Those that are not supported yet
+ * are left out. */
+struct config_option {
+	const char *name, *help;
+	const char *syntax;            /* of its argument; NULL: none      */
+	const char *same_as;           /* the option it is another name of */
+};
+bool config_option(unsigned i, struct config_option *o);
+/* manual.c: mote(1), in the language of man(7). */
+void config_manual(struct strbuf *out);
+
 #endif

@@ -133,6 +133,19 @@ static void list_props(const struct machine_row *m, struct strbuf *out)
 				    parts[i].part & m->has ? "on" : "off");
 }
 
+const char *config_machine(unsigned i)
+{
+	return i < ARRAY_LEN(machines) ? machines[i].name : NULL;
+}
+
+const char *config_machine_prop(unsigned i, const char **help)
+{
+	if (i >= ARRAY_LEN(parts))
+		return NULL;
+	*help = parts[i].help;
+	return parts[i].name;
+}
+
 /* "help", "TYPE,help". */
 static bool helped(struct option_run *r, const char *arg)
 {

@@ -55,6 +55,24 @@ static const struct option_row *option_find(const char *name)
 	return NULL;
 }
 
+bool config_option(unsigned i, struct config_option *out)
+{
+	for (const struct option_row *o = option_rows;
+	     o < option_rows + ARRAY_LEN(option_rows); o++) {
+		if (o->kind == K_LATER || i--)
+			continue;
+		*out = (struct config_option){ .name = o->name };
+		if (o->kind == K_SAME) {
+			out->same_as = o->help;
+		} else {
+			out->syntax = o->syntax;
+			out->help = o->help;
+		}
+		return true;
+	}
+	return false;
+}
+
 /* --- help --- */
 
 enum { HELP_COLUMN = 17, HELP_WIDTH = 79 };

@@ -364,6 +364,14 @@ int cpuid_apply_model(struct cpuid_list *l, const char *cpu,
 	return rc;
 }
 
+void cpuid_each_feature(struct cpuid_list *l,
+			void (*fn)(const char *feature, bool on, void *opaque),
+			void *opaque)
+{
+	for (const struct cpu_feature *f = cpu_features; f->name; f++)
+		fn(f->name, has(l, f->name), opaque);
+}
+
 void cpuid_list_models(struct strbuf *out)
 {
 	strbuf_addstr(out, "Available CPUs:\n");

@@ -51,6 +51,11 @@ void cpuid_set_topology(struct cpuid_list *l, const struct cpuid_topology *t,
 u32  cpuid_apic_id(const struct cpuid_topology *t, unsigned index);
 u32  cpuid_signature(const struct cpuid_list *l);      /* leaf 1 EAX */
 
+/* Every feature that has a name, and whether it is offered. */
+void cpuid_each_feature(struct cpuid_list *l,
+			void (*fn)(const char *feature, bool on, void *opaque),
+			void *opaque);
+
 /* -cpu help */
 void cpuid_list_models(struct strbuf *out);
 

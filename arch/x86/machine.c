@@ -145,6 +145,29 @@ static int choose_cpuid(struct x86_machine *m, struct err *e)
 	return rc;
 }
 
+/* As choose_cpuid does it. */
+static int expand_cpu(struct vm *vm, const char *model,
+		      void (*fn)(const char *feature, bool on, void *opaque),
+		      void *opaque, struct err *e)
+{
+	struct cpuid_list *l = calloc(1, sizeof(*l));
+	int rc;
+
+	if (!l)
+		abort();
+	l->head.nent = CPUID_MAX - 16;
+	rc = kvm_sys_ioctl(&vm->kvm, KVM_GET_SUPPORTED_CPUID, l);
+	if (rc < 0)
+		err_set(e, rc, "%s does not say which CPU it offers: %m",
+			vm->provider->name);
+	else
+		rc = cpuid_apply_model(l, model, NULL, e);
+	if (rc == 0)
+		cpuid_each_feature(l, fn, opaque);
+	free(l);
+	return rc;
+}
+
 static int create_irqchip(struct x86_machine *m, struct err *e)
 {
 	const u32 board = m->vm->config->board;
@@ -458,6 +481,7 @@ const struct arch arch_x86_64 = {
 	.walk      = walk,
 	.regs      = x86_arch_regs,
 	.list_cpus = cpuid_list_models,
+	.expand_cpu = expand_cpu,
 	.debug     = &x86_arch_debug,
 	.helper    = &x86_arch_helper,
 	.move      = &x86_arch_move,

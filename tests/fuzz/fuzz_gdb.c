@@ -68,8 +68,7 @@ int LLVMFuzzerTestOneInput(const u8 *p, size_t n)
 	struct qmp_fake q;
 
 	rig_init(&q);
-	for (gpa_t at = 0; at < 0x8000 && n; at += n)
-		gmem_write(q.f.vm.gmem, at, p, n);
+	rig_memory(&q, p, n);
 	q.f.arch.set_regs = set_regs;
 	q.f.arch.debug = &x86_arch_debug;
 	q.f.vm.provider = q.f.vm.kvm.ops = &provider;

@@ -13,8 +13,7 @@ int LLVMFuzzerTestOneInput(const u8 *p, size_t n)
 	const u8 *end = p + n;
 
 	rig_init(&q);
-	for (gpa_t at = 0; at < 0x8000 && n; at += n)
-		gmem_write(q.f.vm.gmem, at, p, n);
+	rig_memory(&q, p, n);
 	while (p < end && !q.f.vm.quitting) {
 		const u8 *lf = memchr(p, '\n', end - p);
 		size_t k = (lf ? lf : end) - p;

@@ -74,6 +74,17 @@ static inline void rig_init(struct qmp_fake *q)
 	fake_regs.s.cr3 = 0x1000;
 }
 
+/* The input over and over, where the page tables are; at once, since a door
+ * passed ten thousand times is all a fuzzer would do. */
+static inline void rig_memory(struct qmp_fake *q, const u8 *p, size_t n)
+{
+	u8 image[0x8000] = { 0 };
+
+	for (size_t at = 0; at < sizeof(image) && n; at += n)
+		memcpy(image + at, p, MIN(n, sizeof(image) - at));
+	gmem_write(q->f.vm.gmem, 0, image, sizeof(image));
+}
+
 static inline void rig_fini(struct qmp_fake *q)
 {
 	struct loop *loop = q->f.vm.loop;

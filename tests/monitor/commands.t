@@ -369,12 +369,40 @@ def traces():
                "every room has points, and the file is lines", missing)
 
 
+def probe(c):
+    """What a management program asks before it says what it wants."""
+    v = c.run("query-machines")["return"]
+    tap.ok([m["name"] for m in v if m.get("is-default")] == ["pc"] and
+           "microvm" in [m["name"] for m in v], "query-machines", v)
+    for m in c.run("query-cpu-definitions")["return"]:
+        v = c.run("query-cpu-model-expansion", type="full",
+                  model={"name": m["name"]})
+        props = v.get("return", {}).get("model", {}).get("props", {})
+        tap.ok(props.get("fpu") and len(props) > 100 and
+               set(map(type, props.values())) == {bool},
+               "the features of %s" % m["name"], v)
+    v = c.run("query-cpu-model-expansion", type="static",
+              model={"name": "max", "props": {"sse4_2": False}})
+    props = v["return"]["model"]["props"]
+    tap.ok(props.get("ssse3") and "sse4_2" not in props and
+           "sse4.2" not in props, "one less", v)
+    v = c.run("query-cpu-model-expansion", type="full",
+              model={"name": "nosuch"})
+    tap.ok("no CPU model 'nosuch'" in v.get("error", {}).get("desc", ""),
+           "no such model", v)
+    v = c.run("query-command-line-options", option="smp")
+    tap.ok({"name": "cpus", "type": "number"} in
+           v["return"][0]["parameters"], "an option's parameters", v)
+    tap.ok(c.run("query-block-jobs") == {"return": []}, "no block jobs")
+
+
 preconfig()
 traces()
 vm = Vm(["-smp", "2", "-m", "512",
          "-device", "virtio-balloon-pci,id=bal0"], qmps=1)
 yank(vm)
 c = Client(vm)
+probe(c)
 descriptors(vm, c)
 pci(c)
 objects(vm, c)

@@ -81,9 +81,16 @@ s = one("query-blockstats", "d0", "device")
 t.ok(s["stats"]["rd_operations"] == 0 and s["stats"]["wr_bytes"] == 0 and
      "invalid_wr_operations" in s["stats"], "query-blockstats", s)
 t.ok("d0: rd_bytes=0" in h.ask("info blockstats"), "info blockstats")
-t.ok("virtual size: 2 MiB (2097152 bytes)" in h.ask("info block -v d0"), "info block -v")
+v = h.ask("info block -v d0")
+used = os.stat(vm.path("d.img")).st_blocks * 512
+t.ok("virtual size: 2 MiB (2097152 bytes)\r\ndisk size: " in v, "info block -v", v)
+t.ok(one("query-block", "d0", "device")["inserted"]["image"]["actual-size"] ==
+     used and float(v.split("disk size: ")[1].split()[0]) * 1024 == used,
+     "which says what the image takes on the host", (v, used))
 t.ok(ret("blockdev-add", driver="null-co", **{"node-name": "n2"}) == {} and
      "n2: null-co" in h.ask("info block -n"), "info block -n")
+t.ok("disk size: unavailable" in h.ask("info block -n -v n2"),
+     "a node without an image takes nobody knows what")
 t.ok("OK" in h.ask("drive_add 0 if=none,file=null-co://,id=d2") and
      h.ask("drive_del d2").count("\n") <= 2 and
      "Device 'd2' not found" in h.ask("drive_del d2"), "drive_add and drive_del")

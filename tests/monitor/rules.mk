@@ -1,6 +1,7 @@
 # The monitor: recorded QEMU sessions replayed, the reference page, counts.
 MON_TABLE := $(O)/tests/unit/test_mon_table
 QMP_TABLE := $(O)/tests/unit/test_qmp
+MANUAL    := $(O)/tests/unit/test_manual
 
 CHECK_TESTS += tests/monitor/conform.t tests/monitor/qmp.t \
                tests/monitor/commands.t tests/monitor/hostile.t tests/monitor/disk.t \
@@ -8,10 +9,11 @@ CHECK_TESTS += tests/monitor/conform.t tests/monitor/qmp.t \
 SLOW_TESTS  += tests/monitor/hostile-slow.t
 .PHONY: docs-ref monitor-status monitor-conform monitor-conform-list
 
-docs-ref: $(MON_TABLE) $(QMP_TABLE) ## write docs/ref/*.md from the tables
+docs-ref: $(MON_TABLE) $(QMP_TABLE) $(MANUAL) ## write docs/ref from the tables
 	@mkdir -p docs/ref
 	$(Q)$(MON_TABLE) doc tests/monitor/conformance.tsv > docs/ref/monitor.md
 	$(Q)$(QMP_TABLE) doc > docs/ref/qmp.md
+	$(Q)$(MANUAL) doc > docs/ref/mote.1
 
 monitor-status: $(MON_TABLE) ## how many monitor commands work
 	$(Q)$(MON_TABLE) status

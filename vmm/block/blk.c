@@ -584,6 +584,13 @@ void blk_describe(struct blk *b, struct strbuf *out)
 		strbuf_addstr(out, b->ops->name);
 }
 
+s64 blk_used(const struct blk *b)
+{
+	while (b->child && !b->ops->used)
+		b = b->child;
+	return b->ops->used ? b->ops->used(b) : -ENOTSUP;
+}
+
 struct blk_set *blk_set_create(struct loop *main_loop)
 {
 	struct blk_set *s = calloc(1, sizeof(*s));

@@ -81,6 +81,8 @@ struct blk_ops {
 	int  (*attach)(struct blk *b, struct err *e);
 	void (*detach)(struct blk *b);         /* [loop] NULL ok            */
 	void (*describe)(struct blk *b, struct strbuf *out);   /* NULL ok   */
+	/* Bytes it takes on the host, or -errno. [loop] NULL ok */
+	s64  (*used)(const struct blk *b);
 };
 
 struct blk {
@@ -135,6 +137,8 @@ int  blk_resize(struct blk *b, u64 len, struct err *e);
 /* "file" of the leaf, or the driver's name: for info block. */
 void blk_describe(struct blk *b, struct strbuf *out);
 const char *blk_driver_name(const struct blk *b);
+/* Bytes its leaf takes on the host; -errno: nobody knows. [loop] */
+s64  blk_used(const struct blk *b);
 
 /* Run and wait, on the main loop: qemu-io and such. */
 int  blk_run(struct blk *b, struct blk_req *r);

@@ -257,13 +257,21 @@ static void file_describe(struct blk *b, struct strbuf *out)
 	strbuf_addstr(out, to_file(b)->path);
 }
 
+static s64 file_used(const struct blk *b)
+{
+	const struct blk_file *f = container_of(b, struct blk_file, b);
+	struct stat st;
+
+	return fstat(f->fd, &st) < 0 ? -errno : (s64)st.st_blocks * 512;
+}
+
 #define FILE_OPS \
 	.size     = sizeof(struct blk_file), \
 	.open     = file_open,     .submit = file_submit, \
 	.close    = file_close,    .plug   = file_plug, \
 	.drain    = file_drain,    .resize = file_resize, \
 	.attach   = file_attach,   .detach = file_detach, \
-	.describe = file_describe
+	.describe = file_describe, .used  = file_used
 
 const struct blk_ops blk_file_ops = {
 	.name = "file", .summary = "a raw image file", FILE_OPS,

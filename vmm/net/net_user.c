@@ -24,9 +24,11 @@
 
 #include "slirp/proto.h"
 #include "vmm/base/log.h"
+#include "vmm/core/clock.h"
 #include "vmm/net/broker.h"
 
-enum { START_MS = 10000, REPLY_MS = 3000 };
+/* `info` must not hold the loop up for long: half a second, and only once. */
+enum { START_MS = 10000, REPLY_MS = 3000, INFO_MS = 500 };
 
 struct net_user {
 	struct netdev nd;
@@ -114,36 +116,53 @@ static int user_ready(struct netdev *nd, struct err *e)
 	return rc;
 }
 
-/* To the last command: each gets one answer, in order. */
-static int answer(struct net_user *u, struct strbuf *out, struct err *e)
+static int ms_until(s64 when)
 {
-	struct strbuf text = STRBUF_INIT;
-	struct err ours = { 0 };
-	int rc;
+	const s64 ms = (when - clock_host_ns()) / 1000000;
 
-	u->owed++;
-	do {
-		strbuf_reset(&text);
-		rc = reply(u, REPLY_MS, &text, &ours);
-	} while (rc != -ETIMEDOUT && rc != -EPIPE && --u->owed);
-	if (rc < 0)
-		err_set(e, rc, "%s", ours.msg);
-	else
-		strbuf_add(out, text.buf, text.len);
-	strbuf_fini(&text);
+	return ms > 0 ? (int)ms : 0;
+}
+
+/* One of those that are owed: each command gets one answer, in order. */
+static int answer(struct net_user *u, s64 until, struct strbuf *out,
+		  struct err *e)
+{
+	int rc = reply(u, ms_until(until), out, e);
+
+	if (rc != -ETIMEDOUT && rc != -EPIPE)
+		u->owed--;
 	return rc;
 }
 
-static int command(struct net_user *u, const char *text, struct strbuf *out,
-		   struct err *e)
+/* Those to commands nobody waits for any more. */
+static int late_answers(struct net_user *u, s64 until, struct err *e)
 {
+	struct strbuf text = STRBUF_INIT;
+	int rc = 0;
+
+	while (u->owed && rc != -ETIMEDOUT && rc != -EPIPE)
+		rc = answer(u, until, &text, e);
+	strbuf_fini(&text);
+	return u->owed ? rc : 0;
+}
+
+/* `late` ms for what is still owed, `ms` for all of it. */
+static int command(struct net_user *u, const char *text, unsigned late,
+		   unsigned ms, struct strbuf *out, struct err *e)
+{
+	const s64 now = clock_host_ns();
+	struct err ignored = { 0 };
 	int rc = user_ready(&u->nd, e);
 
 	if (rc < 0)
 		return rc;
+	rc = late_answers(u, now + late * 1000000ll, &ignored);
+	if (rc < 0)
+		return err_set(e, rc, "%s", ignored.msg);
 	if (send(u->control, text, strlen(text), MSG_NOSIGNAL) < 0)
 		return err_set(e, -errno, "mote-slirp: %m");
-	return answer(u, out, e);
+	u->owed++;
+	return answer(u, now + ms * 1000000ll, out, e);
 }
 
 int net_user_hostfwd(struct netdev *nd, const char *rule, bool add,
@@ -156,7 +175,7 @@ int net_user_hostfwd(struct netdev *nd, const char *rule, bool add,
 		    rule);
 	rc = cmd.len > SLIRP_COMMAND_MAX
 	     ? err_set(e, -EINVAL, "the rule is too long")
-	     : command(to_user(nd), cmd.buf, &out, e);
+	     : command(to_user(nd), cmd.buf, REPLY_MS, REPLY_MS, &out, e);
 	strbuf_fini(&cmd);
 	strbuf_fini(&out);
 	return rc;
@@ -166,7 +185,7 @@ void net_user_info(struct netdev *nd, struct strbuf *out)
 {
 	struct err e = { 0 };
 
-	if (command(to_user(nd), "info", out, &e) < 0)
+	if (command(to_user(nd), "info", 0, INFO_MS, out, &e) < 0)
 		strbuf_addf(out, "  %s\n", e.msg);
 }
 
