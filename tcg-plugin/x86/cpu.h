@@ -264,6 +264,7 @@ struct x86_cpu {
 	u32 guest_debug;               /* KVM_GUESTDBG_*                    */
 	u64 debug_dr[8];
 	bool singlestep, one_insn;     /* x86_run_block runs just one       */
+	bool new_task;                 /* by this instruction: RF is its    */
 	bool counted;                  /* icount.h: ... one round of a loop */
 	bool dr_armed;                 /* DR7 or guest_debug arms some DRn  */
 	bool rmw_locked;               /* mem_rmw_lock is held            */

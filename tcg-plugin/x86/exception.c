@@ -324,7 +324,8 @@ static void deliver_task(struct x86_cpu *c, const struct event *e, u16 sel)
 
 	if ((sel & 4) || sel_null(sel) || !desc_read(c, sel, &d))
 		x86_raise_err(c, EXC_GP, sel & 0xfffc);
-	task_switch(c, sel, &d, TASK_INT, e->next_rip);
+	task_switch(c, sel, &d, TASK_INT, e->next_rip,
+		    e->flags & FL_RF);
 	if (!e->has_err)
 		return;
 	sp = get_sp(c);

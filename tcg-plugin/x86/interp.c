@@ -121,10 +121,11 @@ static void step_careful(struct x86_cpu *c, const struct insn *i)
 		if (hits)
 			x86_raise_db(c, hits, true);
 	}
+	c->new_task = false;
 	step_insn(c, i);
 	if (c->shadow == shadow)
 		c->shadow = 0;
-	if (i->row->fn != op_iret && i->row->fn != op_popf)
+	if (i->row->fn != op_iret && i->row->fn != op_popf && !c->new_task)
 		c->rflags &= ~(u64)FL_RF;
 	commit(c, tf && c->shadow != 2 ? BIT(14) : 0);
 }

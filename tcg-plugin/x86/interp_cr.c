@@ -22,9 +22,7 @@ static void check_paging_on(struct x86_cpu *c)
 		gp0(c);
 }
 
-/* PAE paging, if control registers were these: its four top entries are loaded
- * now (SDM vol. 3, 4.4.1), which here means checked. */
-static void load_pdptes(struct x86_cpu *c, u64 cr0, u64 cr3, u64 cr4)
+void x86_load_pdptes(struct x86_cpu *c, u64 cr0, u64 cr3, u64 cr4)
 {
 	if ((cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(c->efer & EFER_LME) &&
 	    !x86_pdptes_ok(c, cr3))
@@ -50,7 +48,7 @@ static void write_cr0(struct x86_cpu *c, u64 v)
 	    (c->mode == MODE_LONG || (c->cr4 & CR4_PCIDE)))
 		gp0(c);
 	if (changed & (CR0_CD | CR0_NW | CR0_PG))
-		load_pdptes(c, v, c->cr3, c->cr4);
+		x86_load_pdptes(c, v, c->cr3, c->cr4);
 	c->cr0 = v;
 	if (changed & CR0_PG) {
 		c->efer &= ~(u64)EFER_LMA;
@@ -75,7 +73,7 @@ static void write_cr3(struct x86_cpu *c, u64 v)
 			gp0(c);
 	} else {
 		v = (u32)v;
-		load_pdptes(c, c->cr0, v, c->cr4);
+		x86_load_pdptes(c, c->cr0, v, c->cr4);
 	}
 	c->cr3 = v;
 	mmu_new_space(c, keep);
@@ -95,7 +93,7 @@ static void write_cr4(struct x86_cpu *c, u64 v)
 	    (!(c->efer & EFER_LMA) || (c->cr3 & 0xfff)))
 		gp0(c);
 	if (changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP))
-		load_pdptes(c, c->cr0, c->cr3, v);
+		x86_load_pdptes(c, c->cr0, c->cr3, v);
 	c->cr4 = v;
 	if (changed & (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP |
 		       CR4_SMAP | CR4_PKE | CR4_LA57))

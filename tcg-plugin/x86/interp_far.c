@@ -207,7 +207,8 @@ static void far_system(struct x86_cpu *c, u16 sel, struct desc *d, bool call,
 			    !desc_read(c, tsel, &tss))
 				gp(c, tsel);
 		}
-		task_switch(c, tsel, &tss, call ? TASK_CALL : TASK_JMP, next);
+		task_switch(c, tsel, &tss, call ? TASK_CALL : TASK_JMP, next,
+			    false);
 		return;
 	default:
 		break;
@@ -443,7 +444,7 @@ static void iret_task(struct x86_cpu *c, const struct insn *i)
 
 	if ((sel & 4) || sel_null(sel) || !desc_read(c, sel, &d))
 		x86_raise_err(c, EXC_TS, sel & 0xfffc);
-	task_switch(c, sel, &d, TASK_IRET, c->rip + i->len);
+	task_switch(c, sel, &d, TASK_IRET, c->rip + i->len, false);
 }
 
 static void iret_prot(struct x86_cpu *c, const struct insn *i)

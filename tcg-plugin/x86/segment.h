@@ -66,9 +66,9 @@ void seg_drop_outer(struct x86_cpu *c);
 /* --- task.c --- */
 enum task_cause { TASK_JMP, TASK_CALL, TASK_IRET, TASK_INT };
 /* Switch to the task of the TSS descriptor `d`; next_rip is saved in the old
- * one. Raises faults in the context the SDM says. */
+ * one, with RF if `rf`.  Raises faults in the context the SDM says. */
 void task_switch(struct x86_cpu *c, u16 sel, struct desc *d,
-		 enum task_cause why, u64 next_rip);
+		 enum task_cause why, u64 next_rip, bool rf);
 /* Stack for privilege level `pl` from the TSS. */
 void tss_stack(struct x86_cpu *c, unsigned pl, u16 *ss, u64 *sp);
 /* RSP0-2 or IST1-7 (64-bit TSS). */

@@ -42,6 +42,11 @@ u32  x86_host_tsc_khz(void);
  * the lock among them, get their turn. */
 void x86_spin(struct x86_cpu *c);
 
+/* --- x86/interp_cr.c --- */
+/* PAE paging, if control registers were these: its four top entries are loaded
+ * now (SDM vol. 3, 4.4.1), which here means checked, or #GP. */
+void x86_load_pdptes(struct x86_cpu *c, u64 cr0, u64 cr3, u64 cr4);
+
 /* --- x86/mmu.c --- */
 /* Everything, of every address space: control registers changed. */
 void mmu_flush(struct x86_cpu *c);

@@ -242,18 +242,20 @@ static void mark_old_idle(struct x86_cpu *c)
 }
 
 void task_switch(struct x86_cpu *c, u16 sel, struct desc *d,
-		 enum task_cause why, u64 next_rip)
+		 enum task_cause why, u64 next_rip, bool rf)
 {
-	u64 flags = x86_rflags(c), base = desc_base(d);
+	u64 flags = x86_rflags(c) & ~(u64)FL_RF, base = desc_base(d);
 	bool is32 = desc_type(d) & 8, nested = why == TASK_CALL || why == TASK_INT;
 	struct tss_image t;
 	u16 old_sel = c->seg[TR].sel;
 
 	check_target(c, sel, d, why);
 	load_image(c, base, is32, &t);
+	if (is32 && t.cr3 != c->cr3)
+		x86_load_pdptes(c, c->cr0, t.cr3, c->cr4);
 	if (why == TASK_IRET)
 		flags &= ~(u64)FL_NT;
-	save_old(c, next_rip, flags);
+	save_old(c, next_rip, rf ? flags | FL_RF : flags);
 	if (why == TASK_JMP || why == TASK_IRET)
 		mark_old_idle(c);
 	if (nested) {
@@ -272,6 +274,7 @@ void task_switch(struct x86_cpu *c, u16 sel, struct desc *d,
 		t.eflags |= flags & 0xffff0000 & ~(u32)FL_VM;
 	c->cc_op = CC_RFLAGS;
 	c->rflags = (t.eflags & 0x3f7fd7) | 2;
+	c->new_task = true;
 	c->dr[7] &= ~0x55ull;
 	x86_debug_update(c);
 	load_segs(c, &t);

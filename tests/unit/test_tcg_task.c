@@ -96,6 +96,98 @@ static void a_task_gate_takes_an_exception_with_its_code(void **state)
 	sys_close();
 }
 
+enum { EFLAGS = 0x24, RF = 1 << 16 };
+
+/* Returning to it does not hit its breakpoint again (SDM vol. 3, 18.3.1.1). */
+static void a_fault_leaves_rf_in_the_old_task(void **state)
+{
+	(void)state;
+	SYS(SYS_PROT32, 0, 0x0f, 0x0b);        /* ud2 */
+	second_task();
+	sys_gate(false, 6, TSS2, 0, 5, 0, 0);
+	assert_int_equal(sys_run(KVM_EXIT_HLT).rflags, 0x4002);
+	assert_int_equal(rd32(S_TSS + 0x20), BOX_CODE);
+	assert_int_equal(rd32(S_TSS + EFLAGS), RF | 2);
+	sys_close();
+	SYS(SYS_PROT32, 0, 0xcd, 0x40);        /* int $0x40 */
+	second_task();
+	sys_gate(false, 0x40, TSS2, 0, 5, 0, 0);
+	sys_run(KVM_EXIT_HLT);
+	assert_int_equal(rd32(S_TSS + 0x20), BOX_CODE + 2);
+	assert_int_equal(rd32(S_TSS + EFLAGS), 2);
+	sys_close();
+}
+
+/* A breakpoint at the new task's first instruction, which its RF holds back. */
+static void a_new_task_begins_with_its_own_rf(void **state)
+{
+	const struct kvm_debugregs d = { .db = { TASK_CODE },
+					 .dr6 = 0xffff0ff0, .dr7 = 0x402 };
+	/* ljmp, lcall $TSS2, $0; int $0x40 through a task gate */
+	static const u8 ways[][7] = {
+		{ 0xea, 0, 0, 0, 0, TSS2, 0 }, { 0x9a, 0, 0, 0, 0, TSS2, 0 },
+		{ 0xcd, 0x40 },
+	};
+
+	(void)state;
+	for (unsigned n = 0; n < 2 * ARRAY_LEN(ways); n++) {
+		sys_open(SYS_PROT32, 0, ways[n / 2], sizeof(ways[0]));
+		second_task();
+		sys_gate(false, 0x40, TSS2, 0, 5, 0, 0);
+		wr32(TSS2_AT + EFLAGS, n % 2 ? RF | 2 : 2);
+		assert_int_equal(box_io(sys.cpu, KVM_SET_DEBUGREGS, (void *)&d), 0);
+		if (n % 2)
+			assert_int_equal(sys_run(KVM_EXIT_HLT).rip, TASK_CODE + 1);
+		else
+			assert_int_equal(sys_vector(), 1);
+		sys_close();
+	}
+}
+
+enum { PDPT = 0x74000, PDPT2 = 0x75000 };
+
+/* PAE paging; the second task has top entries of its own. */
+static void page_with_pae(u64 second)
+{
+	struct kvm_sregs s = sys_sregs();
+
+	wr64(PDPT, (S_TABLES + 0x2000) | 1);
+	wr64(PDPT2, (S_TABLES + 0x2000) | 1);
+	wr64(PDPT2 + 24, second);
+	s.cr3 = PDPT;
+	s.cr4 |= 0x20;
+	s.cr0 |= 0x80000000;
+	sys_set_sregs(&s);
+	wr32(TSS2_AT + 0x1c, PDPT2);
+}
+
+static void a_task_with_bad_pdptes_is_not_entered(void **state)
+{
+	static const struct { u64 entry; bool good; } tries[] = {
+		{ 0, true }, { 0x100, true }, { 0x72001, true },
+		{ 0x72003, false }, { 0x72101, false },
+	};
+
+	(void)state;
+	for (unsigned n = 0; n < ARRAY_LEN(tries); n++) {
+		SYS(SYS_PROT32, 0, 0xea, 0, 0, 0, 0, TSS2, 0);
+		second_task();
+		page_with_pae(tries[n].entry);
+		if (tries[n].good) {
+			assert_int_equal(sys_run(KVM_EXIT_HLT).rip, TASK_CODE + 1);
+			assert_int_equal(sys_sregs().cr3, PDPT2);
+		} else {
+			assert_int_equal(sys_vector(), 13);
+			assert_int_equal(rd32(S_STACK - 16), 0);
+			assert_int_equal(rd32(S_STACK - 12), BOX_CODE);
+			assert_int_equal(sys_sregs().cr3, PDPT);
+			assert_int_equal(sys_sregs().tr.selector, TSS_SEL);
+			assert_int_equal(type_of(TSS2), 9);
+		}
+		sys_close();
+	}
+}
+
 static void a_busy_tss_is_refused(void **state)
 {
 	(void)state;
@@ -198,6 +290,9 @@ int main(void)
 		cmocka_unit_test(a_far_jump_to_a_tss_switches_tasks),
 		cmocka_unit_test(a_far_call_nests_and_iret_comes_back),
 		cmocka_unit_test(a_task_gate_takes_an_exception_with_its_code),
+		cmocka_unit_test(a_fault_leaves_rf_in_the_old_task),
+		cmocka_unit_test(a_new_task_begins_with_its_own_rf),
+		cmocka_unit_test(a_task_with_bad_pdptes_is_not_entered),
 		cmocka_unit_test(a_busy_tss_is_refused),
 		cmocka_unit_test(a_short_tss_is_ts),
 		cmocka_unit_test(a_bad_segment_faults_in_the_new_task),
