@@ -155,6 +155,8 @@ struct kvm_run;
 struct x86_jit_regs {
 	struct x86_cpu *self;
 	u64 host_rsp, page_mask, resume, r14, r15, tmp;
+	u64 comis[2], comis_xmm[2];    /* jit_flags.c: what was compared; a
+					  place for a register            */
 	u64 no_if, no_ac;              /* masks: all but that flag        */
 	s64 icount_left;               /* tcg-plugin/icount.h: below zero,
 					  look at the clock before the next block */

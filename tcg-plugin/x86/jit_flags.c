@@ -18,6 +18,12 @@
  */
 #include "tcg-plugin/x86/jit_priv.h"
 
+static bool is_comis(const struct insn *i)
+{
+	return (i->row->map == M0F || i->row->map == V0F) &&
+	       (i->byte == 0x2e || i->byte == 0x2f) && (i->row->attr & A_SSE);
+}
+
 /* Sets all six, reads none, and does so whatever its operands are.  Shifts may
  * set none. */
 static bool sets_all(const struct insn *i)
@@ -25,8 +31,7 @@ static bool sets_all(const struct insn *i)
 	unsigned ext = i->modrm >> 3 & 7;
 
 	if (i->row->map == M0F || i->row->map == V0F)
-		return (i->byte == 0x2e || i->byte == 0x2f) &&
-		       (i->row->attr & A_SSE);         /* (u)comis*       */
+		return is_comis(i);
 	if (i->row->map != M1)
 		return false;
 	if (i->byte < 0x40)                            /* not adc, sbb    */
@@ -238,6 +243,22 @@ bool tr_flags_unseen(const struct tr *t)
 	return unseen(t, &any);
 }
 
+/* A comparison of vector registers, in a loop: for two stores what comes behind
+ * the jump may lose its flags. */
+static struct jit_flags made_by_comis(struct tr *t, const struct insn *i)
+{
+	static const struct host_op store = { .map = 1, .byte = 0xd6,
+					      .p66 = true };   /* movq */
+
+	if ((i->flags & I_MEM) || !t->hold.plan || !t->fpu_here ||
+	    t->group.on || !tr_group_plain(t, i))
+		return (struct jit_flags){ .kind = FL_NONE };
+	emit_modrm(&t->e, &store, i->reg, GS(jr.comis[0]));
+	emit_modrm(&t->e, &store, i->rm, GS(jr.comis[1]));
+	return (struct jit_flags){ .kind = FL_COMIS, .size = i->opsize,
+				   .a = R_NONE, .b = R_NONE };
+}
+
 static bool is_jcc(const struct insn *i)
 {
 	return i->row->map == M1  ? (i->byte & 0xf0) == 0x70
@@ -248,7 +269,7 @@ void tr_flags_after(struct tr *t, const struct insn *i)
 {
 	if (sets_all(i)) {
 		t->flags.lost = false;
-		t->flags.by = made_by(i);
+		t->flags.by = is_comis(i) ? made_by_comis(t, i) : made_by(i);
 	} else if (is_jcc(i)) {
 		return;
 	} else if (!leaves_flags(t, i) || spoils(t, i, &t->flags.by)) {
@@ -262,12 +283,12 @@ static bool is_jmp(const struct insn *i)
 }
 
 /* Others may change what they have not told tr_flags_after yet. */
-struct jit_known tr_known(const struct tr *t, u64 target)
+struct jit_known tr_known(const struct tr *t)
 {
 	if (!t->fell && !(t->i && (is_jcc(t->i) || is_jmp(t->i))))
 		return (struct jit_known){ .fpu = false };
 	return (struct jit_known){ .flags = t->flags.by, .fpu = t->fpu_here,
-				   .hold = tr_hold_known(t, target),
+				   .hold = t->hold.on, .held = t->hold.held,
 				   .hold_kind = t->hold.kind };
 }
 
@@ -294,11 +315,34 @@ static void on_rcx(struct tr *t, const struct jit_flags *f, unsigned op)
 					       : rm_reg(jit_home[f->b]));
 }
 
+/* Nothing but the flags changes: what MXCSR notes was noted then. */
+static void comis_again(struct tr *t, const struct jit_flags *f)
+{
+	static const struct host_op load = { .map = 1, .byte = 0x7e,
+					     .pfx = 0xf3 };    /* movq */
+	static const struct host_op movups[2] = {
+		{ .map = 1, .byte = 0x11 }, { .map = 1, .byte = 0x10 },
+	};
+	const struct host_op ucomis = { .map = 1, .byte = 0x2e,
+					.p66 = f->size == 8 };
+	struct emit *e = &t->e;
+
+	emit_modrm(e, &movups[0], 0, GS(jr.comis_xmm));
+	emit_modrm(e, &load, 0, GS(jr.comis[0]));
+	emit_modrm(e, &ucomis, 0, GS(jr.comis[1]));
+	emit_modrm(e, &movups[1], 0, GS(jr.comis_xmm));
+}
+
 void tr_flags_again(struct tr *t, const struct jit_flags *f)
 {
-	u8 a = tr_get(t, f->a, H_CX);
 	struct jit_flags self = *f;
+	u8 a;
 
+	if (f->kind == FL_COMIS) {
+		comis_again(t, f);
+		return;
+	}
+	a = tr_get(t, f->a, H_CX);
 	if (a != H_CX)
 		emit_mov(&t->e, H_CX, a);
 	switch (f->kind) {

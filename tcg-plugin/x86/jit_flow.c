@@ -28,7 +28,7 @@ static struct jit_link *link_new(struct tr *t, u8 *at, u64 target,
 	*l = (struct jit_link){
 		.target = target, .at = (u32)(at - j->buf.rw),
 		.entry = (u8)entry, .from = t->block, .to = JIT_NONE,
-		.known = tr_known(t, target), .next_in = JIT_NONE,
+		.known = tr_known(t), .next_in = JIT_NONE,
 		.cross = (target ^ t->page) >> PAGE_SHIFT ? LINK_GLOBAL
 							  : LINK_IN_PAGE,
 	};
@@ -111,6 +111,7 @@ static void goto_space(struct tr *t, u64 target)
 	u8 *tag, *is, *not;
 	struct jit_link *l;
 
+	t->hold.on = false;
 	emit_load32(e, H_CX, GS(jr.space));
 	emit_lea32(e, H_CX, rm_mem(H_CX, H_NONE, 0, wide));
 	tag = e->p - 4;

@@ -5,10 +5,10 @@
  * A version of a block (jit_version.c) is made while a loop runs, so the
  * guest's registers tell which of its accesses lie in one page just now.  The
  * first of them looks its page up and leaves minus its address in rcx and the
- * host's page in r15; each of the others only compares with that.  One that turns
+ * host's page in r15; each of the others only compares with that, or not even that
+ * where it follows one off the same address (`near`).  One that turns
  * out to lie elsewhere looks its page up out of line, which then is the one
- * held.  Where the block jumps to its own start, and all is still in place
- * there, the next round goes on with it.
+ * held.  A block reached by a jump while all is still in place goes on with it.
  *
  * What registers say is a guess and costs time when wrong, nothing else; when it
  * is wrong all the time, the version goes (jit_hold_missed).  When there is no
@@ -22,6 +22,8 @@
  *     the block.
  */
 #include "tcg-plugin/x86/jit_priv.h"
+
+enum { NEAR_MAX = 512 };               /* bytes one check covers          */
 
 static bool in_slot(u8 g)
 {
@@ -55,9 +57,20 @@ static bool keeps(const struct tr *t, const struct insn *i)
 		return false;
 	if (i->row->attr & A_SSE)
 		return t->fpu_here;
-	if (in_slot(i->reg))
+	if (i->flags & I_MEM)          /* loads go by r14 */
+		return !in_slot(i->reg) ||
+		       (tr_reg_written(i) && !tr_reg_read(i));
+	return !in_slot(i->reg) || !in_slot(i->rm) || i->reg == i->rm ||
+	       tr_rm_in_place(i);
+}
+
+/* ... nor r14; but for a look-up. */
+static bool keeps_r14(const struct insn *i)
+{
+	if ((i->flags & I_MEM) && (in_slot(i->base) || i->base == R_RIP))
 		return false;
-	return (i->flags & I_MEM) || !in_slot(i->rm) || tr_rm_in_place(i);
+	return (i->row->attr & A_SSE) || (!in_slot(i->reg) &&
+					  ((i->flags & I_MEM) || !in_slot(i->rm)));
 }
 
 /* --- what registers say ------------------------------------------------------------ */
@@ -72,19 +85,25 @@ static bool has(const struct guess *g, u8 reg)
 	return reg == R_NONE || (reg < 16 && (g->known >> reg & 1));
 }
 
-/* The page of the operand, or 0; bit 0 set, bit 1: it is written. */
-static u64 page_of(const struct guess *g, const struct insn *i)
+/* The operand's offset in its segment, if its registers are known. */
+static u64 operand_at(const struct guess *g, const struct insn *i)
 {
 	u64 at = (u64)i->disp;
 
+	if (i->base < 16)
+		at += g->r[i->base];
+	if (i->index < 16)
+		at += g->r[i->index] << i->scale;
+	return at;
+}
+
+/* The page of the operand, or 0; bit 0 set, bit 1: it is written. */
+static u64 page_of(const struct guess *g, const struct insn *i)
+{
 	if (i->addrsize != 8 || i->seg == FS || i->seg == GS ||
 	    !has(g, i->base) || !has(g, i->index))
 		return 0;
-	if (i->base != R_NONE)
-		at += g->r[i->base];
-	if (i->index != R_NONE)
-		at += g->r[i->index] << i->scale;
-	return (at & ~(u64)(PAGE_SIZE - 1)) | 1 |
+	return (operand_at(g, i) & ~(u64)(PAGE_SIZE - 1)) | 1 |
 	       (i->row->attr & A_STORE ? 2 : 0);
 }
 
@@ -100,67 +119,108 @@ static bool adds(const struct insn *i, s64 *by)
 	return true;
 }
 
+/* What it makes of the register it writes, if that can be told; false: it writes
+ * none, or who knows. */
+static bool makes(const struct guess *g, const struct insn *i, u8 *reg, u64 *v)
+{
+	const bool mem = i->flags & I_MEM, wide = i->opsize >= 4;
+	s64 by;
+
+	*reg = i->rm;
+	if (adds(i, &by)) {
+		*v = g->r[i->rm] + (u64)by;
+		return has(g, i->rm);
+	}
+	if (i->row->map != M1 || !wide)
+		return false;
+	switch (i->byte) {
+	case 0x29: case 0x2b: case 0x31: case 0x33:    /* sub, xor itself */
+		*v = 0;
+		return !mem && i->reg == i->rm;
+	case 0x89: case 0x8b:
+		*reg = i->byte == 0x89 ? i->rm : i->reg;
+		*v = g->r[(i->byte == 0x89 ? i->reg : i->rm) & 15];
+		*v = i->opsize == 4 ? (u32)*v : *v;
+		return !mem && has(g, i->reg + i->rm - *reg);
+	case 0x8d:
+		*reg = i->reg;
+		*v = operand_at(g, i);
+		return i->opsize == 8 && has(g, i->base) && has(g, i->index);
+	case 0xb8 ... 0xbf: case 0xc7:
+		*v = i->opsize == 4 ? (u32)i->imm : i->imm;
+		return !mem;
+	default:
+		return false;
+	}
+}
+
+/* ModRM.reg is part of the opcode. */
+static bool is_ext(const struct insn *i)
+{
+	switch (i->row->form) {
+	case F_E: case F_EI8: case F_EI: case F_E1: case F_ECL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Of those that keep what is held. */
+static bool writes(const struct insn *i, u8 reg)
+{
+	if ((i->row->attr & A_SSE) || reg == R_NONE)
+		return false;
+	return (i->reg == reg && !is_ext(i) && tr_reg_written(i)) ||
+	       (!(i->flags & I_MEM) && i->rm == reg && tr_rm_written(i));
+}
+
 static void goes_on(struct guess *g, const struct insn *i)
 {
-	s64 by;
+	u64 v;
+	u8 reg;
 
 	if (i->row->attr & A_SSE)
 		return;
-	if (adds(i, &by)) {
-		g->r[i->rm] += (u64)by;
+	if (makes(g, i, &reg, &v)) {
+		g->r[reg] = v;
+		g->known |= BIT(reg);
 		return;
 	}
-	if (i->reg < 16)
-		g->known &= ~BIT(i->reg);
-	if (!(i->flags & I_MEM) && i->rm < 16)
-		g->known &= ~BIT(i->rm);
+	for (u8 n = 0; n < 16; n++)
+		if (writes(i, n))
+			g->known &= ~BIT(n);
 }
 
 void tr_hold_plan(struct tr *t, const struct jit_known *known)
 {
-	const struct insn *body = tr_body(t), *last;
+	const struct insn *body = tr_body(t);
 	const unsigned count = t->guest->count;
 	struct guess g = { .known = 0xffff };
 
 	t->hold.plan = false;
 	t->hold.on = false;
+	t->hold.near.on = false;
 	if (!known || known->no_hold || t->word != 8 || !count ||
 	    count > JIT_HOLD_INSNS)
 		return;
 	memcpy(g.r, t->c->r, sizeof(g.r));
 	for (unsigned n = 0; n < count; n++) {
 		t->hold.page[n] = 0;
-		if (!keeps(t, &body[n]))
+		if (!tr_group_plain(t, &body[n]))
 			g.known = 0;
-		else if (touches(&body[n]))
+		else if (touches(&body[n]) && keeps(t, &body[n]))
 			t->hold.page[n] = page_of(&g, &body[n]);
 		goes_on(&g, &body[n]);
 	}
-	last = &body[count - 1];
 	t->hold.plan = true;
 	t->hold.on = known->hold;
+	t->hold.held = known->held;
 	t->hold.kind = known->hold_kind;
-	t->hold.loop = is_jcc(last) && t->rip + t->guest->bytes + last->imm ==
-				       t->rip;
 }
 
 static bool same_page(u64 a, u64 b)
 {
 	return a && b && !((a ^ b) >> PAGE_SHIFT);
-}
-
-/* The block starts with accesses to that page. */
-static bool starts_with(const struct tr *t, u64 page)
-{
-	const struct insn *body = tr_body(t);
-
-	for (unsigned n = 0; n < t->guest->count; n++) {
-		if (!keeps(t, &body[n]))
-			return false;
-		if (t->hold.page[n])
-			return same_page(t->hold.page[n], page);
-	}
-	return false;
 }
 
 /* The accesses from t->n on that lie in its page: is it worth holding, and for
@@ -181,8 +241,7 @@ static bool run(const struct tr *t, u8 *kind)
 		if (p & 2)
 			*kind = TLB_WRITE;
 	}
-	return found > 1 || (n == t->guest->count && t->hold.loop &&
-			     starts_with(t, page));
+	return found > 1 || n == t->guest->count;
 }
 
 static bool planned(const struct tr *t)
@@ -190,23 +249,118 @@ static bool planned(const struct tr *t)
 	return t->hold.plan && t->n < t->guest->count && t->hold.page[t->n];
 }
 
+/* What is held is what the access is thought to want. */
+static bool is_held(const struct tr *t)
+{
+	return t->hold.on && same_page(t->hold.held, t->hold.page[t->n]);
+}
+
 bool tr_hold_wanted(const struct tr *t)
 {
 	u8 kind;
 
-	return planned(t) && (t->hold.on || run(t, &kind));
+	return planned(t) && (is_held(t) || run(t, &kind));
 }
 
-bool tr_hold_known(const struct tr *t, u64 target)
+/* --- accesses near the one before ---------------------------------------------------- */
+
+/* Where `i` accesses, as r14's check counts. */
+static s64 near_at(const struct tr_near *r, const struct insn *i)
 {
-	return t->hold.on && t->hold.loop && target == t->j->block[t->block].rip &&
-	       starts_with(t, t->hold.held);
+	return r->moved + i->disp;
+}
+
+static bool near_same(const struct tr_near *r, const struct insn *i)
+{
+	return i->base == r->base && i->index == r->index &&
+	       i->scale == r->scale;
+}
+
+static bool kind_serves(u8 kind, const struct insn *i)
+{
+	return kind == TLB_WRITE || !(i->row->attr & A_STORE);
+}
+
+/* r14 and r15 lead there, and it was checked. */
+static bool is_near(const struct tr *t, const struct insn *i)
+{
+	const struct tr_near *r = &t->hold.near;
+	const s64 at = near_at(r, i);
+
+	return t->hold.on && r->on && near_same(r, i) && at >= r->lo &&
+	       at + tr_mem_size(i) <= r->hi && kind_serves(t->hold.kind, i);
+}
+
+/* `i` ran: is r14 still what it was, and the address? */
+static void near_after(struct tr_near *r, const struct insn *i)
+{
+	s64 by;
+
+	if (!keeps_r14(i)) {
+		r->on = false;
+	} else if (adds(i, &by) && i->rm == r->base && i->rm != r->index &&
+		   by == (s16)by) {
+		r->moved += by;
+		r->on &= r->moved == (s16)r->moved;
+	} else if (writes(i, r->base) || writes(i, r->index)) {
+		r->on = false;
+	}
+}
+
+/* Let the check cover instruction n's access too. */
+static bool near_widen(const struct tr *t, unsigned n, u8 kind,
+		       struct tr_near *r)
+{
+	const struct insn *i = tr_body(t) + n;
+	const s64 at = near_at(r, i);
+	const s64 lo = MIN(r->lo, at), hi = MAX(r->hi, at + tr_mem_size(i));
+
+	if (!near_same(r, i) || !kind_serves(kind, i) ||
+	    !same_page(t->hold.page[n], t->hold.page[t->n]) ||
+	    hi - lo > NEAR_MAX || lo != (s32)lo)
+		return false;
+	r->lo = lo;
+	r->hi = hi;
+	return true;
+}
+
+/* What a check for t->n serves: those behind it off the same address as well,
+ * while r14 stays. */
+static struct tr_near near_scan(const struct tr *t, u8 kind)
+{
+	const struct insn *i = tr_body(t) + t->n;
+	struct tr_near r = { .on = true, .base = i->base, .index = i->index,
+		.scale = i->scale, .lo = i->disp,
+		.hi = i->disp + tr_mem_size(i) };
+
+	for (unsigned n = t->n; ; ) {
+		near_after(&r, i++);
+		if (++n == t->guest->count || !r.on || !keeps(t, i))
+			break;
+		if (touches(i) && !near_widen(t, n, kind, &r))
+			break;
+	}
+	r.on = true;
+	r.moved = 0;
+	return r;
+}
+
+/* An access off r14. */
+static struct host_rm near_rm(const struct tr *t, const struct insn *i)
+{
+	const struct tr_near *r = &t->hold.near;
+
+	return rm_mem(H_14, H_15, 0, (s32)(near_at(r, i) - r->lo));
 }
 
 void tr_hold_after(struct tr *t, const struct insn *i)
 {
 	if (t->hold.on && !keeps(t, i))
 		t->hold.on = false;
+	if (t->hold.on)
+		near_after(&t->hold.near, i);
+	else
+		t->hold.near.on = false;
 }
 
 /* --- code ---------------------------------------------------------------------------- */
@@ -231,20 +385,28 @@ static u8 *look_up(struct tr *t, unsigned mode, unsigned kind, unsigned size)
 	return miss;
 }
 
-/* The operand's offset in the held page, if it is there -> r14. */
-static u8 *compare(struct tr *t, const struct insn *i, unsigned size)
+/* r14 is the offset of an access in the page that is held? */
+static u8 *compare(struct tr *t, unsigned size)
+{
+	emit_cmp_imm(&t->e, H_14, (s32)(PAGE_SIZE - size));
+	return emit_jcc_fwd(&t->e, JCC_A);
+}
+
+/* The operand's address, but with `disp`, less the held page if `on` -> r14. */
+static void address(struct tr *t, const struct insn *i, s64 disp, bool on)
 {
 	struct emit *e = &t->e;
+	struct insn at = *i;
 
-	if (i->base < 16 && !in_slot(i->base) && i->index == R_NONE) {
+	at.disp = disp;
+	if (on && i->base < 16 && !in_slot(i->base) && i->index == R_NONE) {
 		emit_lea(e, H_14, rm_mem(jit_home[i->base], H_CX, 0,
-					 (s32)i->disp));
-	} else {
-		tr_ea(t, i);
-		emit_modrm(e, &add, H_14, rm_reg(H_CX));
+					 (s32)disp));
+		return;
 	}
-	emit_cmp_imm(e, H_14, (s32)(PAGE_SIZE - size));
-	return emit_jcc_fwd(e, JCC_A);
+	tr_ea(t, &at);
+	if (on)
+		emit_modrm(e, &add, H_14, rm_reg(H_CX));
 }
 
 static void out_of_line(struct tr *t, u8 *miss, unsigned size, bool again)
@@ -259,30 +421,35 @@ static void out_of_line(struct tr *t, u8 *miss, unsigned size, bool again)
 	k->site = tr_site(t);
 	k->rip = t->rip;
 	k->back = again ? t->e.p : NULL;
-	k->size = (u8)size;
+	k->size = (u16)size;
 	k->kind = t->hold.kind;
 }
 
-bool tr_hold(struct tr *t, const struct insn *i)
+/* Look the page up, or only compare with the one held. */
+static bool check(struct tr *t, const struct insn *i)
 {
-	const bool store = i->row->attr & A_STORE;
-	const unsigned size = tr_mem_size(i);
-	bool on = t->hold.on && (!store || t->hold.kind == TLB_WRITE);
-	u8 kind, *miss;
+	const bool on = is_held(t) && kind_serves(t->hold.kind, i);
+	u8 kind = t->hold.kind, *miss;
+	unsigned size;
 
-	if (!planned(t) || !keeps(t, i) || !(on || run(t, &kind)) ||
-	    !tr_flags_free(t))
+	if (!(on || run(t, &kind)) || !tr_flags_free(t))
 		return false;
-	if (on) {
-		miss = compare(t, i, size);
-	} else {
-		t->hold.kind = kind;
-		tr_ea(t, i);
-		miss = look_up(t, t->mode, kind, size);
-	}
+	t->hold.near = near_scan(t, kind);
+	size = (unsigned)(t->hold.near.hi - t->hold.near.lo);
+	address(t, i, t->hold.near.lo, on);
+	miss = on ? compare(t, size) : look_up(t, t->mode, kind, size);
+	t->hold.kind = kind;
 	t->hold.on = true;
 	t->hold.held = t->hold.page[t->n];
 	out_of_line(t, miss, size, on);
+	return true;
+}
+
+bool tr_hold(struct tr *t, const struct insn *i, struct host_rm *rm)
+{
+	if (!planned(t) || !keeps(t, i) || !(is_near(t, i) || check(t, i)))
+		return false;
+	*rm = near_rm(t, i);
 	if (i->row->attr & (A_ALIGN | A_XM))
 		tr_fault_site(t);
 	return true;

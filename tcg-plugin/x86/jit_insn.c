@@ -321,6 +321,24 @@ static struct host_rm rm_operand(struct tr *t, const struct insn *i,
 	return rm_reg(tr_rm_read(i) ? tr_get(t, i->rm, H_14) : H_14);
 }
 
+static bool is_r14(struct host_rm rm)
+{
+	return rm.kind == HRM_REG && rm.reg == H_14;
+}
+
+/* mov from a register that lives in memory to one that does not. */
+static bool plain_load(struct tr *t, const struct insn *i)
+{
+	const u8 h = jit_home[i->rm & 15];
+
+	if (i->row->map != M1 || i->byte != 0x89 || i->opsize < 4 ||
+	    jit_home[i->reg] != HOME_SLOT || h == HOME_SLOT)
+		return false;
+	(i->opsize == 8 ? emit_load : emit_load32)(&t->e, h,
+						   rm_gs(gs_reg(i->reg)));
+	return true;
+}
+
 static void plain_reg(struct tr *t, const struct insn *i,
 		      const struct shape *s, const struct host_op *op)
 {
@@ -328,10 +346,11 @@ static void plain_reg(struct tr *t, const struct insn *i,
 	struct host_rm rm;
 	u8 reg;
 
-	if (plain_same_slot(t, i, s, op))
+	if (plain_same_slot(t, i, s, op) || plain_load(t, i))
 		return;
 	rm = rm_operand(t, i, s, &put_rm);
-	reg = reg_operand(t, i, s, s->cl ? H_15 : H_CX, &put_reg);
+	reg = reg_operand(t, i, s, !is_r14(rm) ? H_14 : s->cl ? H_15 : H_CX,
+			  &put_reg);
 	if (s->cl)
 		emit_mov32(&t->e, H_CX, H_13);
 	emit_modrm(&t->e, op, reg, rm);
@@ -350,13 +369,15 @@ static bool wants_rcx(const struct insn *i, const struct shape *s)
 
 struct host_rm tr_mem_operand(struct tr *t, const struct insn *i)
 {
+	struct host_rm held;
+
 	if (t->group.on) {
 		if (i->row->attr & (A_ALIGN | A_XM))
 			tr_fault_site(t);
 		return tr_group_operand(t, i);
 	}
-	if (tr_hold(t, i))
-		return tr_host();
+	if (tr_hold(t, i, &held))
+		return held;
 	tr_ea(t, i);
 	tr_lookup(t, i->row->attr & A_STORE ? TLB_WRITE : TLB_READ,
 		  tr_mem_size(i));
@@ -379,7 +400,7 @@ static bool plain_mem(struct tr *t, const struct insn *i,
 		emit_mov(&t->e, H_CX, H_13);
 		put = false;
 	} else {
-		reg = reg_operand(t, i, s, H_CX, &put);
+		reg = reg_operand(t, i, s, t->hold.on ? H_14 : H_CX, &put);
 	}
 	emit_modrm(&t->e, op, reg, rm);
 	if (put)

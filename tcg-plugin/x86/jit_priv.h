@@ -56,7 +56,7 @@ enum {
 					  half of a boot's run but once   */
 	JIT_INSN_ROOM  = 640,          /* bytes one instruction may take   */
 	JIT_ASIDE_MAX  = 512,
-	JIT_VERSIONS   = 3,            /* of one block, at most           */
+	JIT_VERSIONS   = 4,            /* of one block, at most           */
 	JIT_HOLD_INSNS = 64,           /* of blocks with pages held       */
 	JIT_ALIGN      = 64,           /* of versions: loops start there  */
 	JIT_NONE       = ~0u,
@@ -92,8 +92,9 @@ enum jit_link_cross { LINK_IN_PAGE, LINK_GLOBAL, LINK_SPACE };
 enum jit_link_entry { LINK_BACK, LINK_FORWARD, LINK_SHADOW };
 
 /* What EFLAGS are, while the operands are where they were: add and sub are
- * known by their result in `a` and the other operand. */
-enum { FL_NONE, FL_ADD, FL_SUB, FL_CMP, FL_TEST, FL_RESULT };
+ * known by their result in `a` and the other operand.  A comparison of vector
+ * registers has left copies of them in jr.comis. */
+enum { FL_NONE, FL_ADD, FL_SUB, FL_CMP, FL_TEST, FL_RESULT, FL_COMIS };
 struct jit_flags {
 	u8 kind, size;                 /* size: 1, 2, 4, 8                */
 	u8 a, b;                       /* guest registers; b may be R_NONE */
@@ -107,6 +108,7 @@ struct jit_known {
 	bool hold;                     /* a page is held, for this kind of
 					  access (jit_hold.c)             */
 	u8  hold_kind;
+	u64 held;                      /* ... and thought to be this      */
 	bool no_hold;                  /* holding pages has not been worth it */
 };
 
@@ -218,7 +220,8 @@ struct jit_cold {
 					  the index of, of this array; or 0 */
 	bool split;                    /* tr_split comes first            */
 	bool hold;                     /* tr_hold_cold does it all        */
-	u8  size, kind;                /* hold: the access                */
+	u8  kind;                      /* hold: the access                */
+	u16 size;
 	u8 *back;                      /* ... where it goes on, or NULL   */
 	u64 rip;                       /* ... its instruction             */
 	u8 *from[2];                   /* displacements that jump here    */
@@ -237,6 +240,14 @@ struct jit_group {
 		struct jit_flags by;   /* FL_NONE: not known              */
 		bool lost;             /* EFLAGS are not the guest's      */
 	} flags, after;                /* behind the look-up, and behind all */
+};
+
+/* What a check of an access in a held page covers: bytes from base + index as
+ * they were then; r14 is the offset of the first in the page. */
+struct tr_near {
+	bool on;
+	u8  base, index, scale;
+	s64 lo, hi, moved;             /* the base has moved since        */
 };
 
 /* Translating one block. */
@@ -269,10 +280,10 @@ struct tr {
 	struct tr_flags flags;
 	struct {
 		bool plan;             /* page[] says something           */
-		bool loop;             /* the block jumps to its start    */
 		bool on;
 		u8  kind;              /* TLB_WRITE serves both           */
 		u64 held;              /* what was thought to be held last */
+		struct tr_near near;
 		u64 page[JIT_HOLD_INSNS];      /* by instruction; see jit_hold.c */
 	} hold;
 	bool wants_flags;              /* look-ups that had to keep them  */
@@ -365,12 +376,10 @@ bool tr_group_plain(const struct tr *t, const struct insn *i);
 /* --- jit_hold.c --- */
 /* A version: which of its accesses lie in one page? */
 void tr_hold_plan(struct tr *t, const struct jit_known *known);
-/* The operand is at r14 + r15; false: nothing was emitted. */
-bool tr_hold(struct tr *t, const struct insn *i);
+/* The operand is at *rm; false: nothing was emitted. */
+bool tr_hold(struct tr *t, const struct insn *i, struct host_rm *rm);
 /* Would it be for instruction t->n? */
 bool tr_hold_wanted(const struct tr *t);
-/* Is a page held that a jump there goes on with? */
-bool tr_hold_known(const struct tr *t, u64 target);
 /* `i` has been emitted. */
 void tr_hold_after(struct tr *t, const struct insn *i);
 void tr_hold_cold(struct tr *t, const struct jit_cold *k);
@@ -389,7 +398,7 @@ bool tr_flags_unseen(const struct tr *t);
 /* `i` has been emitted. */
 void tr_flags_after(struct tr *t, const struct insn *i);
 /* What holds at the jump being made. */
-struct jit_known tr_known(const struct tr *t, u64 target);
+struct jit_known tr_known(const struct tr *t);
 /* Make them again; clobbers rcx only. */
 void tr_flags_again(struct tr *t, const struct jit_flags *f);
 

@@ -49,7 +49,7 @@ struct jit_block *jit_version(struct x86_cpu *c, u32 link,
 	struct jit_known known = j->link[link].known;
 	struct jit_block *v;
 
-	if (!to->wants_flags || !known.flags.kind || c->counted ||
+	if (!to->wants_flags || !(known.flags.kind || known.hold) || c->counted ||
 	    to->guest == &j->two_pages || !in_loop(j, &j->link[link]))
 		return to;
 	known.no_hold = to->no_hold;

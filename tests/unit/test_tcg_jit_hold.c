@@ -51,6 +51,22 @@ CODE(shift_code, START
 CODE(sse_code, START "pxor %xmm3, %xmm3\n"
      "1: movq (%rbx), %xmm0; movq (%rsi), %xmm1; paddq %xmm1, %xmm0\n"
      "paddq %xmm0, %xmm3; movsd %xmm3, (%rdi); movq %xmm3, %rdx\n" NEXT);
+/* ... with a comparison of vector registers before a store, which then makes the
+ * flags again; 1.0 is less than 2.0 */
+CODE(comis_code, START
+     "mov $1, %eax; cvtsi2sd %eax, %xmm0; movlhps %xmm0, %xmm0\n"
+     "mov $2, %eax; cvtsi2sd %eax, %xmm1\n"
+     "1: ucomisd %xmm1, %xmm0; jp 2f\n"
+     "mov %rdx, (%rdi); mov (%rdi), %rcx; add $1, %rdx\n"
+     "add $12, %rdi; sub $1, %ebp; jnz 1b\n"
+     "2: movhlps %xmm0, %xmm2; movq %xmm2, %rax; hlt");
+/* ... from loop to loop, and a field beside the one before */
+CODE(nest_code, START
+     "1: mov $3, %ecx; xor %r8d, %r8d; add (%rbx), %rdx\n"
+     "3: mov %rdx, (%rdi,%r8); mov 8(%rbx), %rax; add 16(%rbx), %rax\n"
+     "add (%rdi,%r8), %rax; mov %rax, (%rdi,%r8); mov %rax, %r14\n"
+     "mov (%rdi,%r8), %r13; mov %r13, %rdx; add $8, %r8\n"
+     "sub $1, %ecx; jnz 3b\n" NEXT);
 /* Only one, in a loop of its own */
 CODE(lone_code,
      "mov $0x40e00, %ebx; mov $2000, %ebp; xor %edx, %edx\n"
@@ -143,6 +159,49 @@ static void a_page_that_may_not_be_written_stops_the_store_alone(void **state)
 	}
 }
 
+static void a_comparison_of_vectors_shows_in_a_fault_behind_it(void **state)
+{
+	static struct seen s;
+
+	(void)state;
+	go(comis_code, comis_code_end, 1, &s);
+	assert_int_equal(s.r.rdx, 21);         /* the first byte it may not */
+	assert_int_equal(s.r.rdi, 0x40ffc);
+	assert_int_equal(s.r.rflags & 0x8d5, 1);
+	go(comis_code, comis_code_end, PAGES, &s);
+	assert_int_equal(s.r.rdx, ROUNDS);
+	assert_int_equal(s.r.rax, 0x3ff0000000000000);
+}
+
+static void what_is_held_is_true_in_the_loop_around_it(void **state)
+{
+	static struct seen is, should;
+	struct kvm_regs r = { .rbx = AT_RBX, .rdi = AT_RDI };
+	u64 v[3];
+
+	(void)state;
+	go(nest_code, nest_code_end, PAGES, &is);
+	for (unsigned at = 0; at < SIZE; at++)
+		should.mem[at] = (at & 7) == 7 ? 0
+			       : (u8)(at / 4096 * 37 + at % 4096 * 5);
+	for (unsigned n = 0; n < ROUNDS; n++, r.rbx += 8, r.rdi += 24) {
+		memcpy(v, should.mem + r.rbx - FROM, 8);
+		r.rdx += v[0];
+		for (unsigned k = 0; k < 3; k++) {
+			u8 *at = should.mem + r.rdi - FROM + 8 * k;
+
+			memcpy(at, &r.rdx, 8);
+			memcpy(v, should.mem + r.rbx - FROM, 24);
+			r.rdx += v[1] + v[2];
+			memcpy(at, &r.rdx, 8);
+		}
+	}
+	assert_int_equal(is.r.rdx, r.rdx);
+	assert_int_equal(is.r.r13, r.rdx);
+	assert_int_equal(is.r.r14, r.rdx);
+	assert_memory_equal(is.mem, should.mem, SIZE);
+}
+
 static void a_single_pointer_walks_on_across_pages(void **state)
 {
 	static struct seen s;
@@ -198,6 +257,9 @@ int main(void)
 		cmocka_unit_test(pointers_leave_their_page_one_by_one),
 		cmocka_unit_test(
 			a_page_that_may_not_be_written_stops_the_store_alone),
+		cmocka_unit_test(
+			a_comparison_of_vectors_shows_in_a_fault_behind_it),
+		cmocka_unit_test(what_is_held_is_true_in_the_loop_around_it),
 		cmocka_unit_test(a_single_pointer_walks_on_across_pages),
 		cmocka_unit_test(a_guess_that_is_always_wrong_is_given_up),
 	};
