@@ -14,7 +14,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from guest import ACCEL, BOOT, O, plan, result
+from guest import ACCEL, BOOT, O, plan, result, until
 
 N = int(os.environ.get("FLEET_N", "100"))
 DEBIAN = os.environ.get("FLEET_KERNEL") == "debian"
@@ -75,6 +75,30 @@ def rollup(pid, name):
     return 0
 
 
+def named(folder):
+    """The machines whose files are in this folder."""
+    out = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline") as f:
+                line = f.read()
+        except OSError:
+            continue
+        if folder + "/" in line and "-pidfile" in line:
+            out.append(pid)
+    return out
+
+
+def none_stay(folder):
+    p = fleet("-n", "2", "-j", "2", "-r", folder, "-w", "never said", "-t",
+              "3", "--", "-M", "microvm", "-accel", ACCEL, *KERNEL)
+    result(p.returncode != 0 and "machine 1 is not up" in p.stderr and
+           os.path.exists(folder + "/2/console"),
+           "two start, and do not say that they are up", p.stderr)
+    result(until(60, lambda: not named(folder)),
+           "they do not outlive the launcher", named(folder))
+
+
 with tempfile.TemporaryDirectory() as run:
     start = time.time()
     p = fleet("-n", str(N), "-r", run, "-w", WORDS, "-t", "1500", "--",
@@ -107,4 +131,5 @@ with tempfile.TemporaryDirectory() as run:
               "-M", "microvm,colour=red")
     result(p.returncode != 0 and "machine 1 is not up" in p.stderr,
            "one that does not come up is named", p.stderr)
+    none_stay(run + "/late")
 plan()

@@ -33,7 +33,7 @@ SLOW_TESTS  += tests/virtio/disk-slow.t tests/virtio/microvm-slow.t
 
 # A guest that is a host: mote in it, and the kernel modules of vhost.
 VHOST_KERNEL = $(or $(wildcard $(BOOT_DIR)/microvm-vmlinux),$(BOOT_DIR)/vmlinuz)
-$(VIRTIO_DIR)/vhost.gz: $(VIRTIO_DIR)/virtio.gz $(O)/mote $(O)/mote-tcg.so
+$(VIRTIO_DIR)/vhost.gz: $(VIRTIO_DIR)/virtio.gz $(O)/mote $(O)/mote-tcg.so $(VHOST_KERNEL)
 	$(Q)MODULES="tun vhost_net vhost_vsock" \
 	    PROGRAMS="$(O)/mote $(O)/mote-tcg.so $(VHOST_KERNEL) $<" \
 	    sh tests/virtio/initramfs.sh $(BOOT_DIR) $(NET_DIR)/netguest $@
