@@ -230,7 +230,7 @@ static const char *prop_type(const struct device_prop *p)
 
 int qdm_print_props(struct strbuf *out, const char *driver, struct err *e)
 {
-	const struct device_class *c = device_class_find(driver);
+	const struct device_class *c = device_class_named(driver, true);
 
 	if (!c)
 		return err_set(e, -ENODEV, "Device '%s' not found", driver);

@@ -23,7 +23,7 @@ static const u64 ring_features =
 /* What we could not take back. */
 static const u64 never =
 	BIT64(VIRTIO_F_RING_PACKED) | BIT64(VIRTIO_F_IN_ORDER) |
-	BIT64(VIRTIO_F_RING_RESET);
+	BIT64(VIRTIO_F_RING_RESET) | BIT64(VIRTIO_F_ACCESS_PLATFORM);
 
 int vhost_ioctl(const struct vhost *h, unsigned long request, void *arg)
 {

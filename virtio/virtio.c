@@ -460,7 +460,8 @@ static u64 ring_features(const struct virtio *v)
 	       (u64)v->p_indirect << VIRTIO_F_INDIRECT_DESC |
 	       (u64)v->p_event_idx << VIRTIO_F_EVENT_IDX |
 	       (u64)v->p_packed << VIRTIO_F_RING_PACKED |
-	       (u64)v->p_in_order << VIRTIO_F_IN_ORDER;
+	       (u64)v->p_in_order << VIRTIO_F_IN_ORDER |
+	       (u64)v->p_iommu_platform << VIRTIO_F_ACCESS_PLATFORM;
 }
 
 static int check_size(const struct virtio *v, struct err *e)

@@ -161,6 +161,8 @@ struct virtio {
 	bool p_indirect, p_event_idx, p_packed, p_in_order, p_ioeventfd;
 	bool p_iommu_platform;
 	u32  p_vectors;                /* PCI; ~0: one per queue + 1       */
+	u32  p_disable_legacy;         /* PCI: virtio_legacy_names         */
+	bool p_disable_modern;
 	/* Transports' own. */
 	u64  mmio_base;                /* property; 0: machine chooses     */
 	u32  mmio_irq;
@@ -281,6 +283,8 @@ void virtio_mmio_unrealize(struct device *d);
 void virtio_mmio_reset(struct device *d);
 int  virtio_mmio_post_load(struct device *d, unsigned version, struct err *e);
 
+extern const char *const virtio_legacy_names[];
+
 enum {
 	VIRTIO_PCI_BAR_LEN = 0x4000, VIRTIO_PCI_MSIX_BAR = 1,
 	VIRTIO_PCI_BAR = 4, VIRTIO_MMIO_LEN = 0x200,
@@ -295,6 +299,8 @@ enum {
 	     "offer packed rings"), \
 	PROP("in_order", PROP_BOOL, s, v.p_in_order, "off", \
 	     "offer in-order completion"), \
+	PROP("iommu_platform", PROP_BOOL, s, v.p_iommu_platform, "off", \
+	     "offer to reach memory as the platform says (there is no IOMMU)"), \
 	PROP("ioeventfd", PROP_BOOL, s, v.p_ioeventfd, "on", \
 	     "kicks as eventfds, without an exit")
 
@@ -302,6 +308,12 @@ enum {
 	PCI_PROPS(s, v.pci), \
 	PROP("vectors", PROP_U32, s, v.p_vectors, "0xffffffff", \
 	     "MSI-X vectors (default: one a queue and one)"), \
+	{ .name = "disable-legacy", .type = PROP_ENUM, .def = "on", \
+	  .offset = offsetof(s, v.p_disable_legacy), \
+	  .enum_names = virtio_legacy_names, \
+	  .help = "no registers of before virtio 1: never there, not off" }, \
+	PROP("disable-modern", PROP_BOOL, s, v.p_disable_modern, "off", \
+	     "no registers of virtio 1: always there, not on"), \
 	VIRTIO_PROPS(s)
 
 #define VIRTIO_MMIO_PROPS(s) \
@@ -369,7 +381,7 @@ const struct device_class cname##_pci_class = { \
 	.changed = virtio_changed }; \
 const struct device_class cname##_device_class = { \
 	.name = name_ "-device", .summary = sum, .bus = "virtio-bus", \
-	.category = cat, .size = sizeof(s), .props = cname##_mmio_props, \
+	.hosts = (hosts_), .category = cat, .size = sizeof(s), .props = cname##_mmio_props, \
 	.state = &cname##_mmio_state, .user_creatable = true, \
 	.virtio = &(vc), \
 	.realize = virtio_mmio_realize, .reset = virtio_mmio_reset, \

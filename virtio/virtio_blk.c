@@ -33,6 +33,7 @@ enum {                                 /* configuration: 5.2.4             */
 	MAX_ZEROES_SEG = 52, ZEROES_MAY_UNMAP = 56, CONFIG_LEN = 60,
 };
 
+enum { CACHE_AUTO, CACHE_ON, CACHE_OFF };      /* write-cache=           */
 enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11,
        T_WRITE_ZEROES = 13 };
 enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
@@ -72,7 +73,7 @@ struct virtio_blk {
 	char *serial;
 	u32 logical, physical, min_io, opt_io, bootindex;
 	bool discard, write_zeroes, config_wce;
-	u32 werror, rerror;
+	u32 werror, rerror, write_cache;
 
 	struct slot *slots, *free, *stopped, **stopped_last;
 	struct iovec *own;             /* the slots'                       */
@@ -553,6 +554,12 @@ static void set_errors(struct virtio_blk *b)
 		b->disk->rerror = b->rerror - 1;
 }
 
+static void set_cache(struct virtio_blk *b)
+{
+	if (b->write_cache)
+		b->disk->writeback = b->write_cache == CACHE_ON;
+}
+
 static int blk_realize(struct virtio *v, struct err *e)
 {
 	struct virtio_blk *b = of_virtio(v);
@@ -575,6 +582,7 @@ static int blk_realize(struct virtio *v, struct err *e)
 	b->batch.fn = batch_end;
 	b->stopped_last = &b->stopped;
 	set_errors(b);
+	set_cache(b);
 	fill_config(b);
 	v->offered = offered(b);
 	make_slots(b);
@@ -659,6 +667,8 @@ static const char *const error_names[] = {
 	"auto", "report", "ignore", "stop", "enospc", NULL
 };
 
+static const char *const cache_names[] = { "auto", "on", "off", NULL };
+
 #define BLK_PROP(n, t, m, d, h) PROP(n, t, struct virtio_blk, m, d, h)
 
 VIRTIO_DEVICE(virtio_blk, "virtio-blk", struct virtio_blk, blk_class,
@@ -685,6 +695,10 @@ VIRTIO_DEVICE(virtio_blk, "virtio-blk", struct virtio_blk, blk_class,
 		 "offer write-zeroes"),
 	BLK_PROP("config-wce", PROP_BOOL, config_wce, "on",
 		 "the guest may turn the write cache off"),
+	{ .name = "write-cache", .type = PROP_ENUM, .def = "auto",
+	  .offset = offsetof(struct virtio_blk, write_cache),
+	  .enum_names = cache_names, .help = "writes may wait for a flush "
+	  "(auto: as the drive's cache= says)" },
 	BLK_PROP("bootindex", PROP_U32, bootindex, "0",
 		 "boot order (kernels are loaded directly: not used)"),
 	{ .name = "werror", .type = PROP_ENUM, .def = "auto",

@@ -506,6 +506,8 @@ VIRTIO_DEVICE(virtio_net, "virtio-net", struct virtio_net, virtio_net,
 	     "MTU the guest is told (0: none)"),
 	PROP("speed", PROP_U32, struct virtio_net, p_speed, "0xffffffff",
 	     "Mbit/s the guest is told"),
+	PROP("bootindex", PROP_U32, struct virtio_net, p_bootindex, "0",
+	     "boot order (kernels are loaded directly: not used)"),
 	PROP("duplex", PROP_STR, struct virtio_net, p_duplex, NULL,
 	     "half or full, as the guest is told"),
 	FEATURE(0, "csum", "checksums by the host")

@@ -59,7 +59,7 @@ struct virtio_net {
 	void *netdev;                  /* struct netdev, or NULL           */
 	char *p_mac;
 	u16 p_rx_size, p_tx_size, p_mtu;
-	u32 p_speed;
+	u32 p_speed, p_bootindex;
 	char *p_duplex;
 	bool p_features[VNET_FEATURES];
 

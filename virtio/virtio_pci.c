@@ -360,11 +360,29 @@ static void choose_bars(struct virtio *v)
 	v->pci.bars_set = true;
 }
 
+enum { LEGACY_ON, LEGACY_AUTO, LEGACY_OFF };
+const char *const virtio_legacy_names[] = { "on", "auto", "off", NULL };
+
+/* Management tools name both; what they may say is that it is so. */
+static int check_interface(const struct virtio *v, struct err *e)
+{
+	if (v->p_disable_legacy == LEGACY_OFF)
+		return err_set(e, -ENOTSUP, "%s: disable-legacy=off: there is "
+			       "no interface from before virtio 1",
+			       v->pci.dev.class->name);
+	if (v->p_disable_modern)
+		return err_set(e, -ENOTSUP, "%s: disable-modern=on would leave "
+			       "no interface", v->pci.dev.class->name);
+	return 0;
+}
+
 int virtio_pci_realize(struct device *d, struct err *e)
 {
 	struct virtio *v = to_virtio(d);
-	int rc;
+	int rc = check_interface(v, e);
 
+	if (rc < 0)
+		return rc;
 	rc = virtio_init(v, &pci_transport, e);
 	if (rc < 0)
 		return rc;

@@ -37,7 +37,7 @@ static int check_class(const struct vm *vm, const char *driver,
 
 	if (!driver)
 		return err_set(e, -EINVAL, "a device needs driver=NAME");
-	c = device_class_find(driver);
+	c = device_class_named(driver, vm->env.pci);
 	if (!c)
 		return err_set(e, -ENODEV, "'%s' is not a valid device model "
 			       "name", driver);
@@ -146,7 +146,7 @@ static int device_add_opts(struct vm *vm, struct opts *o, struct err *e)
 		rc = goes_on_a_device(c) ? find_parent(vm, c, bus, &parent, e)
 					 : check_bus(vm, c, bus, e);
 	if (!rc)
-		rc = object_check_named(vm, driver, o, e);
+		rc = object_check_named(vm, c->name, o, e);
 	if (rc < 0)
 		return rc;
 	if (id && device_by_id(vm, id))

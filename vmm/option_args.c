@@ -486,7 +486,7 @@ int option_device(struct option_run *r, const char *arg, struct err *e)
 		const struct device_class *c;
 
 		snprintf(name, sizeof(name), "%.*s", (int)n, arg);
-		c = device_class_find(name);
+		c = device_class_named(name, true);
 		if (!c)
 			return err_set(e, -ENODEV, "'%s' is not a valid "
 				       "device model name", name);

@@ -63,12 +63,48 @@ static void state_tables_are_sound(void **state)
 	}
 }
 
+static void a_short_name_is_the_class_that_fits_the_machine(void **state)
+{
+	(void)state;
+	assert_string_equal(device_class_named("virtio-blk", true)->name,
+			    "virtio-blk-pci");
+	assert_string_equal(device_class_named("virtio-blk", false)->name,
+			    "virtio-blk-device");
+	assert_string_equal(device_class_named("virtio-blk-pci", false)->name,
+			    "virtio-blk-pci");
+	assert_string_equal(device_class_named("i6300esb", true)->name,
+			    "i6300esb");
+	assert_null(device_class_named("virtio-none", true));
+	assert_null(device_class_named("i6300esb-pci", true));
+}
+
+static void what_is_behind_a_device_does_not_depend_on_its_transport(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; device_classes[i]; i++) {
+		const struct device_class *pci = device_classes[i], *mmio;
+		char name[64];
+
+		if (!pci->virtio || !pci->pci)
+			continue;
+		snprintf(name, sizeof(name), "%.*s-device",
+			 (int)(strlen(pci->name) - 4), pci->name);
+		mmio = device_class_find(name);
+		assert_non_null(mmio);
+		assert_ptr_equal(mmio->virtio, pci->virtio);
+		assert_string_equal(mmio->hosts ? mmio->hosts : "",
+				    pci->hosts ? pci->hosts : "");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_unique_and_found),
 		cmocka_unit_test(every_default_parses_and_reads_back),
 		cmocka_unit_test(state_tables_are_sound),
+		cmocka_unit_test(what_is_behind_a_device_does_not_depend_on_its_transport),
+		cmocka_unit_test(a_short_name_is_the_class_that_fits_the_machine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,8 @@ static void *find(void *o, enum prop_type t, const char *id)
 	return t == PROP_DRIVE ? disk_find(disks, id) : NULL;
 }
 
-static void up(const char *node)
+/* With one property more; not realized. */
+static void world(const char *node, const char *prop, const char *value)
 {
 	struct err e = { 0 };
 
@@ -47,9 +48,21 @@ static void up(const char *node)
 	assert_int_equal(device_set_prop(dev, "drive", "n", &e), 0);
 	assert_int_equal(device_set_prop(dev, "werror", "stop", &e), 0);
 	assert_int_equal(device_set_prop(dev, "serial", "S1", &e), 0);
+	if (prop)
+		assert_int_equal(device_set_prop(dev, prop, value, &e), 0);
+}
+
+static void up_with(const char *node, const char *prop, const char *value)
+{
+	world(node, prop, value);
 	fake_realize(dev);
 	v = to_virtio(dev);
 	avail = 0;
+}
+
+static void up(const char *node)
+{
+	up_with(node, NULL, NULL);
 }
 
 static void down(void)
@@ -127,6 +140,36 @@ static u8 request(u32 type, u64 sector, u32 len)
 	desc(n, STATUS, 1, 2);
 	offer();
 	return ram[STATUS];
+}
+
+static void what_cannot_be_said_of_the_interface_is_refused(void **s)
+{
+	static const char *const bad[][3] = {
+		{ "disable-legacy", "off", "no interface from before virtio 1" },
+		{ "disable-modern", "on", "would leave no interface" },
+		{ "romfile", "x.rom", "option ROMs" },
+	};
+
+	(void)s;
+	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
+		struct err e = { 0 };
+
+		world("null-co,node-name=n,size=1M", bad[i][0], bad[i][1]);
+		assert_true(device_realize(dev, &e) < 0);
+		assert_non_null(strstr(e.msg, bad[i][2]));
+		down();
+	}
+}
+
+static void write_cache_goes_before_the_drives(void **s)
+{
+	(void)s;
+	up_with("null-co,node-name=n,size=1M", "write-cache", "off");
+	assert_int_equal(virtio_config_get(v, 32, 1), 0);
+	down();
+	up_with("null-co,node-name=n,size=1M", "write-cache", "on");
+	assert_int_equal(virtio_config_get(v, 32, 1), 1);
+	down();
 }
 
 static void reads_writes_and_flushes_end_well(void **s)
@@ -395,6 +438,8 @@ static void who_listens_hears_of_a_failed_request_once(void **s)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_cannot_be_said_of_the_interface_is_refused),
+		cmocka_unit_test(write_cache_goes_before_the_drives),
 		cmocka_unit_test(reads_writes_and_flushes_end_well),
 		cmocka_unit_test(requests_of_many_pieces_wait_their_turn_and_all_are_done),
 		cmocka_unit_test(bad_requests_fail_and_do_no_harm),

@@ -29,7 +29,7 @@ if DEBIAN:
 else:
     KERNEL = ["-m", "16", "-kernel", O + "/tests/bench/startup_guest.elf"]
     WORDS = "!"
-DEVICES = ["-device", "virtio-rng-device", "-device", "virtio-balloon-device",
+DEVICES = ["-device", "virtio-rng", "-device", "virtio-balloon-device",
            "-device", "virtio-vsock-device,guest-cid=@CID@,uds_path=@DIR@/v"]
 
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,17 @@ const struct device_class *device_class_find(const char *name)
 		if (!strcmp(device_classes[i]->name, name))
 			return device_classes[i];
 	return NULL;
+}
+
+const struct device_class *device_class_named(const char *name, bool pci)
+{
+	const struct device_class *c = device_class_find(name);
+	char full[64];
+
+	if (c || strncmp(name, "virtio-", 7))
+		return c;
+	snprintf(full, sizeof(full), "%s-%s", name, pci ? "pci" : "device");
+	return device_class_find(full);
 }
 
 static void *prop_at(const struct device *d, const struct device_prop *p)

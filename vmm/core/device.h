@@ -170,6 +170,9 @@ void device_event(struct device *d, enum device_event ev);
 /* Class look-up over every devices.def row; NULL when unknown. */
 extern const struct device_class *const device_classes[];
 const struct device_class *device_class_find(const char *name);
+/* The same, with QEMU's short names: virtio-NAME is virtio-NAME-pci, or
+ * virtio-NAME-device where there is no PCI. */
+const struct device_class *device_class_named(const char *name, bool pci);
 
 /* NULL never (aborts on no memory). Props hold their defaults. */
 struct device *device_create(const struct device_class *c, const char *id,

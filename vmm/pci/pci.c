@@ -97,6 +97,9 @@ int pci_dev_realize(struct pci_dev *p, struct err *e)
 	if (!b)
 		return err_set(e, -ENODEV, "%s needs a PCI bus, this machine "
 			       "has none", p->dev.class->name);
+	if (p->romfile && *p->romfile)
+		return err_set(e, -ENOTSUP, "romfile=%s: not supported yet: "
+			       "option ROMs", p->romfile);
 	rc = alloc_config(p, e);
 	if (rc < 0)
 		return rc;

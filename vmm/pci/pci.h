@@ -97,6 +97,7 @@ struct pci_dev {
 	struct device dev;
 	struct pci_bus *bus;
 	char *addr;                    /* property: "SLOT[.FN]", hex      */
+	char *romfile;                 /* property: NULL or ""            */
 	bool multifunction;            /* property                        */
 	u8   devfn;
 	bool shown;                    /* host lock; from the first reset on,
@@ -121,7 +122,9 @@ struct pci_dev {
 #define PCI_PROPS(s, m) \
 	PROP("addr", PROP_STR, s, m.addr, NULL, "slot and function (05.0)"), \
 	PROP("multifunction", PROP_BOOL, s, m.multifunction, "off", \
-	     "other functions follow in this slot")
+	     "other functions follow in this slot"), \
+	PROP("romfile", PROP_STR, s, m.romfile, NULL, \
+	     "option ROM: none, romfile= says so")
 
 static inline struct pci_dev *to_pci(struct device *d)
 {
