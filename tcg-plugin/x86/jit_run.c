@@ -60,7 +60,7 @@ int jit_create(struct x86_cpu *c)
 	j->lone_insn = arena_map(JIT_MAX_LONE * sizeof(*j->lone_insn));
 	j->fell = calloc(insn_row_count, sizeof(*j->fell));
 	if (j->site && j->link && j->block && j->hash && j->cross &&
-	    j->lone_insn)
+	    j->lone_insn && j->fell)
 		rc = code_buf_init(&j->buf, JIT_CODE_SIZE);
 	c->jit = j;
 	if (rc < 0) {
@@ -261,7 +261,7 @@ static u32 interpret(struct x86_cpu *c, const struct jit_site *s)
 	bool fpu = !c->jr.fpu_away;    /* the block may count on it */
 
 	c->jit->st.slow_interp++;
-	if (c->jit->fell && (u64)(s->insn->row - insn_rows) < insn_row_count)
+	if ((u64)(s->insn->row - insn_rows) < insn_row_count)
 		c->jit->fell[s->insn->row - insn_rows]++;
 	x86_run_block(c, s->insn, 1);
 	if (s->end)

@@ -36,25 +36,32 @@ static void totals(const struct jit_stats *s, struct strbuf *sb)
 			    (unsigned long long)rows[i].n);
 }
 
+/* Row a is listed before row b: `none` is behind all. */
+static bool before(const struct jit *j, unsigned a, unsigned b, unsigned none)
+{
+	return b == none || j->fell[a] > j->fell[b] ||
+	       (j->fell[a] == j->fell[b] && a < b);
+}
+
 /* The most frequent rows the interpreter ran, one by one. */
 static void fallbacks(const struct jit *j, struct strbuf *sb)
 {
-	u64 below = ~0ull;
+	const unsigned none = insn_row_count;
+	unsigned last = none;
 
 	for (unsigned k = 0; k < TOP_ROWS; k++) {
-		unsigned best = insn_row_count;
+		unsigned best = none;
 
-		for (unsigned n = 0; n < insn_row_count; n++)
-			if (j->fell[n] && j->fell[n] < below &&
-			    (best == insn_row_count ||
-			     j->fell[n] > j->fell[best]))
+		for (unsigned n = 0; n < none; n++)
+			if (j->fell[n] && before(j, n, best, none) &&
+			    (last == none || before(j, last, n, none)))
 				best = n;
-		if (best == insn_row_count)
+		if (best == none)
 			return;
-		below = j->fell[best];
+		last = best;
 		strbuf_addf(sb, "    %-12s%02x  %llu\n",
 			    insn_rows[best].name, insn_rows[best].byte,
-			    (unsigned long long)below);
+			    (unsigned long long)j->fell[best]);
 	}
 }
 
