@@ -141,21 +141,23 @@ static void popf_if(struct tr *t)
 	emit_here32(&t->e, same);
 }
 
-/* Only IF and arithmetic flags change, in the common case. */
+/* Only arithmetic flags change, in the common case, and in ring 0 IF. */
 static bool sys_popf(struct tr *t, const struct insn *i)
 {
 	const struct host_op xor = { .byte = 0x33, .w = true };
+	const u32 rare = FL_TF | FL_DF | FL_NT | FL_IOPL | FL_AC | FL_ID;
 	u32 first = t->j->nsite;
 
-	if (i->opsize != t->word || !cpl0(t))
+	if (i->opsize != t->word)
 		return false;
 	tr_pop_slot(t, t->word);
 	word_load(t, H_CX, tr_host());
 	emit_load(&t->e, H_14, GS(rflags));
 	emit_modrm(&t->e, &xor, H_14, rm_reg(H_CX));
-	test_r14d(t, FL_TF | FL_DF | FL_NT | FL_IOPL | FL_AC | FL_ID);
+	test_r14d(t, cpl0(t) ? rare : rare | FL_IF);
 	tr_slow(t, emit_jcc_fwd(&t->e, 5));
-	popf_if(t);
+	if (cpl0(t))
+		popf_if(t);
 	emit_mov(&t->e, H_14, H_AX);
 	tr_flags_from(t, H_CX);
 	emit_mov(&t->e, H_AX, H_14);
@@ -326,6 +328,26 @@ static bool sys_rdpkru(struct tr *t)
 	return true;
 }
 
+/* A PKRU that allows more takes nothing from the TLB; one that forbids is C's. */
+static bool sys_wrpkru(struct tr *t, const struct insn *i)
+{
+	u32 first = t->j->nsite;
+
+	if (!(t->state & ST_PKE))
+		return false;
+	emit_mov32(&t->e, H_CX, H_13);         /* must be zero */
+	tr_slow_unless_rcx0(t);
+	emit_mov32(&t->e, H_CX, H_DX);         /* so must this */
+	tr_slow_unless_rcx0(t);
+	emit_mov32(&t->e, H_14, H_AX);
+	emit_load32(&t->e, H_CX, GS(pkru));
+	emit_not(&t->e, H_CX);
+	emit_pext(&t->e, H_CX, H_14, rm_reg(H_CX));
+	tr_slow_unless_rcx0(t);
+	emit_store32(&t->e, H_14, GS(pkru));
+	return end_here(t, i, first);
+}
+
 /* --- bit strings ---------------------------------------------------------------------------- */
 
 /* BT r/m, reg with memory: the bit may be far from the address.  The host finds
@@ -399,6 +421,8 @@ bool tr_sys(struct tr *t, const struct insn *i)
 		return sys_rdtsc(t, i);
 	if (fn == op_rdpkru)
 		return sys_rdpkru(t);
+	if (fn == op_wrpkru)
+		return sys_wrpkru(t, i);
 	if (fn == op_cld)
 		return true;           /* DF is clear here */
 	return is_bits(i) && sys_bits(t, i);
