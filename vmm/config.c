@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/base/opts.h"
 #include "vmm/options_priv.h"
 
 void config_init(struct vm_config *c)
@@ -77,6 +78,20 @@ void config_append(struct config_item **list, const char *text)
 	while (*list)
 		list = &(*list)->next;
 	*list = i;
+}
+
+int config_append_spec(struct config_item **list, const char *text,
+		       struct err *e)
+{
+	struct strbuf s = STRBUF_INIT;
+	int rc = 0;
+
+	if (*text == '{')
+		rc = opts_from_json(text, &s, e);
+	if (!rc)
+		config_append(list, *text == '{' ? s.buf : text);
+	strbuf_fini(&s);
+	return rc;
 }
 
 /* --- serial ports --- */

@@ -425,18 +425,15 @@ int option_chardev(struct option_run *r, const char *arg, struct err *e)
 
 int option_object(struct option_run *r, const char *arg, struct err *e)
 {
-	(void)e;
 	if (asks_help(arg)) {
 		object_help(r->out);
 		return helped(r);
 	}
-	config_append(&r->c->objects, arg);
-	return 0;
+	return config_append_spec(&r->c->objects, arg, e);
 }
 
 int option_blockdev(struct option_run *r, const char *arg, struct err *e)
 {
-	(void)e;
 	if (asks_help(arg)) {
 		strbuf_addstr(r->out, "Available block drivers:\n");
 		for (unsigned i = 0; blk_drivers[i]; i++)
@@ -445,8 +442,7 @@ int option_blockdev(struct option_run *r, const char *arg, struct err *e)
 				    blk_drivers[i]->summary);
 		return helped(r);
 	}
-	config_append(&r->c->blockdevs, arg);
-	return 0;
+	return config_append_spec(&r->c->blockdevs, arg, e);
 }
 
 static void help_devices(struct strbuf *out)
@@ -493,8 +489,7 @@ int option_device(struct option_run *r, const char *arg, struct err *e)
 		help_props(c, r->out);
 		return helped(r);
 	}
-	config_append(&r->c->devices, arg);
-	return 0;
+	return config_append_spec(&r->c->devices, arg, e);
 }
 
 /* --- what it is called --- */

@@ -21,10 +21,7 @@ static bool helped(struct option_run *r, const char *arg)
 
 int option_netdev(struct option_run *r, const char *arg, struct err *e)
 {
-	(void)e;
-	if (!helped(r, arg))
-		config_append(&r->c->netdevs, arg);
-	return 0;
+	return helped(r, arg) ? 0 : config_append_spec(&r->c->netdevs, arg, e);
 }
 
 int option_nic(struct option_run *r, const char *arg, struct err *e)

@@ -39,6 +39,9 @@ int  option_machine_done(struct vm_config *c, struct err *e);
 /* --- config.c --- */
 void config_set_str(char **field, const char *text);
 void config_append(struct config_item **list, const char *text);
+/* One that may be a JSON object. */
+int  config_append_spec(struct config_item **list, const char *text,
+			struct err *e);
 /* Fill in serial ports and monitors nobody asked for; list every monitor. */
 int  config_defaults(struct option_run *r, struct err *e);
 

@@ -137,6 +137,22 @@ static void a_serial_device_replaces_the_default_port(void **state)
 	assert_null(c.serials);
 }
 
+static void what_may_be_json_is_brought_into_one_form(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("-device", "{\"driver\":\"x\",\"a\":true}",
+			       "-blockdev", "{\"driver\":\"raw\",\"file\":"
+			       "{\"driver\":\"y\"}}", "-netdev",
+			       "{\"type\":\"user\",\"id\":\"n\"}", "-object",
+			       "{\"qom-type\":\"z\"}", NULL), 0);
+	assert_string_equal(c.devices->text, "driver=x,a=on");
+	assert_string_equal(c.blockdevs->text, "driver=raw,file.driver=y");
+	assert_string_equal(c.netdevs->text, "type=user,id=n");
+	assert_string_equal(c.objects->text, "qom-type=z");
+	assert_int_equal(parse("-device", "{driver}", NULL), -EINVAL);
+	assert_non_null(strstr(e.msg, "JSON parse error at byte 1"));
+}
+
 static void single_and_double_dash_are_the_same(void **state)
 {
 	(void)state;
@@ -439,6 +455,7 @@ int main(void)
 	cmocka_unit_test(a_daemon_has_no_terminal),
 	cmocka_unit_test(serial_ids_follow_their_position),
 	cmocka_unit_test(a_serial_device_replaces_the_default_port),
+		cmocka_unit_test(what_may_be_json_is_brought_into_one_form),
 	cmocka_unit_test(single_and_double_dash_are_the_same),
 	cmocka_unit_test(unknown_options_are_named),
 	cmocka_unit_test(trace_points_are_switched_by_option),

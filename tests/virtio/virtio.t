@@ -23,10 +23,11 @@ truncate -s 64M "$tmp/d.img"
 guest fs -drive "file=$tmp/d.img,format=raw,id=d0"
 check "a file system over virtio-blk-pci" fs_ok
 check "whose kicks cost no exit" eval '! grep -q "costs an exit" "$tmp/err"'
-guest fs -blockdev "file,filename=$tmp/d.img,node-name=n0,aio=threads" \
-	-object iothread,id=io0 \
-	-device virtio-blk-device,drive=n0,iothread=io0,packed=on,num-queues=2
-check "a file system over virtio-blk-device, packed rings, an I/O thread, a thread pool" fs_ok
+guest fs -blockdev '{"driver":"file","node-name":"n0","aio":"threads",
+	"filename":"'"$tmp/d.img"'"}' -object '{"qom-type":"iothread","id":"io0"}' \
+	-device '{"driver":"virtio-blk-device","drive":"n0","iothread":"io0",
+	"packed":true,"num-queues":2}'
+check "a file system over virtio-blk-device, packed rings, an I/O thread, a thread pool, said in JSON" fs_ok
 
 before=$(sha256sum <"$tmp/d.img")
 guest fs -snapshot -drive "file=$tmp/d.img,format=raw,id=d0,serial=S123"
@@ -65,6 +66,8 @@ check "two drives of one id are refused" refused "Duplicate ID 'x'" \
 	-drive "file=$tmp/d.img,format=raw,id=x" -drive file=null-co://,id=x
 check "an unknown property is named" refused "'colour'" \
 	-drive file=null-co://,colour=red
+check "what is no JSON is pointed at" refused "byte 10: a value was expected" \
+	-device '{"driver":virtio-rng-pci}'
 check "a drive that is not there is named" refused "d9" \
 	-device virtio-blk-pci,drive=d9
 echo "1..$n"
