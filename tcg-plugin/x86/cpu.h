@@ -163,6 +163,10 @@ struct x86_jit_regs {
 	u64 sign;                      /* mask: bit 63                    */
 	u16 flags;                     /* as LAHF and SETO give them      */
 	u8  bounce[64];                /* a loaded operand across pages   */
+	struct x86_jit_gather {        /* jit_gather.c                    */
+		u64 left;              /* elements                        */
+		u8 index[32], mask[32], data[32];
+	} gather;
 	u32 env_differs;               /* the jump cache's part for user mode
 					  was filled under other control
 					  registers than the kernel's      */

@@ -457,6 +457,10 @@ bool tr_vex(struct tr *t, const struct insn *i);
 /* It may stand in a group: only vectors, all of its memory operand touched. */
 bool tr_vex_groups(const struct tr *t, const struct insn *i);
 
+/* --- jit_gather.c --- */
+/* false: left to the interpreter. */
+bool tr_gather(struct tr *t, const struct insn *i);
+
 /* --- jit_flow.c --- */
 /* Stack and control flow; false: not one of those. */
 bool tr_flow(struct tr *t, const struct insn *i);

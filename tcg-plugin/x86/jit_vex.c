@@ -6,8 +6,6 @@
  * brought into a scratch register: r14 for what ModRM.reg names, rcx for
  * vvvv, r15 for a register rm.  Memory is at r14 + r15, both free again when
  * the instruction writes its result.
- *
- * Gathers are left to the interpreter.
  */
 #include "tcg-plugin/x86/jit_priv.h"
 
@@ -184,6 +182,8 @@ bool tr_vex(struct tr *t, const struct insn *i)
 		zero(t, i);
 		return true;
 	}
+	if (r->form == F_VMH)
+		return tr_gather(t, i);
 	if (r->form >= ARRAY_LEN(shapes) || !shapes[r->form].known)
 		return false;
 	shaped(t, i, &shapes[r->form]);
