@@ -112,7 +112,7 @@ struct tcg_vm {
 	u64 tsc_base;                  /* tcg_vm_tsc at creation: guest's 0 */
 	_Atomic u64 clock_offset;      /* kvmclock = ns since tsc_base + this */
 	_Atomic u64 tsc_write_offset;  /* last KVM_SET_MSRS of the TSC    */
-	u32 tsc_khz;
+	u32 tsc_khz;                   /* 0: the host's                   */
 	bool manual_dirty;             /* KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
 	bool tell_triple_fault;        /* KVM_CAP_X86_TRIPLE_FAULT_EVENT  */
 	_Atomic u32 one_insn;
@@ -235,6 +235,8 @@ int  tcg_vcpu_stats_fd(const struct tcg_vcpu *v);
 
 /* --- x86/clock.c --- */
 u64  tcg_vm_tsc(struct tcg_vm *vm);                /* TSC but for offsets   */
+/* The rate of that: of the host's once it is known, so it may take a moment. */
+u32  tcg_vm_tsc_khz(const struct tcg_vm *vm);
 u64  tcg_clock_ns(struct tcg_vm *vm);              /* KVM_GET_CLOCK's       */
 void tcg_clock_set(struct tcg_vm *vm, u64 ns);
 void tcg_clock_update(struct x86_cpu *c);          /* system time structure */

@@ -311,7 +311,7 @@ static int debugregs(struct tcg_vcpu *v, struct kvm_debugregs *d, bool set)
 
 static int set_tsc_khz(struct tcg_vcpu *v, unsigned long khz)
 {
-	u64 have = v->vm->tsc_khz;
+	u64 have = tcg_vm_tsc_khz(v->vm);
 
 	/* No TSC scaling: KVM tolerates 250 ppm without it. */
 	if (khz && (khz > have + have / 4000 || khz < have - have / 4000))
@@ -430,7 +430,7 @@ static long vcpu_request(struct tcg_vcpu *v, unsigned long req, void *arg)
 	case KVM_SET_SIGNAL_MASK:
 		return set_signal_mask(v, arg);
 	case KVM_GET_TSC_KHZ:
-		return v->vm->tsc_khz;
+		return tcg_vm_tsc_khz(v->vm);
 	case KVM_SET_TSC_KHZ:
 		return set_tsc_khz(v, (unsigned long)(uintptr_t)arg);
 	case KVM_KVMCLOCK_CTRL:

@@ -72,7 +72,6 @@ static struct tcg_vm *vm_alloc(void)
 	lock_init(&vm->lock, "tcg vm");
 	lock_init(&vm->rmw, "tcg rmw");
 	lock_init(&vm->stop_lock, "tcg stop");
-	vm->tsc_khz = x86_host_tsc_khz();
 	vm->tsc_base = tcg_vm_tsc(vm);
 	atomic_store(&vm->one_insn, tcg_default_one_insn());
 	atomic_store(&vm->eager, tcg_default_eager());
@@ -220,7 +219,7 @@ long tcg_vm_ioctl(struct tcg_vm *vm, unsigned long req, void *arg)
 	case KVM_SET_CLOCK:
 		return set_clock(vm, arg);
 	case KVM_GET_TSC_KHZ:
-		return vm->tsc_khz;
+		return tcg_vm_tsc_khz(vm);
 	case KVM_IOEVENTFD:
 		return tcg_ioeventfd(vm, arg);
 	case KVM_IRQFD:

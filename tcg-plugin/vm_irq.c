@@ -73,7 +73,7 @@ static u64 guest_tsc(void *opaque, unsigned id)
 
 static u64 tsc_hz(void *opaque)
 {
-	return ((struct tcg_vm *)opaque)->tsc_khz * 1000ull;
+	return tcg_vm_tsc_khz(opaque) * 1000ull;
 }
 
 static s64 counted_now(void *opaque)

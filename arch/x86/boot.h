@@ -30,7 +30,7 @@ enum {
 	BOOT_PAGE_TABLES = 0xe1000,    /* six pages                      */
 	BOOT_VMGENID     = 0xe7000,    /* 16 bytes                       */
 	BOOT_ACPI        = 0xe8000,
-	BOOT_MPTABLE     = 0xf0000,    /* instead of ACPI                */
+	BOOT_MPTABLE     = 0xf0000,    /* or behind ACPI's, if they are long */
 	BOOT_RESET_CODE  = 0xffff0,    /* where a CPU would start        */
 	BOOT_FIRMWARE_END = 0x100000,
 };

@@ -318,27 +318,46 @@ static void tell_rom(void *opaque, gpa_t addr, u64 size, const char *name)
 		vm_rom_add(m->vm, addr, size, name, "ram");
 }
 
-/* Where the kernel looks for an MP table, and with ACPI for nothing. */
+/* One image at *at, which then is where the next may go. */
+static int write_table(struct x86_machine *m, const struct strbuf *table,
+		       const char *what, gpa_t *at, struct err *e)
+{
+	const gpa_t end = *at + table->len;
+	int rc;
+
+	if (end > BOOT_RESET_CODE)
+		return err_set(e, -E2BIG, "the %s need%s %zu bytes, there is "
+			       "room for %u", what,
+			       what[strlen(what) - 1] == 's' ? "" : "s",
+			       table->len, (unsigned)(BOOT_RESET_CODE - *at));
+	rc = boot_write(&m->env, *at, table->buf, table->len, what, e);
+	*at = MAX(ALIGN_UP(end, (gpa_t)16), (gpa_t)BOOT_MPTABLE);
+	return rc;
+}
+
+/*
+ * The MP table lies where kernels look for one.  They do so even where ACPI
+ * tells them all: Linux maps the rest of these 64 KiB anew for each 16 bytes
+ * that are no MP table, 70,000 times INVLPG until it knows there is none.
+ */
 static int write_tables(struct x86_machine *m, const struct acpi_facts *f,
 			struct err *e)
 {
 	const bool acpi = m->vm->config->board & BOARD_ACPI;
-	const gpa_t at = acpi ? BOOT_ACPI : BOOT_MPTABLE;
-	const char *what = acpi ? "ACPI tables" : "MP table";
-	struct strbuf tables = STRBUF_INIT;
-	int rc;
+	gpa_t at = acpi ? BOOT_ACPI : BOOT_MPTABLE;
+	struct strbuf tables = STRBUF_INIT, mp = STRBUF_INIT;
+	int rc = 0;
 
-	if (acpi)
+	if (acpi) {
 		acpi_build(f, at, &tables);
-	else
-		mptable_build(f, at, &tables);
-	if (at + tables.len > BOOT_RESET_CODE)
-		rc = err_set(e, -E2BIG, "the %s need %zu bytes, there is room "
-			     "for %u", what, tables.len,
-			     (unsigned)(BOOT_RESET_CODE - at));
-	else
-		rc = boot_write(&m->env, at, tables.buf, tables.len, what, e);
+		rc = write_table(m, &tables, "ACPI tables", &at, e);
+	}
+	if (rc == 0) {
+		mptable_build(f, at, &mp);
+		rc = write_table(m, &mp, "MP table", &at, e);
+	}
 	strbuf_fini(&tables);
+	strbuf_fini(&mp);
 	m->env.rsdp = acpi ? BOOT_ACPI : 0;
 	return rc;
 }

@@ -8,6 +8,8 @@
 
 #include "vmm/base/types.h"
 
+enum { SMALL = 16 * MiB };             /* a small kernel's boot fills less */
+
 void *arena_map(size_t n)
 {
 	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
@@ -16,8 +18,8 @@ void *arena_map(size_t n)
 	if (p == MAP_FAILED)
 		return NULL;
 	/* filled from its start: a guest that is small pays nothing */
-	if (n > 4 * MiB)
-		madvise((u8 *)p + 4 * MiB, n - 4 * MiB, MADV_HUGEPAGE);
+	if (n > SMALL)
+		madvise((u8 *)p + SMALL, n - SMALL, MADV_HUGEPAGE);
 	return p;
 }
 

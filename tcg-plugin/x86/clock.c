@@ -97,6 +97,11 @@ u32 x86_host_tsc_khz(void)
 	return host_khz;
 }
 
+u32 tcg_vm_tsc_khz(const struct tcg_vm *vm)
+{
+	return vm->tsc_khz ? vm->tsc_khz : x86_host_tsc_khz();
+}
+
 /* --- kvmclock ------------------------------------------------------------- */
 
 /* The structures guests read (Documentation/virt/kvm/x86/msr.rst). */
@@ -136,7 +141,7 @@ static u64 ticks_to_ns(const struct tcg_vm *vm, u64 ticks)
 	u32 mul;
 	s8 shift;
 
-	scale_of(vm->tsc_khz, &mul, &shift);
+	scale_of(tcg_vm_tsc_khz(vm), &mul, &shift);
 	ticks = shift < 0 ? ticks >> -shift : ticks << shift;
 	return (u64)((unsigned __int128)ticks * mul >> 32);
 }
@@ -182,7 +187,7 @@ static void publish_time(struct x86_cpu *c, u8 flags)
 		.flags = PVCLOCK_TSC_STABLE | flags,
 	};
 
-	scale_of(c->vm->tsc_khz, &t.tsc_to_system_mul, &t.tsc_shift);
+	scale_of(tcg_vm_tsc_khz(c->vm), &t.tsc_to_system_mul, &t.tsc_shift);
 	publish(c, c->kvmclock_msr & ~1ull, &t, sizeof(t));
 }
 

@@ -224,8 +224,8 @@ static int set_tsc(struct x86_cpu *c, u64 v, bool host)
 	 * vCPUs given the same TSC one after the other are meant to agree:
 	 * within a second of the last write, KVM reuses its offset.
 	 */
-	if (host && last && apart > -(s64)c->vm->tsc_khz * 1000 &&
-	    apart < (s64)c->vm->tsc_khz * 1000)
+	if (host && last && apart > -(s64)tcg_vm_tsc_khz(c->vm) * 1000 &&
+	    apart < (s64)tcg_vm_tsc_khz(c->vm) * 1000)
 		offset = last;
 	if (host)
 		atomic_store(&c->vm->tsc_write_offset, offset);

@@ -184,12 +184,18 @@ static bool movs_bulk(struct x86_cpu *c, const struct insn *i, u64 count)
 
 static void fill_run(u8 *d, u64 v, u64 n, unsigned size)
 {
-	if (size == 1 || v == 0) {
-		memset(d, (int)(v & 0xff), n);
+	const u64 byte = v & 0xff, all = byte * 0x0101010101010101ull;
+	u64 k = 0;
+
+	v = size == 4 ? (u32)v * 0x100000001ull :
+	    size == 2 ? (u16)v * 0x0001000100010001ull : v;
+	if (size == 1 || v == all) {
+		memset(d, (int)byte, n);
 		return;
 	}
-	for (u64 k = 0; k < n; k += size)
-		memcpy(d + k, &v, size);
+	for (; k + sizeof(v) <= n; k += sizeof(v))
+		memcpy(d + k, &v, sizeof(v));
+	memcpy(d + k, &v, n - k);
 }
 
 static bool stos_bulk(struct x86_cpu *c, const struct insn *i, u64 count)

@@ -33,7 +33,8 @@ void x86_cpuid_update(struct x86_cpu *c);
 
 /* --- x86/clock.c --- */
 u64  x86_tsc(struct x86_cpu *c);       /* what RDTSC reads                */
-/* Measured once per process, over the time since the first look. */
+/* Measured once per process when first asked for, over the time since the
+ * first look: soon after that, it waits some milliseconds. */
 void x86_tsc_first_look(void);
 u32  x86_host_tsc_khz(void);
 

@@ -48,6 +48,29 @@ static void api_version_is_twelve_and_unknown_requests_are_refused(void **state)
 	box_close(&b);
 }
 
+static void a_vm_and_its_vcpu_tell_the_hosts_tsc_rate(void **state)
+{
+	struct timespec a, b, nap = { .tv_nsec = 30000000 };
+	u64 tsc, ns;
+	struct box x;
+	long khz;
+
+	(void)state;
+	box_vm(&x, false);
+	box_cpu(&x, "\xf4", 1);
+	khz = box_io(x.vm, KVM_GET_TSC_KHZ, NULL);
+	assert_int_equal(box_io(x.cpu, KVM_GET_TSC_KHZ, NULL), khz);
+	clock_gettime(CLOCK_MONOTONIC_RAW, &a);
+	tsc = __builtin_ia32_rdtsc();
+	nanosleep(&nap, NULL);
+	clock_gettime(CLOCK_MONOTONIC_RAW, &b);
+	tsc = __builtin_ia32_rdtsc() - tsc;
+	ns = (u64)(b.tv_sec - a.tv_sec) * 1000000000 + b.tv_nsec - a.tv_nsec;
+	/* 10 %: somebody may come between a clock and its TSC */
+	assert_in_range(tsc * 1000000 / ns, khz - khz / 10, khz + khz / 10);
+	box_close(&x);
+}
+
 static void bad_memory_regions_are_refused_as_kvm_does(void **state)
 {
 	struct kvm_userspace_memory_region r = { .slot = 1 };
@@ -712,6 +735,7 @@ int main(void)
 		cmocka_unit_test(provider_is_stamped_with_its_abi),
 		cmocka_unit_test(
 			api_version_is_twelve_and_unknown_requests_are_refused),
+		cmocka_unit_test(a_vm_and_its_vcpu_tell_the_hosts_tsc_rate),
 		cmocka_unit_test(bad_memory_regions_are_refused_as_kvm_does),
 		cmocka_unit_test(
 			a_vm_outlives_its_descriptor_while_a_vcpu_is_open),

@@ -119,6 +119,30 @@ static void long_copies_downwards_equal_element_by_element(void **state)
 		}
 }
 
+static void long_fills_repeat_their_element(void **state)
+{
+	static const u8 code[3][4] = { { 0x66, 0xf3, 0xab, 0xf4 },
+		{ 0xf3, 0xab, 0xf4 }, { 0xf3, 0x48, 0xab, 0xf4 } };
+	static const u64 values[] = { 0x1122334455667788, 0xcccccccccccccccc,
+				      0xcccccccc, 0, 0xff00 };
+
+	(void)state;
+	for (unsigned n = 0; n < 3 * ARRAY_LEN(values); n++) {
+		const u64 v = values[n / 3];
+		const u32 size = 2u << n % 3, count = 1027, at = 0x20006;
+
+		sys_open(SYS_LONG, 0, code[n % 3], 4);
+		memset(sys.mem + 0x20000, 0x5a, 0x3000);
+		regs(v, count, 0, at, 0);
+		sys_run(KVM_EXIT_HLT);
+		for (u32 k = 0; k < count; k++)
+			assert_memory_equal(sys.mem + at + k * size, &v, size);
+		assert_int_equal(sys.mem[at - 1], 0x5a);
+		assert_int_equal(sys.mem[at + count * size], 0x5a);
+		sys_close();
+	}
+}
+
 static void a_fill_downwards_stops_at_the_fault(void **state)
 {
 	struct kvm_regs r;
@@ -359,6 +383,7 @@ int main(void)
 		cmocka_unit_test(with_df_set_comparisons_run_downwards),
 		cmocka_unit_test(
 			long_copies_downwards_equal_element_by_element),
+		cmocka_unit_test(long_fills_repeat_their_element),
 		cmocka_unit_test(a_fill_downwards_stops_at_the_fault),
 		cmocka_unit_test(downwards_a_segment_begins_at_zero),
 		cmocka_unit_test(a_fault_in_the_middle_shows_what_was_done),

@@ -442,6 +442,8 @@ static void a_microvm_has_next_to_none_and_runs_without_pit(void **state)
 	assert_true(kvm_vm_ioctl(&vm.kvm, KVM_GET_PIT2, &pit) < 0);
 	gmem_read(vm.gmem, BOOT_ACPI, &word, 4);
 	assert_memory_equal(&word, "RSD ", 4);
+	gmem_read(vm.gmem, BOOT_MPTABLE, &word, 4);
+	assert_memory_equal(&word, "_MP_", 4); /* ends Linux' search */
 	gmem_read(vm.gmem, BOOT_RESET_CODE, &word, 4);
 	assert_int_equal(word, 0xb00606ba);    /* mov $0x606, %dx; mov ... */
 }
