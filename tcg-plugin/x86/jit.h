@@ -18,7 +18,7 @@ struct jit;
 
 struct jit_stats {
 	u64 blocks, bytes_in, bytes_out, bytes_cold, flushes, killed;
-	u64 enters, links, jump_misses, slow_hits, slow_interp, lone, faults;
+	u64 enters, links, inlined, jump_misses, slow_hits, slow_interp, lone, faults;
 };
 
 /* The host has what the emitted code needs (BMI2 with a fast PEXT). */

@@ -106,9 +106,7 @@ static void block_entry(struct tr *t)
 		count_block(t);
 }
 
-/* What a link leads to while it is not patched; a cross link also has a way by
- * the jump cache, for targets that may not be linked. */
-static void link_stub(struct tr *t, u32 link)
+void tr_link_stub(struct tr *t, u32 link)
 {
 	struct jit_link *l = &t->j->link[link];
 	struct emit *e = &t->e;
@@ -151,7 +149,7 @@ static void one_cold(struct tr *t, const struct jit_cold *k)
 	if (k->site != JIT_NONE) {
 		emit_mov_imm(e, H_15, k->site);
 	} else if (k->link != JIT_NONE) {
-		link_stub(t, k->link);
+		tr_link_stub(t, k->link);
 	} else {
 		emit_mov_imm(e, H_15, JIT_NONE);
 		if (!k->thunk)         /* block_entry's */
@@ -361,6 +359,7 @@ struct jit_block *jit_translate(struct x86_cpu *c, struct block *b,
 	t.mode = c->tlb_mode;
 	t.state = jit_state(c);
 	t.word = t.state & ST_32 ? 4 : 8;
+	t.hot_end = NULL;
 	t.fpu_here = t.ended = t.failed = false;
 	t.block = j->nblock;
 	t.ncold = t.ngroup = 0;

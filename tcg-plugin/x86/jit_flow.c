@@ -275,7 +275,7 @@ static bool flow_ret(struct tr *t, const struct insn *i)
 	word_load(t, H_14, tr_host());
 	word_rsp(t, drop);
 	tr_lookup_done(t, first);
-	tr_goto_r14(t, -drop);
+	tr_inline_goto(t, -drop);
 	return true;
 }
 
@@ -304,7 +304,7 @@ static bool flow_indirect(struct tr *t, const struct insn *i, bool call)
 		emit_load(&t->e, H_14, GS(jr.tmp));
 	}
 	tr_lookup_done(t, first);
-	tr_goto_r14(t, call ? t->word : 0);
+	tr_inline_goto(t, call ? t->word : 0);
 	return true;
 }
 

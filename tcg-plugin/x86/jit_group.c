@@ -265,7 +265,7 @@ static void group_ret(struct tr *t)
 {
 	word_load(t, H_14, group_rm(t, 0));
 	word_rsp(t, t->word);
-	tr_goto_r14(t, -t->word);
+	tr_inline_goto(t, -t->word);
 	t->ended = true;
 }
 

@@ -22,6 +22,7 @@
  *           jit_jump.c   the jump cache
  *           jit_split.c  accesses that cross a page
  *           jit_lone.c   instructions that lie in two
+ *           jit_inline.c  inline caches of indirect jumps
  * Invariants:
  *  1. Between two guest instructions every guest register is at home, EFLAGS
  *     hold the guest's six arithmetic flags and DF is clear, the guest's too;
@@ -80,6 +81,9 @@ struct jit_site {
 	u32 block;                     /* it belongs to                   */
 	u32 again;                     /* code offset: flags first, then as a
 					  host fault; 0: they are there   */
+	u32 inl;                       /* indirect jump being watched: code
+					  offset; `hit` is its last target */
+	u8  seen;                      /* ... so many times              */
 	s32 undo;                      /* indirect jump: add to rsp when the
 					  target turns out not canonical  */
 };
@@ -479,6 +483,12 @@ void tr_push_slot(struct tr *t, unsigned size);
 /* Look up the top of the stack. */
 void tr_pop_slot(struct tr *t, unsigned size);
 
+/* --- jit_inline.c --- */
+/* As tr_goto_r14, by way of an inline cache. */
+void tr_inline_goto(struct tr *t, s32 undo);
+/* The jump of `site` leads to rip and `to`; perhaps it has such a cache. */
+void jit_inline_learn(struct x86_cpu *c, u32 site, struct jit_block *to);
+
 /* --- jit_syscall.c --- */
 bool tr_syscall(struct tr *t, const struct insn *i);
 bool tr_sysret(struct tr *t, const struct insn *i);
@@ -539,6 +549,9 @@ void tr_split(struct tr *t, const struct jit_site *s);
 void jit_make_thunks(struct x86_cpu *c, struct jit *j);
 
 /* --- jit_block.c --- */
+/* What a link leads to while it is not patched, but for the jump to C; a cross
+ * link also has a way by the jump cache, for targets that may not be linked. */
+void tr_link_stub(struct tr *t, u32 link);
 struct jit_block *jit_block_find(struct jit *j, const struct block *b, u64 rip,
 				 u16 state);
 /* NULL: no room; flush and try again.  known NULL: nothing; else a version. */

@@ -666,6 +666,9 @@ static bool run_block(struct x86_cpu *c, struct jit_block *jb,
 
 	if (!known && !at->shadow)
 		jit_jump_fill(c, c->rip, jb->code);
+	if (at->flushes == c->jit->st.flushes && at->by != JIT_NONE &&
+	    (at->by & JIT_JUMP))
+		jit_inline_learn(c, at->by & ~JIT_JUMP, jb);
 	at->by = enter(c, at->shadow ? jb->inner : jb->code);
 	return next_rip(c, at->by, &at->shadow);
 }

@@ -24,6 +24,7 @@ static void totals(const struct jit_stats *s, struct strbuf *sb)
 		{ "code flushes", s->flushes },
 		{ "entries from C", s->enters },
 		{ "direct links", s->links },
+		{ "inline caches", s->inlined },
 		{ "jump cache misses", s->jump_misses },
 		{ "look-ups by C", s->slow_hits },
 		{ "interpreted", s->slow_interp },
