@@ -143,8 +143,8 @@ check-slow: all units $(CHECK_DEPS) $(SLOW_DEPS) ## the long tests
 	$(Q)O=$(O) prove --merge --timer --exec 'sh tests/run-tap.sh' $(SLOW_TESTS)
 
 # What vCPU, timer, irqfd and VMM threads share in the plugin.
-TSAN_TESTS := $(addprefix build-tsan/tests/unit/test_tcg_,blocks code_buf fdtable ioapic irqchip \
-              lapic lapic_timer mmu pic pit provider routing slots sync timers tlb tlb2 tlb_aside)
+TSAN_TESTS := $(addprefix build-tsan/tests/unit/test_tcg_,blocks code_buf fdtable halt_poll ioapic irqchip \
+              irqfd lapic lapic_timer mmu pic pit provider routing slots stats sync timers tlb tlb2 tlb_aside)
 check-tsan: ## the plugin's shared structures under ThreadSanitizer
 	$(Q)$(MAKE) BUILD=tsan O=build-tsan $(TSAN_TESTS)
 	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove --merge --timer --exec 'sh tests/run-tap.sh' $(TSAN_TESTS)

@@ -26,8 +26,8 @@
  *  5. Local entries are those of one address space, `asid`.  What it leaves
  *     behind when another takes its place is put aside and brought back with it
  *     (tlb_aside.c); an entry is never in both places.
-  6. Entries for reading and for writing lead to the same host page, in every
-     mode: who walked the tables anew calls tlb_agree.
+ *  6. Entries for reading and for writing lead to the same host page, in every
+ *     mode: who walked the tables anew calls tlb_agree.
  */
 #ifndef TCG_MEMORY_TLB_H
 #define TCG_MEMORY_TLB_H
