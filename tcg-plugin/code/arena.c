@@ -8,7 +8,7 @@
 
 #include "vmm/base/types.h"
 
-enum { SMALL = 16 * MiB };             /* a small kernel's boot fills less */
+enum { SMALL = 24 * MiB };             /* a small kernel's boot fills less */
 
 void *arena_map(size_t n)
 {

@@ -52,7 +52,7 @@ enum {
 	JIT_HASH       = 1 << 17,
 	JIT_COLD_MAX   = 256,          /* out-of-line pieces per block     */
 	JIT_GROUPS     = 16,           /* shared look-ups per block       */
-	JIT_SETTLED    = 20480,        /* translations: no small guest    */
+	JIT_SETTLED    = 32768,        /* translations: no small guest    */
 	JIT_COLD_RUNS  = 4,            /* of a block before it is translated:
 					  half of a boot's run but once   */
 	JIT_INSN_ROOM  = 640,          /* bytes one instruction may take   */
