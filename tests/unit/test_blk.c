@@ -301,6 +301,24 @@ static void nodes_are_added_used_and_removed(void **s)
 				 "offset=2G", &e), -EINVAL);
 }
 
+static void a_name_that_is_taken_is_the_reason_and_not_the_lock(void **s)
+{
+	struct blk_set *b = disk_blks(set);
+	struct err e = { 0 };
+	char spec[160];
+
+	(void)s;
+	snprintf(spec, sizeof(spec), "file,filename=%s,node-name=f", path);
+	assert_int_equal(blk_add(b, spec, &e), 0);
+	assert_true(blk_add(b, spec, &e) < 0);
+	assert_string_equal(e.msg, "Duplicate nodes with node-name='f'");
+	assert_true(blk_add(b, "raw,node-name=x,file.driver=null-co,"
+			    "file.node-name=x", &e) < 0);
+	assert_string_equal(e.msg, "Duplicate nodes with node-name='x'");
+	assert_null(blk_find(b, "x"));
+	assert_int_equal(blk_del(b, "f", &e), 0);
+}
+
 static void faults_come_when_asked_for(void **s)
 {
 	struct blk_set *b = disk_blks(set);
@@ -463,6 +481,7 @@ int main(void)
 		T(readers_share_an_image),
 		T(wrong_options_are_named),
 		T(nodes_are_added_used_and_removed),
+		T(a_name_that_is_taken_is_the_reason_and_not_the_lock),
 		T(faults_come_when_asked_for),
 		T(errors_lead_where_the_drive_says),
 		T(a_disk_grows),

@@ -472,11 +472,8 @@ struct blk *blk_open_over(struct blk_set *s, const char *driver,
 	return b;
 }
 
-static int take_name(struct blk_set *s, struct blk *b, struct opts *o,
-		     struct err *e)
+static int check_name(struct blk_set *s, const char *name, struct err *e)
 {
-	const char *name = opts_take(o, "node-name");
-
 	if (!name)
 		return 0;
 	if (!opts_id_ok(name))
@@ -484,8 +481,20 @@ static int take_name(struct blk_set *s, struct blk *b, struct opts *o,
 	if (blk_find(s, name))
 		return err_set(e, -EEXIST, "Duplicate nodes with node-name='%s'",
 			       name);
+	return 0;
+}
+
+/* Checked once more: a child may have taken it. */
+static int set_name(struct blk *b, const char *name, struct err *e)
+{
+	const int rc = check_name(b->set, name, e);
+
+	if (rc < 0 || !name)
+		return rc;
 	b->name = strdup(name);
-	list_append(&s->nodes, &b->node);
+	if (!b->name)
+		abort();
+	list_append(&b->set->nodes, &b->node);
 	return 0;
 }
 
@@ -493,8 +502,11 @@ struct blk *blk_open(struct blk_set *s, struct opts *o, struct err *e)
 {
 	const char *driver = opts_take(o, "driver");
 	const struct blk_ops *ops = driver ? find_driver(driver) : NULL;
+	const char *name = opts_take(o, "node-name");
 	struct blk *b, *child = NULL;
 
+	if (check_name(s, name, e) < 0)        /* before a lock is the reason */
+		return NULL;
 	if (!driver) {
 		err_set(e, -EINVAL, "Parameter 'driver' is missing");
 		return NULL;
@@ -514,7 +526,7 @@ struct blk *blk_open(struct blk_set *s, struct opts *o, struct err *e)
 		blk_close(child);
 		return NULL;
 	}
-	if (take_name(s, b, o, e) < 0) {
+	if (set_name(b, name, e) < 0) {
 		blk_close(b);
 		return NULL;
 	}
