@@ -579,6 +579,7 @@ static int blk_realize(struct virtio *v, struct err *e)
 	if (b->iothread)
 		b->iothread->users++;
 	b->disk->resized = resized;
+	b->disk->block = b->logical;
 	b->batch.fn = batch_end;
 	b->stopped_last = &b->stopped;
 	set_errors(b);

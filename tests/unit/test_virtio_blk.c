@@ -349,6 +349,25 @@ static void a_resize_reaches_the_configuration(void **s)
 	down();
 }
 
+static void a_size_is_of_whole_blocks(void **s)
+{
+	struct err e = { 0 };
+
+	(void)s;
+	world("null-co,node-name=n,size=1M", "logical_block_size", "4096");
+	assert_int_equal(device_set_prop(dev, "physical_block_size", "4096",
+					 &e), 0);
+	fake_realize(dev);
+	v = to_virtio(dev);
+	assert_int_equal(disk_resize(disk_find(disks, "n"), MiB + 512, &e),
+			 -EINVAL);
+	assert_non_null(strstr(e.msg, "logical_block_size 4096"));
+	assert_int_equal(disk_resize(disk_find(disks, "n"), MiB + 4096, &e),
+			 0);
+	assert_int_equal(virtio_config_get(v, 0, 8), 2056);
+	down();
+}
+
 static void a_disk_has_one_device_at_most(void **s)
 {
 	struct err e = { 0 };
@@ -448,6 +467,7 @@ int main(void)
 		cmocka_unit_test(a_reset_lets_stopped_requests_go),
 		cmocka_unit_test(a_mebibyte_in_pages_is_one_request),
 		cmocka_unit_test(a_resize_reaches_the_configuration),
+		cmocka_unit_test(a_size_is_of_whole_blocks),
 		cmocka_unit_test(a_disk_has_one_device_at_most),
 		cmocka_unit_test(a_drive_goes_with_its_device_but_stays_for_one_that_failed),
 		cmocka_unit_test(state_goes_round),

@@ -211,6 +211,7 @@ void disk_detach(struct disk *d, bool gone)
 	blk_drain(d->root);
 	d->dev = NULL;
 	d->resized = NULL;
+	d->block = 0;
 	if (d->of_node || gone)
 		disk_free(d);
 	else
@@ -224,6 +225,9 @@ int disk_resize(struct disk *d, u64 len, struct err *e)
 	if (len % BLK_SECTOR)
 		return err_set(e, -EINVAL, "a disk's size is a multiple of %d",
 			       BLK_SECTOR);
+	if (d->block && len % d->block)
+		return err_set(e, -EINVAL, "disk '%s': a size is a multiple of "
+			       "its logical_block_size %u", d->id, d->block);
 	rc = blk_resize(d->root, len, e);
 	if (rc == 0 && d->resized)
 		d->resized(d->dev);

@@ -48,6 +48,7 @@ struct disk {
 	bool pulled;                   /* disk_pull: `id` is ""            */
 	enum disk_error werror, rerror;
 	void *dev;                     /* struct device that has it        */
+	u32 block;                     /* its smallest request; 0: none    */
 	/* Its size changed. [loop] */
 	void (*resized)(void *dev);
 	struct disk_stats stats;
