@@ -68,6 +68,16 @@ static void an_exception_is_delivered_before_a_stop(void **state)
 	box_close(&b);
 }
 
+static void assert_handled_behind_int3(struct box *b)
+{
+	u16 ip;
+
+	assert_int_equal(box_run(b), 0);
+	assert_int_equal(b->run->io.port, 0x10);
+	memcpy(&ip, b->mem + box_regs(b).rsp, 2);
+	assert_int_equal(ip, BOX_CODE + 1);
+}
+
 /* An INT3 that a debugger gave back.  KVM's structure has no place for how long an
  * instruction is, so nothing is told, and the instruction comes again. */
 static void an_int3_that_was_given_back_is_still_to_come(void **state)
@@ -75,8 +85,6 @@ static void an_int3_that_was_given_back_is_still_to_come(void **state)
 	struct kvm_guest_debug d = { .control = KVM_GUESTDBG_ENABLE |
 						KVM_GUESTDBG_INJECT_BP };
 	struct kvm_vcpu_events e;
-	struct kvm_regs r;
-	u16 ip;
 	BOX(b, false, 0xcc, 0xe6, 0x11);
 
 	(void)state;
@@ -85,11 +93,7 @@ static void an_int3_that_was_given_back_is_still_to_come(void **state)
 	assert_int_equal(box_io(b.cpu, KVM_GET_VCPU_EVENTS, &e), 0);
 	assert_false(e.exception.injected);
 	assert_int_equal(box_io(b.cpu, KVM_SET_VCPU_EVENTS, &e), 0);
-	assert_int_equal(box_run(&b), 0);
-	assert_int_equal(b.run->io.port, 0x10);
-	r = box_regs(&b);
-	memcpy(&ip, b.mem + r.rsp, 2);
-	assert_int_equal(ip, BOX_CODE + 1);
+	assert_handled_behind_int3(&b);
 	box_close(&b);
 }
 
@@ -97,18 +101,12 @@ static void an_int3_from_elsewhere_returns_behind_itself(void **state)
 {
 	struct kvm_vcpu_events e = { .exception = { .injected = 1,
 						    .nr = VEC_BP } };
-	struct kvm_regs r;
-	u16 ip;
 	BOX(b, false, 0xcc, 0xe6, 0x11);
 
 	(void)state;
 	handler(&b, VEC_BP);
 	assert_int_equal(box_io(b.cpu, KVM_SET_VCPU_EVENTS, &e), 0);
-	assert_int_equal(box_run(&b), 0);
-	assert_int_equal(b.run->io.port, 0x10);
-	r = box_regs(&b);
-	memcpy(&ip, b.mem + r.rsp, 2);
-	assert_int_equal(ip, BOX_CODE + 1);
+	assert_handled_behind_int3(&b);
 	box_close(&b);
 }
 
