@@ -243,33 +243,44 @@ static enum verdict between(struct tcg_vcpu *v)
 
 /* A debugger's breakpoints are looked at first: before each instruction on
  * their pages, before each block elsewhere. */
-static enum verdict run_debugged(struct tcg_vcpu *v)
+static enum verdict run_one_debugged(struct tcg_vcpu *v)
 {
 	struct x86_cpu *c = &v->cpu;
 	u32 hit;
 
+	one_insn_update(v);
+	hit = c->guest_debug & KVM_GUESTDBG_USE_HW_BP ?
+	      x86_debug_exec_hit(c, code_address(c)) : 0;
+	if (hit)
+		return exit_debug(v, EXC_DB, hit);
+	tcg_run_one(v);
+	return stepped(v);
+}
+
+static enum verdict run_debugged(struct tcg_vcpu *v)
+{
 	do {
-		one_insn_update(v);
-		hit = c->guest_debug & KVM_GUESTDBG_USE_HW_BP ?
-		      x86_debug_exec_hit(c, code_address(c)) : 0;
-		if (hit)
-			return exit_debug(v, EXC_DB, hit);
-		tcg_run_one(v);
-		if (stepped(v) == STOP)
+		if (run_one_debugged(v) == STOP)
 			return STOP;
-	} while (!tcg_look_around(c));
+	} while (!tcg_look_around(&v->cpu));
 	return GO_ON;
 }
 
-/* For a guest that lives elsewhere: a few instructions, its kernel's. */
+/* For a guest that lives elsewhere: a few instructions, its kernel's; its
+ * user's, too, when they are looked at by a debugger. */
 static enum verdict run_slice(struct tcg_vcpu *v)
 {
 	struct x86_cpu *c = &v->cpu;
+	const bool debugged = c->guest_debug & KVM_GUESTDBG_ENABLE;
 
 	do {
-		if (slice_done(v) >= v->slice || (v->slice > 1 && c->cpl == 3))
+		if (slice_done(v) >= v->slice ||
+		    (v->slice > 1 && c->cpl == 3 && !debugged))
 			return slice_over(v);
-		tcg_run_one(v);
+		if (!debugged)
+			tcg_run_one(v);
+		else if (run_one_debugged(v) == STOP)
+			return STOP;
 	} while (!atomic_load_explicit(&c->request, memory_order_relaxed));
 	return GO_ON;
 }

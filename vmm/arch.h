@@ -108,6 +108,21 @@ struct arch_helper {
 		      bool more);
 	/* After a KVM_RUN: does it execute its kernel's code, now? */
 	bool (*in_kernel)(struct vcpu *v);
+	/*
+	 * For a debugged guest (helper_debug).  May it go on here: is it
+	 * awake, has KVM nothing to do first?  `fetch`: somebody may have
+	 * changed its registers since KVM_RUN.
+	 */
+	bool (*ready)(struct vcpu *v, bool fetch);
+	/* Would it take an interrupt now? */
+	bool (*interruptible)(struct vcpu *v);
+	/* KVM stops after one instruction, at those where `want` breaks, and,
+	 * `here`, before the next: an interrupt may come, no more. */
+	int  (*one_insn)(struct vcpu *v, const struct kvm_guest_debug *want,
+			 void *state, bool here);
+	/* KVM_EXIT_DEBUG: was it no more than that? */
+	bool (*was_one_insn)(struct vcpu *v,
+			     const struct kvm_guest_debug *want);
 	/* After KVM_EXIT_DEBUG: is it a breakpoint that `store` left? */
 	bool (*trapped)(struct vcpu *v, const void *state);
 	/* Is that port a device the provider itself has? */

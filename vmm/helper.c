@@ -29,12 +29,19 @@ struct twin {
 	void *state;                   /* arch->helper->state_size        */
 	u64 failures, insns;           /* executed here; read by helper_report */
 	u64 slices;                    /* taken from KVM by the timer     */
+	_Atomic bool debugged;         /* by `debug`: see helper_debug    */
+	struct kvm_guest_debug debug;
+	bool told;                     /* the twin, of debug              */
+	bool stored;                   /* kvm_run's registers are newer than
+					  KVM's                          */
+	bool stepped;                  /* KVM was given an instruction    */
 	bool has_tick;
 	timer_t tick;                  /* signals its thread out of KVM_RUN */
 	s64 tick_ns;                   /* 0: not armed yet                */
 };
 
 #define LOOK_AFTER_NS 1000000000ll     /* of the VM running            */
+enum { SLICE_DEBUG = -EALREADY };      /* of slice: KVM_EXIT_DEBUG */
 enum {
 	TICK_KERNEL_NS = 30000,        /* KVM gets that long for what only it
 					  can do, interrupts for one     */
@@ -55,6 +62,8 @@ struct helper {
 	struct kvm_vm twin_vm;         /* fd -1: not opened yet           */
 	bool failed;                   /* it cannot be; said already      */
 	_Atomic bool slow;             /* KVM emulates kernel code        */
+	struct lock measuring;         /* guards                          */
+	bool measured;                 /* we know whether it is           */
 	struct timer look;             /* measures KVM, once              */
 	struct recent recent[HELPER_RECENT];
 	u64 nrecent;
@@ -69,6 +78,10 @@ static void measure(struct helper *h)
 {
 	s64 rate = 0;
 
+	SCOPED_LOCK(&h->measuring);
+	if (h->measured)
+		return;
+	h->measured = true;
 	if (h->ntwins == 1 || h->vm->arch->helper->several(h->vm))
 		rate = kvm_calibrate_beside(&h->vm->kvm);
 	if (rate <= 0 || rate >= KVM_NATIVE_RATE)
@@ -108,6 +121,7 @@ struct helper *helper_create(struct vm *vm, const struct kvm_provider *plugin)
 	if (!h->twins)
 		abort();
 	lock_init(&h->lock, "helper");
+	lock_init(&h->measuring, "helper-measuring");
 	timer_init(&h->look, vm->loop, &vm->clock, on_look, h);
 	return h;
 }
@@ -174,6 +188,7 @@ void helper_destroy(struct helper *h)
 		twin_free(h->twins[i]);
 	kvm_vm_close(&h->twin_vm);
 	lock_fini(&h->lock);
+	lock_fini(&h->measuring);
 	free(h->twins);
 	free(h);
 }
@@ -251,10 +266,10 @@ static bool is_ours(struct vm *vm, const struct kvm_run *run)
 }
 
 /*
- * Up to n instructions; how many were, -errno, or -ESHUTDOWN for a triple
- * fault.  `whole`: every device access is answered here, since KVM cannot do
- * this instruction at all.  Else what is not ours is left to KVM, and the
- * instruction has done nothing.
+ * Up to n instructions; how many were, -errno, -ESHUTDOWN for a triple
+ * fault, or SLICE_DEBUG.  `whole`: every device access is answered here, since
+ * KVM cannot do this instruction at all.  Else what is not ours is left to KVM,
+ * and the instruction has done nothing.
  */
 static s64 slice(struct helper *h, struct twin *t, u64 n, bool whole)
 {
@@ -279,6 +294,8 @@ static s64 slice(struct helper *h, struct twin *t, u64 n, bool whole)
 			break;
 		case KVM_EXIT_SHUTDOWN:
 			return -ESHUTDOWN;
+		case KVM_EXIT_DEBUG:
+			return SLICE_DEBUG;
 		default:
 			return -EIO;
 		}
@@ -293,7 +310,7 @@ static s64 execute(struct helper *h, struct twin *t)
 
 	if (n == 0)
 		return -EOPNOTSUPP;    /* not for a twin */
-	if (n > 0 && h->slow)
+	if (n > 0 && h->slow && !t->debugged)
 		slice(h, t, HELPER_SLICE, false);
 	return n;
 }
@@ -324,14 +341,32 @@ static bool finish(struct helper *h, struct vcpu *v, struct twin *t, s64 n)
 		vm_request(h->vm, VM_REQ_RESET, 0);
 		return true;
 	}
-	if (n < 0 || h->vm->arch->helper->store(v, &t->cpu, t->state,
-							h->slow) < 0)
+	if ((n < 0 && n != SLICE_DEBUG) ||
+	    h->vm->arch->helper->store(v, &t->cpu, t->state,
+				       h->slow && !t->debugged) < 0)
 		return false;
+	t->stored = true;
+	if (n == SLICE_DEBUG) {
+		v->kvm.run->debug = t->cpu.run->debug;
+		v->kvm.run->exit_reason = KVM_EXIT_DEBUG;
+	}
 	if (!h->slow)
 		return true;
 	SCOPED_LOCK(&h->lock);         /* one slot for all to move        */
 	kvm_vm_forget_translations(&h->vm->kvm);
 	return true;
+}
+
+/* What the debugger wants, once the vCPU's state is here.  An exception that
+ * it gives back to the guest is given once. */
+static void tell_twin(struct twin *t)
+{
+	const u32 give = KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP;
+
+	if (!t->told)
+		kvm_vcpu_ioctl(&t->cpu, KVM_SET_GUEST_DEBUG, &t->debug);
+	t->told = true;
+	t->debug.control &= ~give;
 }
 
 bool helper_execute(struct helper *h, struct vcpu *v)
@@ -343,6 +378,7 @@ bool helper_execute(struct helper *h, struct vcpu *v)
 					    &pc) < 0)
 		return false;
 	note(h, v, v->kvm.run, pc);
+	tell_twin(t);
 	if (!finish(h, v, t, execute(h, t)))
 		return false;
 	__atomic_store_n(&t->failures, t->failures + 1, __ATOMIC_RELAXED);
@@ -407,7 +443,7 @@ bool helper_after(struct helper *h, struct vcpu *v)
 {
 	struct twin *t = h->slow ? twin_of(h, v) : NULL;
 
-	if (!t || !t->has_tick)
+	if (!t || !t->has_tick || t->debugged)
 		return false;
 	if (h->vm->arch->helper->in_kernel(v))
 		return run_kernel(h, v, t);
@@ -423,14 +459,111 @@ bool helper_trapped(struct helper *h, struct vcpu *v)
 	       run_kernel(h, v, t);
 }
 
+static struct twin *twin_there_is(struct helper *h, const struct vcpu *v)
+{
+	return v->index < h->ntwins ? h->twins[v->index] : NULL;
+}
+
 void helper_leave(struct helper *h, struct vcpu *v)
 {
-	struct twin *t = v->index < h->ntwins ? h->twins[v->index] : NULL;
+	struct twin *t = twin_there_is(h, v);
 
-	if (t && t->has_tick)
+	if (!t)
+		return;
+	if (t->has_tick)
 		timer_delete(t->tick);
-	if (t)
-		t->has_tick = false;
+	t->has_tick = t->debugged = t->stored = false;
+}
+
+/* --- a debugger -------------------------------------------------------------- */
+
+static void stop_tick(struct twin *t)
+{
+	static const struct itimerspec never;
+
+	if (t->has_tick)
+		timer_settime(t->tick, 0, &never, NULL);
+}
+
+bool helper_debug(struct helper *h, struct vcpu *v,
+		  const struct kvm_guest_debug *d)
+{
+	const bool wanted = d->control & KVM_GUESTDBG_ENABLE;
+	struct twin *t;
+
+	if (wanted)
+		measure(h);
+	t = !h->slow ? NULL : wanted ? twin_of(h, v) : twin_there_is(h, v);
+	if (!t || !v->kvm.run->kvm_valid_regs)
+		return false;
+	if (!wanted && !t->debugged)
+		return false;
+	t->debug = *d;
+	t->debug.control |= KVM_GUESTDBG_ENABLE;
+	t->told = t->stored = t->stepped = false;
+	t->debugged = true;            /* it stays, whatever is armed */
+	stop_tick(t);
+	return true;
+}
+
+bool helper_debugs(struct helper *h, const struct vcpu *v)
+{
+	const struct twin *t = twin_there_is(h, v);
+
+	return t && t->debugged;
+}
+
+/* As far as it goes; 0: KVM's turn. */
+static s64 run_debugged(struct helper *h, struct vcpu *v, struct twin *t)
+{
+	const u32 ways = KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_BLOCKIRQ;
+	u64 pc;
+	s64 n;
+
+	/* What woke it from HLT is pending, and STI;HLT is all an idle loop
+	 * ever lets an interrupt into. */
+	if (t->stepped && !(t->debug.control & KVM_GUESTDBG_SINGLESTEP) &&
+	    h->vm->arch->helper->interruptible(v))
+		return HELPER_SLICE;
+	if ((t->debug.control & ways) == KVM_GUESTDBG_SINGLESTEP)
+		return 0;              /* interrupts may come */
+	if (h->vm->arch->helper->load(v, &t->cpu, t->state, true, &pc) < 0)
+		return 0;
+	tell_twin(t);
+	n = slice(h, t, HELPER_SLICE, false);
+	__atomic_store_n(&t->slices, t->slices + 1, __ATOMIC_RELAXED);
+	return finish(h, v, t, n) ? n : 0;
+}
+
+bool helper_run(struct helper *h, struct vcpu *v)
+{
+	const struct arch_helper *a = h->vm->arch->helper;
+	struct twin *t = twin_of(h, v);
+	bool newer;
+	s64 n = 0;
+
+	if (!t)
+		return false;
+	newer = t->stored;
+	t->stored = false;
+	if (v->kvm.run->immediate_exit)
+		return false;
+	if ((!v->io_pending || newer) && a->ready(v, !newer))
+		n = run_debugged(h, v, t);
+	if (n == SLICE_DEBUG)
+		return true;
+	t->stored = false;             /* KVM takes it */
+	t->stepped = n < HELPER_SLICE;
+	a->one_insn(v, &t->debug, t->state, !t->stepped);
+	return false;
+}
+
+bool helper_expected(struct helper *h, struct vcpu *v)
+{
+	struct twin *t = twin_there_is(h, v);
+
+	return t && t->debugged &&
+	       h->vm->arch->helper->was_one_insn(v, &t->debug);
 }
 
 /* --- the report ------------------------------------------------------------ */
@@ -447,6 +580,7 @@ static void report_recent(const struct recent *r, struct strbuf *out)
 void helper_report(struct helper *h, struct strbuf *out)
 {
 	u64 failures = 0, insns = 0, slices = 0;
+	unsigned debugged = 0;
 
 	SCOPED_LOCK(&h->lock);
 	if (h->twin_vm.fd < 0)
@@ -459,6 +593,7 @@ void helper_report(struct helper *h, struct strbuf *out)
 		failures += __atomic_load_n(&t->failures, __ATOMIC_RELAXED);
 		insns += __atomic_load_n(&t->insns, __ATOMIC_RELAXED);
 		slices += __atomic_load_n(&t->slices, __ATOMIC_RELAXED);
+		debugged += t->debugged;
 	}
 	strbuf_addf(out, "helper: %llu instructions KVM cannot execute, "
 		    "%llu executed\n", (unsigned long long)failures,
@@ -467,6 +602,9 @@ void helper_report(struct helper *h, struct strbuf *out)
 		strbuf_addf(out, "helper: this KVM emulates kernel code; taken "
 			    "from it %llu times\n",
 			    (unsigned long long)slices);
+	if (debugged)
+		strbuf_addf(out, "helper: runs %u CPUs for their debugger\n",
+			    debugged);
 	for (u64 i = h->nrecent - MIN(h->nrecent, (u64)HELPER_RECENT);
 	     i < h->nrecent; i++)
 		report_recent(&h->recent[i % HELPER_RECENT], out);

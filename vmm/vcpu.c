@@ -201,6 +201,27 @@ static void exit_ring_full(struct vcpu *v)
 	vcpu_charge_dirty(v);
 }
 
+/* A breakpoint or a step: the debugger's, or nobody's. */
+static void exit_debug(struct vcpu *v)
+{
+	if (!v->vm->debug_exit || !v->vm->debug_exit(v))
+		vm_request(v->vm, VM_REQ_DEBUG, (int)v->index);
+}
+
+static void vcpu_settle(struct vcpu *v);
+
+/* The same, where the helper saw it: the debugger looks at registers, which
+ * KVM has to take first. */
+static void helped_debug(struct vcpu *v)
+{
+	const struct kvm_debug_exit_arch why = v->kvm.run->debug.arch;
+
+	v->io_pending = true;
+	vcpu_settle(v);
+	v->kvm.run->debug.arch = why;
+	exit_debug(v);
+}
+
 /* What the guest did.  True when KVM_RUN must be entered to finish it. */
 static bool vcpu_dispatch(struct vcpu *v)
 {
@@ -223,18 +244,21 @@ static bool vcpu_dispatch(struct vcpu *v)
 		return false;
 	case KVM_EXIT_SYSTEM_EVENT:    exit_system_event(v);   return false;
 	case KVM_EXIT_INTERNAL_ERROR:
-		if (is_helped(v))
+		if (!is_helped(v)) {
+			exit_internal_error(v);
+			return false;
+		}
+		if (v->kvm.run->exit_reason != KVM_EXIT_DEBUG)
 			return true;   /* KVM takes the state as it enters */
-		exit_internal_error(v);
+		helped_debug(v);
 		return false;
 	case KVM_EXIT_FAIL_ENTRY:      exit_fail_entry(v);     return false;
 	case KVM_EXIT_DIRTY_RING_FULL: exit_ring_full(v);      return false;
 	case KVM_EXIT_DEBUG:
 		if (v->vm->helper && helper_trapped(v->vm->helper, v))
 			return true;
-		if (v->vm->debug_exit && v->vm->debug_exit(v))
-			return false;
-		vm_request(v->vm, VM_REQ_DEBUG, (int)v->index);
+		if (!v->vm->helper || !helper_expected(v->vm->helper, v))
+			exit_debug(v);
 		return false;
 	default:                       exit_unknown(v);        return true;
 	}
@@ -246,8 +270,12 @@ static void vcpu_step(struct vcpu *v)
 	struct helper *h = v->vm->helper;
 	int rc;
 
-	if (h)
+	if (h && helper_debugs(h, v)) {
+		if (helper_run(h, v))
+			return helped_debug(v);
+	} else if (h) {
 		helper_before(h, v);
+	}
 	rc = kvm_vcpu_run(&v->kvm);
 	if (!rc) {
 		v->io_pending = vcpu_dispatch(v);
@@ -451,6 +479,15 @@ struct vcpu *vcpu_create(struct vm *vm, unsigned index, struct err *e)
 }
 
 /* --- from other threads --- */
+
+int vcpu_debug(struct vcpu *v, const struct kvm_guest_debug *d)
+{
+	struct helper *h = v->vm->helper;
+
+	if (h && helper_debug(h, v, d))
+		return 0;
+	return kvm_vcpu_ioctl(&v->kvm, KVM_SET_GUEST_DEBUG, (void *)d);
+}
 
 bool vcpu_is_current(const struct vcpu *v)
 {

@@ -70,6 +70,9 @@ void vcpu_exchange(struct vcpu *v, struct kvm_vcpu *other);
 void vcpu_limit_dirty(struct vcpu *v, u64 pages);
 u64  vcpu_charge_dirty(struct vcpu *v);
 
+/* Where it is to stop, for a debugger; -errno. [vcpu] */
+int  vcpu_debug(struct vcpu *v, const struct kvm_guest_debug *d);
+
 /* Let the device answer the port or memory access `run` is about. [vcpu] */
 void vcpu_answer(struct vm *vm, struct kvm_run *run);
 

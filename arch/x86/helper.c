@@ -250,10 +250,6 @@ static void trap_page_faults(struct vcpu *v, struct x86_twin *t)
 {
 	u32 g[GATE_LEN / 4];
 
-	if (v->vm->debug_exit) {       /* the breakpoints are gdb's now */
-		t->trap = 0;
-		return;
-	}
 	if (!(t->s.efer & EFER_LMA) ||
 	    t->s.idt.limit < (VEC_PF + 1) * GATE_LEN - 1 ||
 	    read_linear(v, &t->s, t->s.idt.base + VEC_PF * GATE_LEN, g,
@@ -267,7 +263,7 @@ static bool trapped(struct vcpu *v, const void *state)
 {
 	const struct x86_twin *t = state;
 
-	return t->trap && !v->vm->debug_exit && v->kvm.run->kvm_valid_regs &&
+	return t->trap && v->kvm.run->kvm_valid_regs &&
 	       v->kvm.run->debug.arch.pc == t->trap;
 }
 
@@ -425,16 +421,93 @@ static bool after_wrmsr(struct vcpu *v)
 	return op[0] == 0x0f && op[1] == 0x30;
 }
 
+static bool awake(struct vcpu *v)
+{
+	struct kvm_mp_state mp = { 0 };
+
+	return kvm_vcpu_ioctl(&v->kvm, KVM_GET_MP_STATE, &mp) >= 0 &&
+	       mp.mp_state == KVM_MP_STATE_RUNNABLE;
+}
+
 static bool in_kernel(struct vcpu *v)
 {
 	const struct kvm_run *run = v->kvm.run;
-	struct kvm_mp_state mp = { 0 };
 
-	if (!run->kvm_valid_regs || run->s.regs.sregs.cs.dpl ||
-	    (run->s.regs.regs.rflags & RFLAGS_VM) || after_wrmsr(v))
+	return run->kvm_valid_regs && !run->s.regs.sregs.cs.dpl &&
+	       !(run->s.regs.regs.rflags & RFLAGS_VM) && !after_wrmsr(v) &&
+	       awake(v);
+}
+
+/* --- a debugged guest ----------------------------------------------------------- */
+
+static bool ready(struct vcpu *v, bool fetch)
+{
+	struct kvm_sync_regs *r = &v->kvm.run->s.regs;
+
+	return v->kvm.run->kvm_valid_regs &&
+	       (!fetch || ask_basic(v, &r->regs, &r->sregs,
+				    &r->events) >= 0) &&
+	       !after_wrmsr(v) && awake(v);
+}
+
+static bool interruptible(struct vcpu *v)
+{
+	const struct kvm_sync_regs *r = &v->kvm.run->s.regs;
+
+	return (r->regs.rflags & RFLAGS_IF) && !r->events.interrupt.shadow;
+}
+
+/* Slot n of these stops at an instruction. */
+static bool breaks(const struct kvm_guest_debug *d, unsigned n)
+{
+	return (d->control & KVM_GUESTDBG_USE_HW_BP) &&
+	       (d->arch.debugreg[7] >> 2 * n & 3) &&
+	       !(d->arch.debugreg[7] >> (16 + 4 * n) & 3);
+}
+
+static int one_insn(struct vcpu *v, const struct kvm_guest_debug *want,
+		    void *state, bool here)
+{
+	const struct kvm_sync_regs *r = &v->kvm.run->s.regs;
+	struct kvm_guest_debug d = {
+		.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP |
+			   KVM_GUESTDBG_USE_HW_BP |
+			   (want->control & (KVM_GUESTDBG_USE_SW_BP |
+					     KVM_GUESTDBG_BLOCKIRQ)),
+		.arch.debugreg[7] = 0x400,
+	};
+	unsigned spare = 3;
+
+	((struct x86_twin *)state)->trap = 0;
+	for (unsigned n = 0; n < 4; n++) {
+		if (!breaks(want, n)) {
+			spare = n;
+			continue;
+		}
+		d.arch.debugreg[n] = want->arch.debugreg[n];
+		d.arch.debugreg[7] |= BIT64(2 * n + 1);
+	}
+	if (here) {
+		d.arch.debugreg[spare] = r->sregs.cs.base + r->regs.rip;
+		d.arch.debugreg[7] |= BIT64(2 * spare + 1);
+	}
+	return kvm_vcpu_ioctl(&v->kvm, KVM_SET_GUEST_DEBUG, &d);
+}
+
+/* What breaks there is told by its own slot. */
+static bool was_one_insn(struct vcpu *v, const struct kvm_guest_debug *want)
+{
+	struct kvm_debug_exit_arch *a = &v->kvm.run->debug.arch;
+	u64 slots = 0;
+
+	if (a->exception != 1)
 		return false;
-	return kvm_vcpu_ioctl(&v->kvm, KVM_GET_MP_STATE, &mp) >= 0 &&
-	       mp.mp_state == KVM_MP_STATE_RUNNABLE;
+	for (unsigned n = 0; n < 4; n++)
+		if ((a->dr6 & 15) && breaks(want, n) &&
+		    want->arch.debugreg[n] == a->pc)
+			slots |= BIT64(n);
+	a->dr6 = (a->dr6 & ~15ull) | slots;
+	return !slots && !(want->control & KVM_GUESTDBG_SINGLESTEP);
 }
 
 /* The PICs, the PIT and its gate at port 0x61. */
@@ -458,6 +531,10 @@ const struct arch_helper x86_arch_helper = {
 	.load          = load,
 	.store         = store,
 	.in_kernel     = in_kernel,
+	.ready         = ready,
+	.interruptible = interruptible,
+	.one_insn      = one_insn,
+	.was_one_insn  = was_one_insn,
 	.trapped       = trapped,
 	.provider_port = provider_port,
 	.several       = several,

@@ -4,9 +4,9 @@
 # Tiny guests of tests/guest under every provider, then Debian's kernel with
 # two CPUs under the software CPU: a hardware breakpoint at start_kernel, a
 # watchpoint on jiffies_64, stepping over a call, threads, a breakpoint in a
-# user program, detach.
+# user program, detach.  LINUX_KVM: that alone, under KVM (linux-kvm.t).
 #
-# O: the build folder.
+# O: the build folder.  GDB_BOOT: seconds Debian's kernel may take under KVM.
 set -u
 
 O=${O:-build}
@@ -21,15 +21,6 @@ gdb_says() {
 	if grep -Eq "$2" "$tmp/gdb"; then ok "$1"; else not_ok "$1"; fi
 }
 
-# The same, but for what a KVM that emulates parts of the guest may not do.
-maybe() {
-	if [ "$accel" = kvm ]; then
-		skip "$1" "not every KVM hands out INT3s, and traps in ring 3"
-	else
-		gdb_says "$1" "$2"
-	fi
-}
-
 if ! command -v gdb >/dev/null 2>&1; then
 	echo "1..0 # SKIP gdb is not installed"
 	exit 0
@@ -39,7 +30,7 @@ fi
 start() {
 	rm -f "$tmp/gdb.sock" "$tmp/out" "$tmp/err"
 	: >"$tmp/out"
-	timeout 240 "$O/mote" -nodefaults -display none -monitor none \
+	timeout "${VM_LIMIT:-240}" "$O/mote" -nodefaults -display none -monitor none \
 		-serial "file:$tmp/out" -gdb "unix:$tmp/gdb.sock" "$@" \
 		</dev/null 2>"$tmp/err" &
 	pid=$!
@@ -81,17 +72,6 @@ tiny() {
 	say=$(address "$elf" say)
 	seen=$(address "$elf" seen)
 	touch=$(address "$elf" touch)
-	# A host that emulates parts of the guest may not hand out its INT3s,
-	# nor what happens in ring 3.
-	user3="break *$touch
-continue
-printf \"touch %d ring %d\\n\", \$pc == $touch, \$cs & 3"
-	watch="watch *(char *)$seen
-continue"
-	[ "$accel" = kvm ] && user3= && watch=
-	break=break
-	tbreak=tbreak
-	[ "$accel" = kvm ] && break=hbreak && tbreak=thbreak
 	GDB_LIMIT=30
 	start -accel "$accel" -m 64 -kernel "$elf" -S
 	debug <<END
@@ -103,7 +83,7 @@ hbreak *$main
 continue
 printf "main %d cr0 %d lma %d\n", \$pc == $main, \$cr0 & 1, (\$efer >> 10) & 1
 delete
-$break *$say
+break *$say
 continue
 printf "say %d\n", \$pc == $say
 x/1xb $say
@@ -114,17 +94,20 @@ printf "r15 %lx xmm9 %d\n", \$r15, \$xmm9.v2_int64[1]
 set \$r15 = \$old
 set \$ret = *(unsigned long *)\$rsp
 delete
-$tbreak *\$ret
+tbreak *\$ret
 continue
 printf "returned %d\n", \$pc == \$ret
-$user3
+break *$touch
+continue
+printf "touch %d ring %d\n", \$pc == $touch, \$cs & 3
 delete
 set var *(int *)$seen = 305419896
 maintenance packet Qqemu.PhyMemMode:1
 printf "physical %x\n", *(int *)$seen
 maintenance packet Qqemu.PhyMemMode:0
 set var *(int *)$seen = 0
-$watch
+watch *(char *)$seen
+continue
 monitor info status
 monitor x /1i \$pc
 detach
@@ -133,11 +116,11 @@ END
 	gdb_says "$accel: a hardware breakpoint is hit in long mode" \
 		'^main 1 cr0 1 lma 1'
 	gdb_says "$accel: a breakpoint is hit again and again" '^say 1'
-	maybe "$accel: a software breakpoint is hit in ring 3" '^touch 1 ring 3'
+	gdb_says "$accel: a software breakpoint is hit in ring 3" '^touch 1 ring 3'
 	gdb_says "$accel: registers are written" '^r15 1122334455667788 xmm9 153'
 	gdb_says "$accel: a call is stepped over" '^returned 1'
 	gdb_says "$accel: memory is read by physical address" '^physical 12345678'
-	maybe "$accel: a watchpoint says old and new value" '^New value = 1'
+	gdb_says "$accel: a watchpoint says old and new value" '^New value = 1'
 	gdb_says "$accel: monitor commands run" 'VM status: paused \(debug\)'
 	i=0
 	while ! grep -aq '^done' "$tmp/out" && [ $i -lt 100 ]; do
@@ -152,10 +135,13 @@ END
 	stop
 }
 
-tiny tcg
-if [ -w /dev/kvm ]; then
+if [ -n "${LINUX_KVM:-}" ]; then
+	:
+elif [ -w /dev/kvm ]; then
+	tiny tcg
 	tiny kvm
 else
+	tiny tcg
 	skip "kvm: the same" "/dev/kvm cannot be used"
 fi
 
@@ -191,10 +177,11 @@ user=$(objdump -d --start-address="$entry" \
 user3=$(echo "$user" | head -n 1)
 user5=$(echo "$user" | tail -n 1)
 
-GDB_LIMIT=180
-start -accel tcg -m 512 -smp 2 -S -kernel "$kernel" \
-	-initrd "$tmp/initramfs.gz" -append "$args"
-debug <<END
+linux() {
+	accel=$1
+	start -accel "$accel" -m 512 -smp 2 -S -kernel "$kernel" \
+		-initrd "$tmp/initramfs.gz" -append "$args"
+	debug <<END
 hbreak *$start_kernel
 continue
 printf "start_kernel %d\n", \$pc == $start_kernel
@@ -226,41 +213,52 @@ monitor info cpus
 delete
 detach
 END
-gdb_says "Linux: a hardware breakpoint at start_kernel" '^start_kernel 1'
-if [ "$(grep -c '^New value' "$tmp/gdb")" -eq 2 ]; then
-	ok "Linux: a watchpoint on jiffies_64, twice"
-else
-	not_ok "Linux: a watchpoint on jiffies_64, twice"
-fi
-gdb_says "Linux: a software breakpoint in the kernel" '^openat 1'
-gdb_says "Linux: a thread for each of two CPUs" ' 2 +Thread 2 \(CPU#1'
-gdb_says "Linux: step over a function, by its return address" '^returned 1'
-gdb_says "Linux: a hardware breakpoint in a user program" '^user 1 ring 3'
-gdb_says "Linux: a software breakpoint in a user program" '^user soft 1'
-gdb_says "Linux: a step in a user program" '^user step 1'
-rounds=$(grep -ac 'guest: round' "$tmp/out")
-i=0
-while [ "$(grep -ac 'guest: round' "$tmp/out")" -le "$((rounds + 2))" ] &&
-	[ $i -lt 200 ]; do
-	sleep 0.1
-	i=$((i + 1))
-done
-if [ $i -lt 200 ]; then
-	ok "Linux: goes on after detach"
-else
-	not_ok "Linux: goes on after detach"
-fi
+	gdb_says "$accel, Linux: a hardware breakpoint at start_kernel" '^start_kernel 1'
+	if [ "$(grep -c '^New value' "$tmp/gdb")" -eq 2 ]; then
+		ok "$accel, Linux: a watchpoint on jiffies_64, twice"
+	else
+		not_ok "$accel, Linux: a watchpoint on jiffies_64, twice"
+	fi
+	gdb_says "$accel, Linux: a software breakpoint in the kernel" '^openat 1'
+	gdb_says "$accel, Linux: a thread for each of two CPUs" ' 2 +Thread 2 \(CPU#1'
+	gdb_says "$accel, Linux: step over a function, by its return address" '^returned 1'
+	gdb_says "$accel, Linux: a hardware breakpoint in a user program" '^user 1 ring 3'
+	gdb_says "$accel, Linux: a software breakpoint in a user program" '^user soft 1'
+	gdb_says "$accel, Linux: a step in a user program" '^user step 1'
+	rounds=$(grep -ac 'guest: round' "$tmp/out")
+	i=0
+	while [ "$(grep -ac 'guest: round' "$tmp/out")" -le "$((rounds + 2))" ] &&
+		[ $i -lt 200 ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	if [ $i -lt 200 ]; then
+		ok "$accel, Linux: goes on after detach"
+	else
+		not_ok "$accel, Linux: goes on after detach"
+	fi
 
-# A second gdb, while it runs: Ctrl-C is what `target remote` begins with.
-debug <<END
+	# A second gdb, while it runs: Ctrl-C is what `target remote` begins with.
+	debug <<END
 printf "again %d\n", \$_thread
 monitor gdbserver none
 kill
 END
-gdb_says "Linux: another gdb attaches to the running guest" '^again 1'
-gdb_says "Linux: a session cannot close its own server" 'cannot close its own'
-wait "$pid"
-rc=$?
-pid=
-if [ $rc -eq 0 ]; then ok "kill ends the VM"; else not_ok "kill ends the VM"; fi
+	gdb_says "$accel, Linux: another gdb attaches to the running guest" '^again 1'
+	gdb_says "$accel, Linux: a session cannot close its own server" 'cannot close its own'
+	wait "$pid"
+	rc=$?
+	pid=
+	if [ $rc -eq 0 ]; then ok "$accel, Linux: kill ends the VM"; else not_ok "$accel, Linux: kill ends the VM"; fi
+}
+
+# A KVM that emulates kernel code has the plugin interpret all of it meanwhile.
+GDB_LIMIT=180
+if [ -n "${LINUX_KVM:-}" ]; then
+	GDB_LIMIT=${GDB_BOOT:-900}
+	VM_LIMIT=$GDB_LIMIT
+	linux kvm
+else
+	linux tcg
+fi
 echo "1..$n"

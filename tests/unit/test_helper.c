@@ -89,8 +89,22 @@ static int run_synced(int fd, void *arg)
 	return rc;
 }
 
+/* It knows no breakpoints but those that stop before an instruction. */
+static int arm_some(int fd, const struct kvm_guest_debug *d)
+{
+	struct kvm_guest_debug some = *d;
+
+	some.control &= ~KVM_GUESTDBG_USE_SW_BP;
+	for (unsigned n = 0; n < 4; n++)
+		if (d->arch.debugreg[7] >> (16 + 4 * n) & 3)
+			some.arch.debugreg[7] &= ~(3ull << 2 * n);
+	return mote_kvm_provider.ioctl(fd, KVM_SET_GUEST_DEBUG, &some);
+}
+
 static int holed_ioctl(int fd, unsigned long req, void *arg)
 {
+	if (req == KVM_SET_GUEST_DEBUG && fd == real_vcpu && slow)
+		return arm_some(fd, arg);
 	if (req == KVM_CHECK_EXTENSION && (long)arg == KVM_CAP_SYNC_REGS)
 		return syncs ? KVM_SYNC_X86_VALID_FIELDS : 0;
 	if (req == KVM_RUN && fd != real_vcpu && slow)
@@ -220,6 +234,12 @@ static int fresh_slow(void **state)
 static int fresh_synced(void **state)
 {
 	syncs = true;
+	return fresh(state);
+}
+
+static int fresh_slow_synced(void **state)
+{
+	slow = syncs = true;
 	return fresh(state);
 }
 
@@ -416,7 +436,136 @@ static void in_a_slow_kvm_msrs_stay_kvms(void **state)
 	assert_int_equal(m.e.data, 0x12345678);
 }
 
+/* --- a debugger of a guest in a slow KVM --- */
+
+static struct kvm_debug_exit_arch stopped_by;
+
+static bool on_debug(struct vcpu *v)
+{
+	stopped_by = v->kvm.run->debug.arch;
+	return false;                  /* the VM stops */
+}
+
+static void arm(struct vcpu *v, void *opaque)
+{
+	assert_int_equal(vcpu_debug(v, opaque), 0);
+}
+
+static u64 go_on(struct kvm_guest_debug *d)
+{
+	struct vm_listener stop = { .fn = end_when_stopped };
+	struct kvm_regs r;
+
+	vm.debug_exit = on_debug;
+	memset(&stopped_by, 0, sizeof(stopped_by));
+	vcpu_call(vm.vcpus[0], arm, d);
+	vm_start(&vm, NULL);
+	vm_listen(&vm, &stop);
+	loop_run(vm.loop);
+	vm_unlisten(&vm, &stop);
+	mote_kvm_provider.ioctl(real_vcpu, KVM_GET_REGS, &r);
+	return r.rip;
+}
+
+/* Where it stops first. */
+static u64 stops_at(const void *code, size_t n, struct kvm_guest_debug *d)
+{
+	assert_int_equal(gmem_write(vm.gmem, CODE, code, n), 0);
+	vcpu_call(vm.vcpus[0], enter_real_mode, NULL);
+	return go_on(d);
+}
+
+static const u8 writes_data[] = {
+	0x90, 0x31, 0xd2,                      /* nop; xor %dx,%dx        */
+	0x66, 0xb9, 0x02, 0x01, 0, 0xc0,       /* mov $KERNEL_GS_BASE,%ecx */
+	0x0f, 0x30,                            /* wrmsr: not the helper's */
+	0x90, 0xa3, 0, 0x20,                   /* nop; mov %ax,DATA       */
+	EXIT_33
+};
+enum { AFTER_WRITE = CODE + 15 };
+
+static void a_watch_that_a_slow_kvm_ignores_is_seen_here(void **state)
+{
+	struct kvm_guest_debug d = {
+		.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP,
+		.arch.debugreg = { [1] = DATA, [7] = 0x400 | 8 | 5u << 20 },
+	};
+
+	(void)state;
+	assert_int_equal(stops_at(writes_data, sizeof(writes_data), &d),
+			 AFTER_WRITE);
+	assert_int_equal(vm.state, RUN_DEBUG);
+	assert_int_equal(stopped_by.exception, 1);
+	assert_int_equal(stopped_by.dr6 & 15, 2);
+	assert_int_equal(stopped_by.pc, AFTER_WRITE);
+	assert_true(reported("runs 1 CPUs for their debugger"));
+}
+
+static void so_is_a_breakpoint_instruction(void **state)
+{
+	struct kvm_guest_debug d = {
+		.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP,
+	};
+	u8 code[sizeof(writes_data)];
+
+	(void)state;
+	memcpy(code, writes_data, sizeof(code));
+	code[15] = 0xcc;
+	assert_int_equal(stops_at(code, sizeof(code), &d), CODE + 15);
+	assert_int_equal(stopped_by.exception, 3);
+	assert_int_equal(stopped_by.pc, CODE + 15);
+}
+
+static void steps_go_through_both(void **state)
+{
+	static const u8 at[] = { 1, 3, 9, 11, 12, 15, 17 };
+	struct kvm_guest_debug d = {
+		.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP |
+			   KVM_GUESTDBG_BLOCKIRQ,
+	};
+
+	(void)state;
+	assert_int_equal(stops_at(writes_data, sizeof(writes_data), &d),
+			 CODE + at[0]);
+	for (unsigned i = 1; i < ARRAY_LEN(at); i++) {
+		assert_int_equal(go_on(&d), CODE + at[i]);
+		assert_int_equal(stopped_by.exception, 1);
+		assert_true(stopped_by.dr6 & BIT(14));
+	}
+}
+
+static void set_rip(struct vcpu *v, void *opaque)
+{
+	struct kvm_regs r;
+
+	kvm_vcpu_ioctl(&v->kvm, KVM_GET_REGS, &r);
+	r.rip = *(u64 *)opaque;
+	kvm_vcpu_ioctl(&v->kvm, KVM_SET_REGS, &r);
+}
+
+static void what_the_debugger_writes_is_where_it_goes_on(void **state)
+{
+	struct kvm_guest_debug d = {
+		.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP,
+		.arch.debugreg = { [0] = CODE + 3, [7] = 0x402 },
+	};
+	u64 rip = AFTER_WRITE;
+
+	(void)state;
+	assert_int_equal(stops_at(writes_data, sizeof(writes_data), &d),
+			 CODE + 3);
+	assert_int_equal(stopped_by.dr6 & 15, 1);
+	vcpu_call(vm.vcpus[0], set_rip, &rip);
+	memset(&d, 0, sizeof(d));
+	vcpu_call(vm.vcpus[0], arm, &d);
+	vm_start(&vm, NULL);
+	loop_run(vm.loop);
+	assert_int_equal(vm.exit_code, 33);
+}
+
 #define TEST(fn)      cmocka_unit_test_setup_teardown(fn, fresh, done)
+#define TEST_DEBUG(fn) \
+	cmocka_unit_test_setup_teardown(fn, fresh_slow_synced, done)
 #define TEST_SLOW(fn) cmocka_unit_test_setup_teardown(fn, fresh_slow, done)
 
 int main(void)
@@ -432,6 +581,10 @@ int main(void)
 		TEST(what_nobody_can_do_here_stops_the_vm),
 		TEST_SLOW(a_slow_kvm_is_left_for_the_plugin),
 		TEST_SLOW(in_a_slow_kvm_msrs_stay_kvms),
+		TEST_DEBUG(a_watch_that_a_slow_kvm_ignores_is_seen_here),
+		TEST_DEBUG(so_is_a_breakpoint_instruction),
+		TEST_DEBUG(steps_go_through_both),
+		TEST_DEBUG(what_the_debugger_writes_is_where_it_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

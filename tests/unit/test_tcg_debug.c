@@ -132,9 +132,44 @@ static void an_injected_int3_goes_to_the_guest(void **state)
 	box_close(&b);
 }
 
+static void a_debugged_slice_stops_at_breakpoints(void **state)
+{
+	/* inc ax; inc ax; mov [0x3000],ax; inc ax; int3 */
+	static const u8 code[] = { 0x40, 0x40, 0xa3, 0, 0x30, 0x40, 0xcc };
+	struct kvm_guest_debug d = {
+		.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP |
+			   KVM_GUESTDBG_USE_SW_BP,
+		.arch.debugreg = { BOX_CODE + 1, 0x3000,
+				   [7] = 0x40a | 5u << 20 },
+	};
+	static const struct { u32 exception, slots; u64 rip; } stops[] = {
+		{ 1, 1, 1 }, { 1, 2, 5 }, { 3, 0, 6 },
+	};
+	struct box b;
+
+	(void)state;
+	box_vm(&b, false);
+	assert_int_equal(mote_kvm_provider.control(b.vm, "slices", 1), 0);
+	box_cpu(&b, code, sizeof(code));
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(box_io(b.cpu, KVM_SET_GUEST_DEBUG, &d), 0);
+		assert_int_equal(mote_kvm_provider.control(b.cpu, "slice",
+							   100), 0);
+		assert_int_equal(box_run(&b), 0);
+		assert_int_equal(b.run->exit_reason, KVM_EXIT_DEBUG);
+		assert_int_equal(b.run->debug.arch.exception,
+				 stops[i].exception);
+		assert_int_equal(b.run->debug.arch.dr6 & 15, stops[i].slots);
+		assert_int_equal(box_regs(&b).rip, BOX_CODE + stops[i].rip);
+		d.arch.debugreg[7] &= ~2ull;   /* step off the first */
+	}
+	box_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_debugged_slice_stops_at_breakpoints),
 		cmocka_unit_test(a_step_over_a_port_access_is_one_step),
 		cmocka_unit_test(a_step_over_hlt_does_not_wait),
 		cmocka_unit_test(a_step_that_faults_ends_at_the_handler),

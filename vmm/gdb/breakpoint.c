@@ -208,7 +208,7 @@ void gdb_remove_break(struct gdb *g, const char *args, size_t n)
 
 static void push(struct vcpu *v, void *opaque)
 {
-	int rc = kvm_vcpu_ioctl(&v->kvm, KVM_SET_GUEST_DEBUG, opaque);
+	int rc = vcpu_debug(v, opaque);
 
 	if (rc < 0)
 		((struct kvm_guest_debug *)opaque)->pad = (u32)-rc;

@@ -67,8 +67,9 @@ struct kvm_provider {
  * hypercalls) is left alone.  control(vcpu_fd, "slice", n) then lets KVM_RUN
  * execute n instructions, or fewer: it returns 0 with KVM_EXIT_UNKNOWN and the
  * number done in hw.hardware_exit_reason when they are over, when one comes
- * that is not its business, and, for n > 1, at privilege level 3.  Device
- * accesses exit, and go on, as ever.
+ * that is not its business, and, for n > 1, at privilege level 3 unless
+ * KVM_SET_GUEST_DEBUG armed something: then with KVM_EXIT_DEBUG as ever.  So
+ * do device accesses.
  */
 
 #endif
