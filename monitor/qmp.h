@@ -95,10 +95,6 @@ void qmp_fail(struct qmp_call *c, enum qmp_class class, const char *fmt, ...)
 /* A sentence of somebody else's; does nothing when rc >= 0. */
 void qmp_check(struct qmp_call *c, int rc, const struct err *e);
 
-/* "key=value,...", commas doubled, as the command line has it: members of an
- * object within are "outer.inner", elements of an array "outer.0". */
-int  qmp_spec(json_t *args, struct strbuf *s, struct err *e);
-
 /* Any bytes as a JSON string: what is not UTF-8 becomes U+FFFD. */
 json_t *qmp_text(const char *p, size_t n);
 

@@ -18,6 +18,7 @@
 #include "vmm/block/disk.h"
 #include "vmm/block/throttle.h"
 #include "vmm/core/clock.h"
+#include "vmm/opts_json.h"
 
 static struct disk_set *disks(struct qmp_call *c)
 {
@@ -30,7 +31,7 @@ static void run_blockdev_add(struct qmp_call *c)
 {
 	struct strbuf s = STRBUF_INIT;
 	struct err e = { 0 };
-	int rc = qmp_spec(c->args, &s, &e);
+	int rc = opts_from_json(c->args, &s, &e);
 
 	if (rc >= 0)
 		rc = blk_add(disk_blks(disks(c)), s.buf, &e);

@@ -8,6 +8,7 @@
 #include "monitor/qmp.h"
 #include "monitor/qom.h"
 #include "vmm/objects.h"
+#include "vmm/opts_json.h"
 #include "vmm/block/iothread.h"
 #include "vmm/pci/pci.h"
 
@@ -21,7 +22,7 @@ static void run_spec(struct qmp_call *c,
 {
 	struct strbuf s = STRBUF_INIT;
 	struct err e = { 0 };
-	int rc = qmp_spec(c->args, &s, &e);
+	int rc = opts_from_json(c->args, &s, &e);
 
 	if (rc >= 0)
 		rc = fn(mon_vm(c->m), s.buf, &e);

@@ -14,6 +14,7 @@
 
 #include "vmm/base/opts.h"
 #include "vmm/options_priv.h"
+#include "vmm/opts_json.h"
 
 void config_init(struct vm_config *c)
 {
@@ -87,7 +88,7 @@ int config_append_spec(struct config_item **list, const char *text,
 	int rc = 0;
 
 	if (*text == '{')
-		rc = opts_from_json(text, &s, e);
+		rc = opts_from_json_text(text, &s, e);
 	if (!rc)
 		config_append(list, *text == '{' ? s.buf : text);
 	strbuf_fini(&s);

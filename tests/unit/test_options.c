@@ -150,7 +150,7 @@ static void what_may_be_json_is_brought_into_one_form(void **state)
 	assert_string_equal(c.netdevs->text, "type=user,id=n");
 	assert_string_equal(c.objects->text, "qom-type=z");
 	assert_int_equal(parse("-device", "{driver}", NULL), -EINVAL);
-	assert_non_null(strstr(e.msg, "JSON parse error at byte 1"));
+	assert_non_null(strstr(e.msg, "JSON parse error at byte 7"));
 }
 
 static void single_and_double_dash_are_the_same(void **state)

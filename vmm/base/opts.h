@@ -36,11 +36,6 @@ int  opts_parse(struct opts *o, const char *text, const char *first_key,
 		struct err *e);
 void opts_fini(struct opts *o);        /* leaves it empty */
 
-/* {"driver": "x", "file": {"driver": "y"}} as driver=x,file.driver=y, added to
- * `out`.  -EINVAL with a sentence that says where. */
-struct strbuf;
-int  opts_from_json(const char *text, struct strbuf *out, struct err *e);
-
 /* Value, borrowed, or NULL.  find only looks; take marks the key as known. */
 const char *opts_find(const struct opts *o, const char *key);
 const char *opts_take(struct opts *o, const char *key);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * QMP: objects as the option strings of the command line.
+ * JSON objects as the option strings of the command line: QMP's arguments, and
+ * libvirt's -device, -netdev, -blockdev and -object.
  *
  * Talks to: nobody.
  * Never:    lets a member's name or value become more than one option.
  */
-#include "monitor/qmp.h"
+#include "vmm/opts_json.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { NAME_MAX_LEN = 256 };
@@ -48,7 +50,7 @@ static int add_value(struct strbuf *s, const char *outer, const char *key,
 	int rc = snprintf(name, sizeof(name), "%s%s%s", outer,
 			  *outer ? "." : "", key);
 
-	if (rc >= (int)sizeof(name) || strpbrk(key, "=,"))
+	if (rc >= (int)sizeof(name) || !*key || strpbrk(key, "=,"))
 		return err_set(e, -EINVAL, "Parameter '%.100s' is unexpected",
 			       key);
 	rc = 0;
@@ -65,14 +67,29 @@ static int add_value(struct strbuf *s, const char *outer, const char *key,
 	return rc;
 }
 
-int qmp_spec(json_t *args, struct strbuf *s, struct err *e)
+int opts_from_json(json_t *object, struct strbuf *out, struct err *e)
 {
 	const char *key;
 	json_t *v;
 	int rc = 0;
 
-	json_object_foreach(args, key, v)
+	json_object_foreach(object, key, v)
 		if (rc == 0)
-			rc = add_value(s, "", key, v, e);
+			rc = add_value(out, "", key, v, e);
+	return rc;
+}
+
+int opts_from_json_text(const char *text, struct strbuf *out, struct err *e)
+{
+	json_error_t why;
+	json_t *v = json_loads(text, JSON_REJECT_DUPLICATES, &why);
+	int rc;
+
+	if (!v)
+		return err_set(e, -EINVAL, "JSON parse error at byte %d: %.100s",
+			       why.position, why.text);
+	rc = json_is_object(v) ? opts_from_json(v, out, e) :
+	     err_set(e, -EINVAL, "an object of JSON was expected");
+	json_decref(v);
 	return rc;
 }
