@@ -372,8 +372,7 @@ const char *mon_node_name(const struct blk *b)
 
 /* What a disk and a node have both; the first line's end to the images. */
 static void print_node(struct mon *m, struct blk *b, const char *driver,
-		       const char *attached, const char *cache,
-		       const struct disk *d, bool verbose)
+		       const char *attached, const struct disk *d, bool verbose)
 {
 	struct strbuf image = STRBUF_INIT;
 	struct throttle_config c;
@@ -387,7 +386,10 @@ static void print_node(struct mon *m, struct blk *b, const char *driver,
 		   b->read_only ? ", read-only" : "");
 	if (*attached)
 		mon_printf(m, "    Attached to:      %s\n", attached);
-	mon_printf(m, "    Cache mode:       %s\n", cache);
+	mon_printf(m, "    Cache mode:       %s%s%s\n",
+		   d && !d->writeback ? "writethrough" : "writeback",
+		   b->direct ? ", direct" : "",
+		   b->no_flush ? ", ignore flushes" : "");
 	if (b->detect_zeroes)
 		mon_printf(m, "    Detect zeroes:    %s\n",
 			   b->unmap_zeroes ? "unmap" : "on");
@@ -409,14 +411,13 @@ static void print_disk(struct mon *m, const struct disk *d, bool verbose)
 	if (d->dev)
 		mon_backend_path(mon_vm(m), d->dev, &path);
 	mon_puts(m, d->pulled ? path.buf : d->id);
-	if (name)
+	if (name && !d->of_node)
 		mon_printf(m, " (%s)", name);
 	if (d->pulled)
 		mon_printf(m, ": [not inserted]\n    Attached to:      %s\n",
 			   path.buf);
 	else
-		print_node(m, d->root, disk_format(d), path.buf,
-			   disk_cache_name(d), d, verbose);
+		print_node(m, d->root, disk_format(d), path.buf, d, verbose);
 	strbuf_fini(&path);
 }
 
@@ -433,8 +434,7 @@ static void print_nodes(struct mon *m, const char *name, bool verbose)
 		if (p != all->next)
 			mon_puts(m, "\n");
 		mon_puts(m, b->name);
-		print_node(m, b, blk_driver_name(b), "", "writeback", NULL,
-			   verbose);
+		print_node(m, b, blk_driver_name(b), "", NULL, verbose);
 	}
 }
 

@@ -164,7 +164,7 @@ static json_t *device_info(struct blk *b, const struct disk *d)
 			: b->unmap_zeroes ? "unmap" : "on",
 		      "write_threshold", 0, "cache",
 		      "writeback", !d || d->writeback,
-		      "direct", d && d->direct, "no-flush", d && d->no_flush,
+		      "direct", b->direct, "no-flush", b->no_flush,
 		      "image", "filename", node_file(b),
 		      "format", driver,
 		      "virtual-size", (json_int_t)b->len);

@@ -8,7 +8,11 @@
 #include "monitor/qom.h"
 #include "virtio/virtio_balloon.h"
 #include "vmm/base/opts.h"
+#include "vmm/block/blk_throttle.h"
+#include "vmm/block/disk.h"
 #include "vmm/block/iothread.h"
+#include "vmm/objects.h"
+#include "vmm/opts_json.h"
 #include "vmm/vcpu.h"
 
 #include <errno.h>
@@ -142,6 +146,43 @@ static void iothread_props(const struct iothread *t,
 	give(w, "poll-shrink", "int", json_integer(t->poll_shrink));
 }
 
+/* Limits disks share: object throttle-group. */
+static struct throttle_group *group_of(struct vm *vm, const struct qom_obj *o)
+{
+	const struct object *b = o->ptr;
+
+	return o->kind == QOM_OBJECT && !strcmp(b->type->name, "throttle-group")
+		? throttle_group_find(blk_groups(disk_blks(vm->disks)), b->id)
+		: NULL;
+}
+
+static void put_limit(json_t *o, const char *name, const char *suffix, u64 v)
+{
+	char key[40];
+
+	snprintf(key, sizeof(key), "%s%s", name, suffix);
+	json_object_set_new(o, key, json_integer((json_int_t)v));
+}
+
+static void group_props(struct throttle_group *g, const struct prop_walk *w)
+{
+	json_t *o = json_object();
+
+	for (unsigned k = 0; g && k < THROTTLE_KINDS; k++) {
+		const struct throttle_limit *l = &g->t.config.limit[k];
+		const char *name = throttle_kind_name(k);
+
+		put_limit(o, name, "", l->avg);
+		put_limit(o, name, "-max", l->max);
+		put_limit(o, name, "-max-length", MAX(l->length, 1u));
+	}
+	if (g)
+		put_limit(o, "iops-size", "", g->t.config.iops_size);
+	if (g)
+		give(w, "limits", "ThrottleLimits", json_incref(o));
+	json_decref(o);
+}
+
 static void chardev_props(struct chardev *c, const struct prop_walk *w)
 {
 	struct strbuf s = STRBUF_INIT;
@@ -167,6 +208,7 @@ static void own_props(struct vm *vm, const struct qom_obj *o,
 	case QOM_MACHINE:  return machine_props(vm, w);
 	case QOM_IOTHREAD: return iothread_props(o->ptr, w);
 	case QOM_CHARDEV:  return chardev_props(o->ptr, w);
+	case QOM_OBJECT:   return group_props(group_of(vm, o), w);
 	default:           return;
 	}
 }
@@ -277,6 +319,37 @@ static int set_iothread(struct iothread *t, const char *prop, json_t *v,
 	return 0;
 }
 
+/* What `v` does not name stays as it is. */
+static int set_limits(struct throttle_group *g, const char *prop, json_t *v,
+		      struct err *e)
+{
+	struct throttle_config c = g->t.config;
+	json_t *o = json_pack("{s:O}", "limits", v);
+	struct strbuf s = STRBUF_INIT;
+	struct opts in = OPTS_INIT;
+	int rc;
+
+	if (strcmp(prop, "limits")) {
+		json_decref(o);
+		return -ENOENT;
+	}
+	rc = json_is_object(v) ? opts_from_json(o, &s, e) :
+		err_set(e, -EINVAL, "Invalid parameter type for 'limits', "
+			"expected: object");
+	if (rc == 0)
+		rc = opts_parse(&in, s.buf, NULL, e);
+	if (rc == 0)
+		rc = throttle_take(&c, &in, "limits.", e);
+	if (rc == 0)
+		rc = opts_check_taken(&in, e);
+	if (rc == 0)
+		throttle_set(&g->t, &c);
+	opts_fini(&in);
+	strbuf_fini(&s);
+	json_decref(o);
+	return rc;
+}
+
 static const struct device_prop *device_prop(const struct device *d,
 					     const char *name)
 {
@@ -326,6 +399,8 @@ int qom_set(struct vm *vm, const struct qom_obj *o, const char *prop,
 
 	if (o->kind == QOM_IOTHREAD)
 		rc = set_iothread(o->ptr, prop, v, e);
+	else if (group_of(vm, o))
+		rc = set_limits(group_of(vm, o), prop, v, e);
 	else if (o->kind == QOM_DEVICE || o->kind == QOM_BACKEND)
 		rc = set_device(o->ptr, prop, v, e);
 	if (rc != -ENOENT)

@@ -3,8 +3,8 @@
  * The types of objects, one table, and which objects there are.  See
  * objects.h.
  *
- * Talks to: the rooms whose objects these are: block's I/O threads, net's
- *           dumps.  A source of random bytes is a name alone: the host's
+ * Talks to: the rooms whose objects these are: block's I/O threads and limits,
+ *           net's dumps.  A source of random bytes is a name alone: the host's
  *           getrandom serves them all.
  */
 #include "vmm/objects.h"
@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "vmm/base/opts.h"
+#include "vmm/block/blk_throttle.h"
 #include "vmm/block/disk.h"
 #include "vmm/block/iothread.h"
 #include "vmm/core/device.h"
@@ -50,6 +51,25 @@ static int del_iothread(struct vm *vm, const char *id, struct err *e)
 	if (t)
 		blk_set_forget_loop(disk_blks(vm->disks), t->loop);
 	return iothread_del(&vm->iothreads, id, e);
+}
+
+/* --- limits disks share --- */
+
+static int add_throttle(struct vm *vm, const char *spec, struct err *e)
+{
+	struct opts o;
+	int rc = opts_parse(&o, spec, "qom-type", e);
+
+	if (rc == 0)
+		rc = throttle_group_add(blk_groups(disk_blks(vm->disks)),
+					opts_find(&o, "id"), &o, e);
+	opts_fini(&o);
+	return rc;
+}
+
+static int del_throttle(struct vm *vm, const char *id, struct err *e)
+{
+	return throttle_group_del(blk_groups(disk_blks(vm->disks)), id, e);
 }
 
 /* --- sources of random bytes --- */
@@ -128,6 +148,21 @@ static const struct object_option dump_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+#define LIMIT(p, k, unit) \
+	{ p k, "int", unit " a second" }, \
+	{ p k "-max", "int", "the same in a burst" }, \
+	{ p k "-max-length", "int", "seconds of a burst" }
+#define LIMITS(p) \
+	LIMIT(p, "bps-total", "bytes"), LIMIT(p, "bps-read", "bytes read"), \
+	LIMIT(p, "bps-write", "bytes written"), \
+	LIMIT(p, "iops-total", "requests"), LIMIT(p, "iops-read", "reads"), \
+	LIMIT(p, "iops-write", "writes"), \
+	{ p "iops-size", "int", "bytes that count as one request" }
+
+static const struct object_option throttle_options[] = {
+	LIMITS("limits."), LIMITS("x-"), { NULL, NULL, NULL }
+};
+
 static const struct object_option rng_builtin_options[] = {
 	{ NULL, NULL, NULL }
 };
@@ -146,6 +181,8 @@ const struct object_type object_types[] = {
 	  rng_builtin_options, add_rng, del_rng, false },
 	{ "rng-random", "the same", rng_random_options, add_rng, del_rng,
 	  false },
+	{ "throttle-group", "limits for -blockdev throttle", throttle_options,
+	  add_throttle, del_throttle, false },
 	{ NULL, NULL, NULL, NULL, NULL, false }
 };
 
@@ -162,7 +199,7 @@ void object_help(struct strbuf *out)
 {
 	strbuf_addstr(out, "List of user creatable objects:\n");
 	for (const struct object_type *t = object_types; t->name; t++)
-		strbuf_addf(out, "  %-12s %s\n", t->name, t->summary);
+		strbuf_addf(out, "  %-14s %s\n", t->name, t->summary);
 }
 
 int object_help_options(const char *type, struct strbuf *out, struct err *e)

@@ -77,6 +77,30 @@ t.ok(i["drv"] == "raw" and i["image"]["format"] == "raw" and
 t.ok("iops=100" in h.ask("info block d0"), "and info block")
 t.ok(ret("block_set_io_throttle", device="d0", iops=100,
          **dict(zero, iops_rd=5)) is not None, "limits that contradict")
+t.ok(ret("object-add", id="tg", limits={"iops-total": 100}, **{
+         "qom-type": "throttle-group"}) == {} and
+     ret("blockdev-add", driver="throttle", file={"driver": "null-co"}, **{
+         "node-name": "t0", "throttle-group": "tg"}) == {} and
+     "does not exist" in ret("blockdev-add", driver="throttle", file="t0", **{
+         "node-name": "t1", "throttle-group": "none"}),
+     "a throttle group, a node in it and one in none")
+l = "/objects/tg"
+t.ok(ret("qom-set", path=l, property="limits", value={
+         "iops-total-max": 300, "bps-read": 1 << 20}) == {} and
+     {"iops-total": 100, "iops-total-max": 300, "bps-read": 1 << 20,
+      "iops-size": 0}.items() <=
+     ret("qom-get", path=l, property="limits").items(),
+     "whose limits change one by one", ret("qom-get", path=l,
+                                           property="limits"))
+t.ok("lower than" in ret("qom-set", path=l, property="limits",
+                         value={"iops-total-max": 3}) and
+     "limits.colour" in ret("qom-set", path=l, property="limits",
+                            value={"colour": 3}) and
+     "expected: object" in ret("qom-set", path=l, property="limits", value=3),
+     "but not to what is none")
+t.ok("in use" in ret("object-del", id="tg") and
+     ret("blockdev-del", **{"node-name": "t0"}) == {} and
+     ret("object-del", id="tg") == {}, "and goes when nobody needs it")
 s = one("query-blockstats", "d0", "device")
 t.ok(s["stats"]["rd_operations"] == 0 and s["stats"]["wr_bytes"] == 0 and
      "invalid_wr_operations" in s["stats"], "query-blockstats", s)

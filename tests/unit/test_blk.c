@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "vmm/block/blk_throttle.h"
 #include "vmm/block/disk.h"
 #include "vmm/block/iothread.h"
 #include "vmm/block/throttle.h"
@@ -301,6 +302,158 @@ static void nodes_are_added_used_and_removed(void **s)
 				 "offset=2G", &e), -EINVAL);
 }
 
+static void not_added(const char *spec, const char *why)
+{
+	struct err e = { 0 };
+
+	assert_true(blk_add(disk_blks(set), spec, &e) < 0);
+	assert_string_equal(e.msg, why);
+}
+
+/* As libvirt writes it: each of the two nodes with all of it. */
+static void every_node_takes_the_options_of_its_cache(void **s)
+{
+	struct blk_set *b = disk_blks(set);
+	struct err e = { 0 };
+	char spec[300];
+
+	(void)s;
+	snprintf(spec, sizeof(spec), "driver=file,filename=%s,node-name=f,"
+		 "auto-read-only=on,discard=unmap,cache.direct=off,"
+		 "cache.no-flush=on", path);
+	assert_int_equal(blk_add(b, spec, &e), 0);
+	assert_int_equal(blk_add(b, "driver=raw,file=f,node-name=r,read-only="
+				 "off,discard=unmap,cache.direct=off,"
+				 "cache.no-flush=on", &e), 0);
+	assert_true(blk_find(b, "r")->no_flush);
+	assert_true(blk_find(b, "r")->can_discard);
+	assert_int_equal(blk_add(b, "raw,file=f,node-name=q,discard=ignore",
+				 &e), 0);
+	assert_false(blk_find(b, "q")->can_discard);
+	round_trip(blk_find(b, "r"));
+}
+
+static void a_child_without_a_name_has_its_parents_options(void **s)
+{
+	struct blk_set *b = disk_blks(set);
+	struct err e = { 0 };
+	char spec[300];
+	struct blk *r;
+
+	(void)s;
+	snprintf(spec, sizeof(spec), "raw,node-name=r,discard=unmap,read-only="
+		 "on,cache.no-flush=on,file.driver=file,file.filename=%s,"
+		 "file.cache.no-flush=off", path);
+	assert_int_equal(blk_add(b, spec, &e), 0);
+	r = blk_find(b, "r");
+	assert_true(r->child->read_only);
+	assert_true(r->can_discard);
+	assert_false(r->no_flush);
+	not_added("raw,file=r,node-name=w,read-only=off",
+		  "Block node 'r' is read-only");
+	not_added("raw,node-name=w,cache.direct=on",
+		  "a filter needs 'file', its child node");
+}
+
+static void a_drive_may_name_its_driver(void **s)
+{
+	static const char *const ways[] = {
+		"file.driver=file,file.filename=%s,format=raw",
+		"driver=raw,file.driver=file,file.filename=%s",
+		"driver=file,filename=%s", "file=file:%s,format=raw",
+		"file.driver=raw,file.size=64K,file.file.driver=file,"
+		"file.file.filename=%s",
+	};
+	char spec[160];
+
+	(void)s;
+	for (unsigned i = 0; i < ARRAY_LEN(ways); i++) {
+		struct err e = { 0 };
+		struct disk *d;
+
+		snprintf(spec, sizeof(spec), ways[i], path);
+		d = disk_add(set, spec, false, &e);
+		if (!d)
+			print_error("%s: %s\n", spec, e.msg);
+		assert_non_null(d);
+		round_trip(d->root);
+		assert_int_equal(d->root->len, i == 4 ? 64 << 10 : 1 << 20);
+		disk_del(d, NULL);
+	}
+	refused("file=nbd://h/x", "not supported yet: images by protocol 'nbd'");
+	refused("driver=raw,format=raw,file=x", "Cannot specify both");
+	refused("driver=qcow2,file=x", "image format 'qcow2'");
+	refused("file.driver=curl,file.url=x", "Unknown driver 'curl'");
+	refused("file.driver=file", "'filename' is missing");
+	refused("if=none,format=raw", "a drive needs file=IMAGE");
+}
+
+/* Requests let through in a second of bucket time. */
+static unsigned second(struct throttle *t, s64 n)
+{
+	unsigned went = 0;
+
+	for (s64 now = n * 1000000000 + 1; now < (n + 1) * 1000000000;
+	     now += 500000)
+		went += throttle_try(t, false, 4096, now) == 0;
+	return went;
+}
+
+static void a_burst_lasts_as_long_as_it_may(void **s)
+{
+	struct throttle_config c = { .iops_size = 2048 };
+	struct throttle t;
+
+	(void)s;
+	throttle_init(&t);
+	c.limit[THROTTLE_IOPS] = (struct throttle_limit){ 100, 1000, 3 };
+	throttle_set(&t, &c);          /* two operations each, by iops_size */
+	assert_in_range(second(&t, 0), 480, 560);
+	assert_in_range(second(&t, 1), 480, 560);
+	assert_in_range(second(&t, 2), 480, 560);
+	second(&t, 3);
+	assert_in_range(second(&t, 4), 45, 60);
+	lock_fini(&t.lock);
+}
+
+static void a_throttle_group_is_there_before_its_nodes(void **s)
+{
+	struct list *groups = blk_groups(disk_blks(set));
+	struct throttle_config c;
+	struct opts o = OPTS_INIT;
+	struct err e = { 0 };
+	struct disk *a, *b;
+	const char *name;
+
+	(void)s;
+	not_added("throttle,throttle-group=g,node-name=t,file.driver=null-co",
+		  "Throttle group 'g' does not exist");
+	opts_set(&o, "limits.iops-total", "100");
+	opts_set(&o, "x-bps-read", "1M");
+	assert_int_equal(throttle_group_add(groups, "g", &o, &e), 0);
+	assert_int_equal(throttle_group_add(groups, "g", &o, &e), -EEXIST);
+	opts_fini(&o);
+	assert_int_equal(blk_add(disk_blks(set), "throttle,throttle-group=g,"
+				 "node-name=t,file.driver=null-co", &e), 0);
+	a = disk_find(set, "t");
+	assert_true(disk_get_throttle(a, &c, &name));
+	assert_string_equal(name, "g");
+	assert_int_equal(c.limit[THROTTLE_IOPS].avg, 100);
+	assert_int_equal(c.limit[THROTTLE_BPS_RD].avg, 1 << 20);
+	b = drive(",iops=5,iops_size=512,iops_max=6,iops_max_length=2,group=g");
+	assert_ptr_equal(blk_throttle_group(a->root),
+			 blk_throttle_group(b->root));
+	assert_true(disk_get_throttle(a, &c, &name));
+	assert_int_equal(c.limit[THROTTLE_IOPS].length, 2);
+	assert_int_equal(throttle_group_del(groups, "g", &e), -EBUSY);
+	disk_del(b, NULL);
+	assert_int_equal(disk_node_del(set, "t", &e), 0);
+	assert_int_equal(throttle_group_del(groups, "g", &e), 0);
+	assert_int_equal(throttle_group_del(groups, "g", &e), -ENOENT);
+	refused("file=null-co://,iops=5,iops_max_length=2",
+		"burst length set without burst rate");
+}
+
 static void a_name_that_is_taken_is_the_reason_and_not_the_lock(void **s)
 {
 	struct blk_set *b = disk_blks(set);
@@ -481,6 +634,11 @@ int main(void)
 		T(readers_share_an_image),
 		T(wrong_options_are_named),
 		T(nodes_are_added_used_and_removed),
+		T(every_node_takes_the_options_of_its_cache),
+		T(a_child_without_a_name_has_its_parents_options),
+		T(a_drive_may_name_its_driver),
+		T(a_burst_lasts_as_long_as_it_may),
+		T(a_throttle_group_is_there_before_its_nodes),
 		T(a_name_that_is_taken_is_the_reason_and_not_the_lock),
 		T(faults_come_when_asked_for),
 		T(errors_lead_where_the_drive_says),

@@ -55,6 +55,25 @@ static void an_io_thread_comes_and_goes(void **state)
 	assert_int_equal(object_del(&vm, "io0", &e), -ENOENT);
 }
 
+static void limits_stay_while_a_node_has_them(void **state)
+{
+	struct blk_set *b = disk_blks(vm.disks);
+
+	(void)state;
+	assert_int_equal(object_add(&vm, "throttle-group,id=tg,x-iops-total=5",
+				    &e), 0);
+	assert_int_equal(object_add(&vm, "throttle-group,id=th,limits.bps-read"
+				    "=5,bps=5", &e), -EINVAL);
+	assert_string_equal(e.msg, "Parameter 'bps' is unexpected");
+	assert_int_equal(blk_add(b, "throttle,throttle-group=tg,node-name=t,"
+				 "file.driver=null-co", &e), 0);
+	assert_int_equal(object_del(&vm, "tg", &e), -EBUSY);
+	assert_non_null(object_find(&vm, "tg"));
+	assert_int_equal(blk_del(b, "t", &e), 0);
+	assert_int_equal(object_del(&vm, "tg", &e), 0);
+	assert_int_equal(object_add(&vm, "throttle-group,id=tg", &e), 0);
+}
+
 static void a_dump_waits_for_the_networks_of_nic(void **state)
 {
 	(void)state;
@@ -160,6 +179,7 @@ int main(void)
 		T(what_is_wrong_with_an_object_is_named),
 		T(a_device_may_name_only_what_there_is),
 		T(an_io_thread_comes_and_goes),
+		T(limits_stay_while_a_node_has_them),
 		T(a_dump_waits_for_the_networks_of_nic),
 		T(help_has_a_line_for_each_type_and_option),
 	};

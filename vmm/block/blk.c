@@ -365,10 +365,20 @@ static const struct blk_ops *find_driver(const char *name)
 	return NULL;
 }
 
+/* What an unnamed child has from its parent, as QEMU has it. */
+static const char *const inherited[] = {
+	"read-only", "auto-read-only", "discard", "cache.direct",
+	"cache.no-flush", NULL
+};
+
 /* The options that start with "file.", without it. */
 static void nested(struct opts *o, struct opts *in)
 {
 	struct opt *p;
+
+	for (unsigned i = 0; inherited[i]; i++)
+		if (opts_find(o, inherited[i]))
+			opts_set(in, inherited[i], opts_find(o, inherited[i]));
 
 	opts_for_each(p, o) {
 		if (strncmp(p->key, "file.", 5) || p->taken)
@@ -396,7 +406,7 @@ static struct blk *open_child(struct blk_set *s, struct opts *o,
 	}
 	nested(o, &in);
 	child = NULL;
-	if (!in.n)
+	if (!opts_find(&in, "driver"))
 		err_set(e, -EINVAL, "a filter needs 'file', its child node");
 	else
 		child = blk_open(s, &in, e);
@@ -426,15 +436,29 @@ static int take_common(struct blk *b, struct opts *o, struct err *e)
 	static const char *const discards[] = { "ignore", "unmap", "off", "on",
 						NULL };
 	static const char *const zeroes[] = { "off", "on", "unmap", NULL };
+	bool given = opts_find(o, "discard"), lenient = false;
 	int rc = opts_take_bool(o, "read-only", &b->read_only, e);
 
+	if (rc == 0)
+		rc = opts_take_bool(o, "cache.direct", &b->direct, e);
+	if (rc == 0)
+		rc = opts_take_bool(o, "cache.no-flush", &b->no_flush, e);
+	if (rc == 0 && b->child)       /* a driver looks for itself */
+		rc = opts_take_bool(o, "auto-read-only", &lenient, e);
 	if (rc < 0)
 		return rc;
+	if (b->child && b->child->read_only && !b->read_only)
+		return err_set(e, -EACCES, "Block node '%s' is read-only",
+			       b->child->name ? b->child->name : "");
 	rc = choice(o, "discard", discards, e);
 	if (rc < 0)
 		return rc;
-	if (!b->child)
-		b->can_discard = rc & 1;
+	if (!b->child || given)
+		b->can_discard = rc & 1 && (!b->child || b->can_discard);
+	if (b->child) {
+		b->direct = b->child->direct;
+		b->no_flush = b->child->no_flush;
+	}
 	rc = choice(o, "detect-zeroes", zeroes, e);
 	if (rc < 0)
 		return rc;
@@ -636,6 +660,7 @@ void blk_set_destroy(struct blk_set *s)
 		}
 		assert(closed);
 	}
+	throttle_groups_forget(&s->groups);
 	while (!list_empty(&s->engines))
 		engine_free(list_entry(s->engines.next, struct engine, node));
 	free(s);

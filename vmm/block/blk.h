@@ -96,6 +96,7 @@ struct blk {
 	struct loop *loop;
 	u64 len;
 	bool read_only, can_discard, detect_zeroes, unmap_zeroes;
+	bool direct, no_flush;         /* a filter's: its child's          */
 	u32 align;                     /* request alignment: 1 or more     */
 	u32 inflight;                  /* came in, not gone out [io]       */
 	struct aio *aio;               /* a driver's engine, or NULL       */
@@ -111,7 +112,9 @@ struct list *blk_nodes(struct blk_set *s);
 
 /*
  * "driver=file,filename=...": takes the options it knows; the caller checks
- * for leftovers.  "file=NAME" or "file.driver=..." give a filter its child.
+ * for leftovers.  "file=NAME" or "file.driver=..." give a filter its child; of
+ * the second's options those every node takes are the filter's unless it has
+ * its own.
  */
 struct blk *blk_open(struct blk_set *s, struct opts *o, struct err *e);
 /* Put a filter on top of `child`, which it owns on success. */

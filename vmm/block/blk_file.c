@@ -2,8 +2,8 @@
 /*
  * Raw files and block devices: drivers "file" and "host_device".
  *
- * Room:     opening, locking, size; options filename, aio, cache.direct,
- *           cache.no-flush, locking, auto-read-only, share-rw.
+ * Room:     opening, locking, size; options filename, aio, locking,
+ *           auto-read-only, share-rw.
  * Talks to: the loop's aio engine.
  * Never:    blocks the loop but in open, resize and drain; a small request to
  *           a file in memory (tmpfs) is copied in place, since a thread to do
@@ -28,7 +28,7 @@ struct blk_file {
 	struct blk b;
 	int fd;
 	char *path;
-	bool direct, no_flush, threads, bdev;
+	bool threads, bdev;
 	bool in_memory;                /* nothing there waits for a device */
 };
 
@@ -52,14 +52,14 @@ static void file_submit(struct blk *b, struct blk_req *r)
 {
 	struct blk_file *f = to_file(b);
 
-	if (r->op == BLK_FLUSH && (f->no_flush || b->read_only)) {
+	if (r->op == BLK_FLUSH && (b->no_flush || b->read_only)) {
 		blk_done(r, 0);
 		return;
 	}
-	if (f->no_flush)
+	if (b->no_flush)
 		r->flags &= ~BLK_F_FUA;
 	r->fd = f->fd;
-	r->aio_flags = (f->direct ? AIO_DIRECT : 0) | (f->bdev ? AIO_BDEV : 0);
+	r->aio_flags = (b->direct ? AIO_DIRECT : 0) | (f->bdev ? AIO_BDEV : 0);
 	if (f->in_memory && r->len <= IN_PLACE_MAX) {
 		r->moved = 0;
 		blk_done(r, aio_blocking(r));
@@ -97,10 +97,10 @@ static int take_aio(struct blk_file *f, struct opts *o, struct err *e)
 {
 	const char *aio = opts_take(o, "aio");
 
-	f->in_memory = !aio && !f->direct;
+	f->in_memory = !aio && !f->b.direct;
 	if (!aio || !strcmp(aio, "io_uring"))
 		return 0;
-	if (!strcmp(aio, "native") && !f->direct)
+	if (!strcmp(aio, "native") && !f->b.direct)
 		return err_set(e, -EINVAL, "aio=native was specified, but it "
 			       "requires cache.direct=on, which was not "
 			       "specified.");
@@ -136,11 +136,7 @@ static int take_opts(struct blk_file *f, struct file_opts *fo, struct opts *o,
 	if (!path || !*path)
 		return err_set(e, -EINVAL, "Parameter 'filename' is missing");
 	f->path = strdup(path);
-	rc = opts_take_bool(o, "cache.direct", &f->direct, e);
-	if (rc == 0)
-		rc = opts_take_bool(o, "cache.no-flush", &f->no_flush, e);
-	if (rc == 0)
-		rc = opts_take_bool(o, "auto-read-only", &fo->auto_read_only, e);
+	rc = opts_take_bool(o, "auto-read-only", &fo->auto_read_only, e);
 	if (rc == 0)
 		rc = opts_take_bool(o, "share-rw", &fo->share_rw, e);
 	if (rc == 0)
@@ -150,7 +146,7 @@ static int take_opts(struct blk_file *f, struct file_opts *fo, struct opts *o,
 
 static int open_fd(struct blk_file *f, bool auto_read_only, struct err *e)
 {
-	const int flags = f->direct ? O_DIRECT : 0;
+	const int flags = f->b.direct ? O_DIRECT : 0;
 
 	f->fd = path_open(f->path, flags |
 			  (f->b.read_only ? O_RDONLY : O_RDWR), 0, e);
@@ -169,7 +165,7 @@ static int device_size(struct blk_file *f)
 
 	if (ioctl(f->fd, BLKGETSIZE64, &n) < 0)
 		return -errno;
-	if (f->direct && ioctl(f->fd, BLKSSZGET, &sector) < 0)
+	if (f->b.direct && ioctl(f->fd, BLKSSZGET, &sector) < 0)
 		return -errno;
 	f->b.len = n;
 	f->bdev = true;

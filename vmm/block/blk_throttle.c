@@ -115,23 +115,36 @@ static void throttle_detach(struct blk *b)
 
 /* --- groups ---------------------------------------------------------------- */
 
-struct throttle_group *throttle_group_take(struct list *groups,
+struct throttle_group *throttle_group_find(struct list *groups,
 					   const char *name)
 {
-	struct throttle_group *g;
 	struct list *p;
 
 	list_for_each(p, groups) {
-		g = list_entry(p, struct throttle_group, node);
-		if (!strcmp(g->name, name)) {
-			g->users++;
+		struct throttle_group *g =
+			list_entry(p, struct throttle_group, node);
+
+		if (!strcmp(g->name, name))
 			return g;
-		}
+	}
+	return NULL;
+}
+
+struct throttle_group *throttle_group_take(struct list *groups,
+					   const char *name)
+{
+	struct throttle_group *g = throttle_group_find(groups, name);
+
+	if (g) {
+		g->users++;
+		return g;
 	}
 	g = calloc(1, sizeof(*g));
 	if (!g)
 		abort();
 	g->name = strdup(name);
+	if (!g->name)
+		abort();
 	g->users = 1;
 	throttle_init(&g->t);
 	list_append(groups, &g->node);
@@ -146,6 +159,53 @@ void throttle_group_drop(struct throttle_group *g)
 	lock_fini(&g->t.lock);
 	free(g->name);
 	free(g);
+}
+
+int throttle_group_add(struct list *groups, const char *name, struct opts *o,
+		       struct err *e)
+{
+	struct throttle_config c = { 0 };
+	struct throttle_group *g;
+	int rc = throttle_take(&c, o, "x-", e);
+
+	if (rc == 0)
+		rc = throttle_take(&c, o, "limits.", e);
+	if (rc < 0)
+		return rc;
+	if (throttle_group_find(groups, name))
+		return err_set(e, -EEXIST, "A group with this name already "
+			       "exists");
+	g = throttle_group_take(groups, name);
+	g->object = true;
+	throttle_set(&g->t, &c);
+	return 0;
+}
+
+int throttle_group_del(struct list *groups, const char *name, struct err *e)
+{
+	struct throttle_group *g = throttle_group_find(groups, name);
+
+	if (!g || !g->object)
+		return err_set(e, -ENOENT, "there is no throttle group '%s'",
+			       name);
+	if (g->users > 1)
+		return err_set(e, -EBUSY, "object '%s' is in use, can not be "
+			       "deleted", name);
+	throttle_group_drop(g);
+	return 0;
+}
+
+void throttle_groups_forget(struct list *groups)
+{
+	struct list *p, *tmp;
+
+	list_for_each_safe(p, tmp, groups) {
+		struct throttle_group *g =
+			list_entry(p, struct throttle_group, node);
+
+		if (g->object)
+			throttle_group_drop(g);
+	}
 }
 
 struct throttle_group *blk_throttle_group(struct blk *b)
@@ -166,6 +226,9 @@ static int throttle_open(struct blk *b, struct opts *o, struct err *e)
 	rc = throttle_take(&c, o, "limits.", e);
 	if (rc < 0)
 		return rc;
+	if (!throttle_any(&c) && !throttle_group_find(blk_groups(b->set), name))
+		return err_set(e, -ENOENT, "Throttle group '%s' does not "
+			       "exist", name);
 	t->last = &t->first;
 	t->group = throttle_group_take(blk_groups(b->set), name);
 	if (throttle_any(&c))

@@ -2,7 +2,7 @@
 /*
  * Throttle groups: limits shared by the disks that name the same one.
  *
- * Room:   private to vmm/block.  Thread: the main loop's, but for t's lock.
+ * Thread: the main loop's, but for t's lock.
  */
 #ifndef MOTE_BLOCK_BLK_THROTTLE_H
 #define MOTE_BLOCK_BLK_THROTTLE_H
@@ -15,6 +15,7 @@ struct throttle_group {
 	struct list node;
 	char *name;
 	unsigned users;
+	bool object;                   /* it is a user, too                */
 	struct throttle t;
 };
 
@@ -23,6 +24,15 @@ extern const struct blk_ops blk_throttle_ops;
 /* The group of that name, made if there is none; a user more, till the drop. */
 struct throttle_group *throttle_group_take(struct list *groups,
 					   const char *name);
+/* NULL: there is none. */
+struct throttle_group *throttle_group_find(struct list *groups,
+					   const char *name);
+/* -object throttle-group, x-iops-total= or limits.iops-total= ...: it is there
+ * whoever uses it, until the second, -EBUSY while somebody does. */
+int  throttle_group_add(struct list *groups, const char *name, struct opts *o,
+			struct err *e);
+int  throttle_group_del(struct list *groups, const char *name, struct err *e);
+void throttle_groups_forget(struct list *groups);     /* all such */
 /* The last one frees it. */
 void throttle_group_drop(struct throttle_group *g);
 /* The group of a throttle node; NULL: it is none. */

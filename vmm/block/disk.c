@@ -241,6 +241,7 @@ int disk_set_throttle(struct disk *d, const struct throttle_config *c,
 {
 	struct throttle_group *g = blk_throttle_group(d->root);
 	struct opts o = OPTS_INIT;
+	struct throttle_group *made;
 	struct blk *top;
 	int rc;
 
@@ -254,9 +255,12 @@ int disk_set_throttle(struct disk *d, const struct throttle_config *c,
 		return err_set(e, -ENOTSUP, "disk '%s' is in the group '%s' "
 			       "and cannot change to '%s'", d->id, g->name,
 			       group);
-	opts_set(&o, "throttle-group", group ? group : d->id);
+	made = throttle_group_take(blk_groups(d->set->blks),
+				   group ? group : d->id);
+	opts_set(&o, "throttle-group", made->name);
 	top = blk_open_over(d->set->blks, "throttle", &o, d->root, e);
 	opts_fini(&o);
+	throttle_group_drop(made);
 	if (!top)
 		return -EINVAL;
 	throttle_set(&blk_throttle_group(top)->t, c);
@@ -345,15 +349,6 @@ void disk_account(struct disk *d, const struct blk_req *r, enum blk_op op,
 }
 
 /* --- names ----------------------------------------------------------------- */
-
-const char *disk_cache_name(const struct disk *d)
-{
-	if (d->no_flush)
-		return "unsafe";
-	if (d->writeback)
-		return d->direct ? "none" : "writeback";
-	return d->direct ? "directsync" : "writethrough";
-}
 
 const char *disk_error_name(enum disk_error a)
 {

@@ -102,8 +102,6 @@ void disk_account_start(struct disk *d, struct blk_req *r);
 void disk_account(struct disk *d, const struct blk_req *r, enum blk_op op,
 		  u64 len, int rc);
 
-/* "writeback", "none" ...: of -drive cache=. */
-const char *disk_cache_name(const struct disk *d);
 const char *disk_error_name(enum disk_error a);
 /* "raw", or the driver of the node it was given. */
 const char *disk_format(const struct disk *d);

@@ -150,6 +150,88 @@ static bool is_block_device(const char *path)
 	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
+/* What -drive says of its image; NULL: nothing. */
+struct image {
+	const char *path, *format, *driver;
+};
+
+/* At the beginning of file=, and the driver it stands for; NULL: by the kind of
+ * file.  What is no address is taken off. */
+static const struct {
+	const char *prefix, *driver;
+	bool address;
+} protocols[] = {
+	{ "file:",        NULL,          true  },
+	{ "host_device:", "host_device", true  },
+	{ "null-co://",   "null-co",     false },
+	{ "null-aio://",  "null-aio",    false },
+};
+
+static int take_protocol(struct image *im, struct err *e)
+{
+	const char *path = im->path;
+	const size_t n = path ? strcspn(path, ":/") : 0;
+
+	if (!n || path[n] != ':')
+		return 0;
+	for (unsigned i = 0; i < ARRAY_LEN(protocols); i++) {
+		const size_t len = strlen(protocols[i].prefix);
+
+		if (strncmp(path, protocols[i].prefix, len))
+			continue;
+		im->path = protocols[i].address ? path + len : NULL;
+		im->driver = protocols[i].driver;
+		return 0;
+	}
+	err_set(e, -ENOTSUP, "not supported yet: images by protocol '%.*s'",
+		(int)n, path);
+	err_hint(e, "A file of that name is written ./%s", path);
+	return -ENOTSUP;
+}
+
+/* driver= is format= by another name, or the driver itself. */
+static int take_driver(struct image *im, struct opts *o, struct err *e)
+{
+	const char *name = opts_take(o, "driver");
+	const char *below = opts_take(o, "file.driver");
+
+	if (name && im->format)
+		return err_set(e, -EINVAL, "Cannot specify both 'driver' and "
+			       "'format'");
+	for (unsigned i = 0; name && blk_drivers[i]; i++)
+		if (!blk_drivers[i]->filter && !strcmp(blk_drivers[i]->name,
+						       name))
+			im->driver = name;
+	if (name && !im->driver)
+		im->format = name;
+	if (below)
+		im->driver = below;
+	return 0;
+}
+
+static int take_image(struct image *im, struct opts *o, struct err *e)
+{
+	int rc;
+
+	im->path = opts_take(o, "file");
+	im->format = opts_take(o, "format");
+	rc = take_protocol(im, e);
+	if (rc == 0)
+		rc = take_driver(im, o, e);
+	if (rc < 0)
+		return rc;
+	if (!im->path)
+		im->path = opts_take(o, "file.filename");
+	if (!im->path)
+		im->path = opts_take(o, "filename");
+	if (!im->path && !im->driver)
+		return err_set(e, -EINVAL, "a drive needs file=IMAGE");
+	if (im->path)
+		return check_format(im->format, im->path, e);
+	return im->format && strcmp(im->format, "raw") ?
+		check_format(im->format, "", e) : 0;
+}
+
 /* Move KEY (or file.KEY) of the drive to the node's options. */
 static void hand_on(struct opts *from, struct opts *to, const char *key)
 {
@@ -164,46 +246,60 @@ static void hand_on(struct opts *from, struct opts *to, const char *key)
 		opts_set(to, key, val);
 }
 
+/* And what else there is for it. */
+static void hand_on_rest(struct opts *from, struct opts *to)
+{
+	struct opt *p;
+
+	opts_for_each(p, from) {
+		if (p->taken || strncmp(p->key, "file.", 5) || !p->key[5])
+			continue;
+		opts_set(to, p->key + 5, p->val);
+		p->taken = true;
+	}
+}
+
 static void put_bool(struct opts *o, const char *key, bool on)
 {
-	opts_set(o, key, on ? "on" : "off");
+	if (!opts_find(o, key))
+		opts_set(o, key, on ? "on" : "off");
+}
+
+static int node_opts(struct disk *d, struct opts *o, struct opts *n,
+		     struct err *e)
+{
+	static const char *const keys[] = { "aio", "discard", "detect-zeroes",
+		"locking", "auto-read-only", "node-name", "share-rw", "size",
+		"read-zeroes", NULL };
+	bool read_only = false;
+	int rc = opts_take_bool(o, "readonly", &read_only, e);
+
+	if (rc == 0)
+		rc = opts_take_bool(o, "read-only", &read_only, e);
+	if (read_only || d->snapshot)
+		opts_set(n, "read-only", "on");
+	put_bool(n, "cache.direct", d->direct);
+	put_bool(n, "cache.no-flush", d->no_flush);
+	for (unsigned i = 0; keys[i]; i++)
+		hand_on(o, n, keys[i]);
+	hand_on_rest(o, n);
+	return rc;
 }
 
 static int image_opts(struct disk *d, struct opts *o, struct opts *n,
 		      struct err *e)
 {
-	const char *path = opts_take(o, "file");
-	const char *format = opts_take(o, "format");
-	static const char *const keys[] = { "aio", "discard", "detect-zeroes",
-		"locking", "auto-read-only", "node-name", "share-rw", NULL };
-	bool read_only = false;
-	int rc;
+	struct image im = { 0 };
+	int rc = take_image(&im, o, e);
 
-	if (!path)
-		path = opts_take(o, "file.filename");
-	if (!path)
-		return err_set(e, -EINVAL, "a drive needs file=IMAGE");
-	if (!strncmp(path, "null-co://", 10) || !strncmp(path, "null-aio://", 11)) {
-		opts_set(n, "driver", path[5] == 'c' ? "null-co" : "null-aio");
-		hand_on(o, n, "size");
-		hand_on(o, n, "read-zeroes");
-		return 0;
-	}
-	rc = check_format(format, path, e);
-	if (rc == 0)
-		rc = opts_take_bool(o, "readonly", &read_only, e);
-	if (rc == 0)
-		rc = opts_take_bool(o, "read-only", &read_only, e);
 	if (rc < 0)
 		return rc;
-	opts_set(n, "driver", is_block_device(path) ? "host_device" : "file");
-	opts_set(n, "filename", path);
-	put_bool(n, "read-only", read_only || d->snapshot);
-	put_bool(n, "cache.direct", d->direct);
-	put_bool(n, "cache.no-flush", d->no_flush);
-	for (unsigned i = 0; keys[i]; i++)
-		hand_on(o, n, keys[i]);
-	return 0;
+	if (im.path)
+		opts_set(n, "filename", im.path);
+	if (!im.driver)
+		im.driver = is_block_device(im.path) ? "host_device" : "file";
+	opts_set(n, "driver", im.driver);
+	return node_opts(d, o, n, e);
 }
 
 static int open_image(struct disk *d, struct opts *o, struct err *e)
@@ -236,11 +332,19 @@ static int add_overlay(struct disk *d, struct err *e)
 
 /* --- the disk -------------------------------------------------------------- */
 
+static const char *take_either(struct opts *o, const char *key,
+			       const char *old)
+{
+	const char *older = opts_take(o, old), *val = opts_take(o, key);
+
+	return val ? val : older;
+}
+
 static int fill_disk(struct disk *d, struct opts *o, struct err *e)
 {
 	struct throttle_config limits = { 0 };
 	const char *serial = opts_take(o, "serial");
-	const char *group = opts_take(o, "throttling.group");
+	const char *group = take_either(o, "throttling.group", "group");
 	int rc = take_if(d, o, e);
 
 	if (serial)

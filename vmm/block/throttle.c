@@ -107,6 +107,11 @@ static const struct {
 	[THROTTLE_IOPS_WR] = { "iops-write", "iops_wr" },
 };
 
+const char *throttle_kind_name(enum throttle_kind k)
+{
+	return kind_names[k].name;
+}
+
 static int take_one(struct opts *o, const char *prefix, const char *name,
 		    const char *suffix, u64 *to, struct err *e)
 {
@@ -137,6 +142,12 @@ int throttle_check(struct throttle_config *c, struct err *e)
 		if (l[k].max && l[k].max < l[k].avg)
 			return err_set(e, -EINVAL, "bps_max/iops_max cannot be "
 				       "lower than bps/iops");
+		if (l[k].length > 1 && !l[k].max)
+			return err_set(e, -EINVAL, "burst length set without "
+				       "burst rate");
+		if (l[k].length > 1 && l[k].max > THROTTLE_MAX / l[k].length)
+			return err_set(e, -EINVAL, "burst length too high for "
+				       "this burst rate");
 	}
 	return 0;
 }
@@ -144,7 +155,6 @@ int throttle_check(struct throttle_config *c, struct err *e)
 int throttle_take(struct throttle_config *c, struct opts *o,
 		  const char *prefix, struct err *e)
 {
-	char key[64];
 	int rc = 0;
 
 	for (unsigned i = 0; i < THROTTLE_KINDS && rc == 0; i++) {
@@ -162,9 +172,13 @@ int throttle_take(struct throttle_config *c, struct opts *o,
 		if (rc == 0)
 			rc = take_one(o, "", kind_names[i].old, "_max", &l->max,
 				      e);
+		if (rc == 0)
+			rc = take_one(o, "", kind_names[i].old, "_max_length",
+				      &l->length, e);
 	}
-	snprintf(key, sizeof(key), "%siops-size", prefix);
 	if (rc == 0)
-		rc = opts_take_size(o, key, &c->iops_size, e);
+		rc = take_one(o, prefix, "iops-size", "", &c->iops_size, e);
+	if (rc == 0)
+		rc = take_one(o, "", "iops_size", "", &c->iops_size, e);
 	return rc < 0 ? rc : throttle_check(c, e);
 }

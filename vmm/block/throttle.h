@@ -36,6 +36,8 @@ struct throttle {
 	s64 leaked_at;                 /* ns                               */
 };
 
+/* "bps-total" ...: as options have it. */
+const char *throttle_kind_name(enum throttle_kind k);
 /* No limits. */
 void throttle_init(struct throttle *t);
 /* `c` passed throttle_check; buckets start empty. */
