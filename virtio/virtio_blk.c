@@ -72,8 +72,9 @@ struct virtio_blk {
 	u16 num_queues, queue_size;
 	char *serial;
 	u32 logical, physical, min_io, opt_io, bootindex;
-	bool discard, write_zeroes, config_wce;
+	bool discard, write_zeroes, config_wce, share_rw;
 	u32 werror, rerror, write_cache;
+	bool writeback;                /* before a guest had its say       */
 
 	struct slot *slots, *free, *stopped, **stopped_last;
 	struct iovec *own;             /* the slots'                       */
@@ -443,6 +444,12 @@ static void resized(void *dev)
 	virtio_unlock(&b->v);
 }
 
+static void set_writeback(struct virtio_blk *b, bool on)
+{
+	b->disk->writeback = on;
+	virtio_config_put(&b->v, WRITEBACK, on, 1);
+}
+
 static void blk_config_write(struct virtio *v, unsigned off, u64 val,
 			     unsigned size)
 {
@@ -450,8 +457,18 @@ static void blk_config_write(struct virtio *v, unsigned off, u64 val,
 
 	if (off != WRITEBACK || size != 1 || !virtio_has(v, F_CONFIG_WCE))
 		return;
-	b->disk->writeback = val & 1;
-	virtio_config_put(v, WRITEBACK, val & 1, 1);
+	set_writeback(b, val & 1);
+}
+
+/* A guest that can neither flush nor turn the cache off has none (5.2.6.2). */
+static void blk_start(struct virtio *v)
+{
+	struct virtio_blk *b = of_virtio(v);
+
+	if (virtio_has(v, F_CONFIG_WCE))
+		b->disk->writeback = virtio_config_get(v, WRITEBACK, 1) & 1;
+	else
+		set_writeback(b, b->writeback && virtio_has(v, F_FLUSH));
 }
 
 static void fill_config(struct virtio_blk *b)
@@ -558,6 +575,7 @@ static void set_cache(struct virtio_blk *b)
 {
 	if (b->write_cache)
 		b->disk->writeback = b->write_cache == CACHE_ON;
+	b->writeback = b->disk->writeback;
 }
 
 static int blk_realize(struct virtio *v, struct err *e)
@@ -573,7 +591,7 @@ static int blk_realize(struct virtio *v, struct err *e)
 	v->nqueues = b->num_queues;
 	v->queue_size = b->queue_size;
 	v->loop = b->iothread ? b->iothread->loop : v->pci.dev.env->loop;
-	rc = disk_attach(b->disk, &v->pci.dev, v->loop, e);
+	rc = disk_attach(b->disk, &v->pci.dev, v->loop, b->share_rw, e);
 	if (rc < 0)
 		return rc;
 	if (b->iothread)
@@ -611,7 +629,10 @@ static void forget(struct slot *s)
 /* What waits for `cont` is let go; what the disk has comes back later. */
 static void blk_reset(struct virtio *v)
 {
-	each_stopped(of_virtio(v), forget);
+	struct virtio_blk *b = of_virtio(v);
+
+	each_stopped(b, forget);
+	set_writeback(b, b->writeback);
 }
 
 static void blk_quiesce(struct virtio *v)
@@ -660,6 +681,7 @@ static const struct virtio_class blk_class = {
 	.config_size = CONFIG_LEN, .feature_names = feature_names,
 	.realize      = blk_realize,      .unrealize = blk_unrealize,
 	.reset        = blk_reset,        .kick      = blk_kick,
+	.start        = blk_start,
 	.config_write = blk_config_write, .quiesce   = blk_quiesce,
 	.hold         = blk_hold,         .take_back = blk_take_back,
 };
@@ -700,6 +722,8 @@ VIRTIO_DEVICE(virtio_blk, "virtio-blk", struct virtio_blk, blk_class,
 	  .offset = offsetof(struct virtio_blk, write_cache),
 	  .enum_names = cache_names, .help = "writes may wait for a flush "
 	  "(auto: as the drive's cache= says)" },
+	BLK_PROP("share-rw", PROP_BOOL, share_rw, "off",
+		 "others may write to the image meanwhile"),
 	BLK_PROP("bootindex", PROP_U32, bootindex, "0",
 		 "boot order (kernels are loaded directly: not used)"),
 	{ .name = "werror", .type = PROP_ENUM, .def = "auto",

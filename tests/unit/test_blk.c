@@ -248,6 +248,46 @@ static void an_image_in_use_is_refused(void **s)
 	assert_non_null(disk_add(set, spec, false, NULL));
 }
 
+/* A drive of the file for a device that shares it, or not. */
+static int attached(const char *id, const char *more, bool share,
+		    struct err *e)
+{
+	static int dev;
+	char spec[160];
+	struct disk *d;
+	int rc;
+
+	snprintf(spec, sizeof(spec), "file=%s,format=raw,id=%s%s", path, id,
+		 more);
+	d = disk_add(set, spec, false, e);
+	if (!d)
+		return e->rc;
+	rc = disk_attach(d, &dev, loop, share, e);
+	if (rc < 0)
+		disk_del(d, NULL);
+	return rc;
+}
+
+static void only_who_shares_may_write_where_others_do(void **s)
+{
+	struct err e = { 0 };
+
+	(void)s;
+	assert_int_equal(attached("a", "", true, &e), 0);
+	assert_int_equal(attached("b", "", true, &e), 0);
+	assert_int_equal(attached("c", "", false, &e), -EAGAIN);
+	assert_non_null(strstr(e.msg, "Failed to get shared \"write\" lock"));
+	assert_int_equal(attached("c", ",readonly=on", false, &e), -EAGAIN);
+	assert_int_equal(attached("c", ",readonly=on", true, &e), 0);
+	for (unsigned i = 0; i < 3; i++)
+		disk_detach(disk_known(set, (const char *[]){ "a", "b", "c" }[i]),
+			    true);
+	assert_int_equal(attached("c", "", false, &e), 0);
+	assert_int_equal(attached("d", "", true, &e), -EAGAIN);
+	assert_non_null(strstr(e.msg, "Failed to get \"write\" lock"));
+	disk_detach(disk_known(set, "c"), true);
+}
+
 static void readers_share_an_image(void **s)
 {
 	(void)s;
@@ -605,7 +645,8 @@ static void limits_may_be_put_on_a_disk_that_is_busy(void **s)
 	for (unsigned i = 0; i < 300; i++) {
 		busy.d = drive("");
 		busy.stop = busy.ended = false;
-		assert_int_equal(disk_attach(busy.d, &busy, busy.loop, &e), 0);
+		assert_int_equal(disk_attach(busy.d, &busy, busy.loop, false,
+					     &e), 0);
 		loop_post(busy.loop, busy_again, NULL);
 		usleep(i * 3);
 		assert_int_equal(disk_set_throttle(busy.d, &c, NULL, &e), 0);
@@ -631,6 +672,7 @@ int main(void)
 		T(zeros_are_detected),
 		T(a_snapshot_reads_both_and_writes_only_its_own),
 		T(an_image_in_use_is_refused),
+		T(only_who_shares_may_write_where_others_do),
 		T(readers_share_an_image),
 		T(wrong_options_are_named),
 		T(nodes_are_added_used_and_removed),

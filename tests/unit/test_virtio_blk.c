@@ -73,12 +73,12 @@ static void down(void)
 }
 
 /* The registers by hand: the BAR is tested in test_virtio_mmio's way. */
-static void driver_up(void)
+static void driver_up_with(u64 features)
 {
 	virtio_lock(v);
 	virtio_set_status(v, 0);
 	virtio_set_status(v, 3);
-	virtio_accept(v, 0, v->offered);
+	virtio_accept(v, 0, features);
 	virtio_accept(v, 1, 1);
 	virtio_set_status(v, 11);
 	v->queue_sel = 0;
@@ -93,6 +93,11 @@ static void driver_up(void)
 	memset(ram + AVAIL, 0, 6 + 2 * ring_size);
 	memset(ram + USED, 0, 6 + 8 * ring_size);
 	assert_true(v->started);
+}
+
+static void driver_up(void)
+{
+	driver_up_with(v->offered);
 }
 
 static void desc(unsigned i, u64 addr, u32 len, u16 flags)
@@ -454,6 +459,33 @@ static void who_listens_hears_of_a_failed_request_once(void **s)
 	down();
 }
 
+/* Virtio 1.2, 5.2.6.2: what it cannot flush must be on the disk. */
+static void who_cannot_flush_has_no_write_cache(void **s)
+{
+	enum { FLUSH = BIT(9), WCE = BIT(11), WRITEBACK = 32 };
+
+	(void)s;
+	up("null-co,node-name=n,size=1M");
+	driver_up_with(0);
+	assert_false(disk_find(disks, "n")->writeback);
+	driver_up_with(FLUSH);
+	assert_true(disk_find(disks, "n")->writeback);
+	driver_up_with(FLUSH | WCE);
+	assert_true(disk_find(disks, "n")->writeback);
+	virtio_lock(v);
+	virtio_config_access_write(v, WRITEBACK, 0, 1);
+	virtio_unlock(v);
+	assert_false(disk_find(disks, "n")->writeback);
+	driver_up_with(FLUSH | WCE);   /* another driver asks anew         */
+	assert_true(disk_find(disks, "n")->writeback);
+	assert_int_equal(virtio_config_get(v, WRITEBACK, 1), 1);
+	down();
+	up_with("null-co,node-name=n,size=1M", "write-cache", "off");
+	driver_up_with(FLUSH);
+	assert_false(disk_find(disks, "n")->writeback);
+	down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -471,6 +503,7 @@ int main(void)
 		cmocka_unit_test(a_disk_has_one_device_at_most),
 		cmocka_unit_test(a_drive_goes_with_its_device_but_stays_for_one_that_failed),
 		cmocka_unit_test(state_goes_round),
+		cmocka_unit_test(who_cannot_flush_has_no_write_cache),
 		cmocka_unit_test(who_listens_hears_of_a_failed_request_once),
 	};
 

@@ -605,6 +605,13 @@ int blk_resize(struct blk *b, u64 len, struct err *e)
 	return rc;
 }
 
+int blk_share(struct blk *b, bool on, struct err *e)
+{
+	while (b->child)
+		b = b->child;
+	return b->ops->share ? b->ops->share(b, on, e) : 0;
+}
+
 const char *blk_driver_name(const struct blk *b)
 {
 	return b->ops->name;

@@ -81,6 +81,8 @@ struct blk_ops {
 	int  (*attach)(struct blk *b, struct err *e);
 	void (*detach)(struct blk *b);         /* [loop] NULL ok            */
 	void (*describe)(struct blk *b, struct strbuf *out);   /* NULL ok   */
+	/* May others write to its image, too?  No: -EAGAIN. [loop] NULL ok */
+	int  (*share)(struct blk *b, bool on, struct err *e);
 	/* Bytes it takes on the host, or -errno. [loop] NULL ok */
 	s64  (*used)(const struct blk *b);
 };
@@ -137,6 +139,8 @@ void blk_unplug(struct blk *b);
 /* Return when nothing is in flight.  From the main loop, or on its own. */
 void blk_drain(struct blk *b);
 int  blk_resize(struct blk *b, u64 len, struct err *e);
+/* Its user lets others write to the image, or must not: -EAGAIN, they do. */
+int  blk_share(struct blk *b, bool on, struct err *e);
 /* "file" of the leaf, or the driver's name: for info block. */
 void blk_describe(struct blk *b, struct strbuf *out);
 const char *blk_driver_name(const struct blk *b);

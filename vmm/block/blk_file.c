@@ -29,6 +29,8 @@ struct blk_file {
 	int fd;
 	char *path;
 	bool threads, bdev;
+	bool locked, must_lock;        /* locking= says so                 */
+	bool shared;                   /* others may write, too            */
 	bool in_memory;                /* nothing there waits for a device */
 };
 
@@ -197,6 +199,36 @@ static bool is_memory(int fd)
 					s.f_type == RAMFS_MAGIC);
 }
 
+/* Who shares it with others that share it may open it; whether it may be used
+ * alone is seen when a device takes it. */
+static int lock_image(struct blk_file *f, bool share, struct err *e)
+{
+	const bool write = !f->b.read_only;
+	int rc = file_lock(f->fd, f->path, write, share, f->must_lock, e);
+
+	f->shared = share;
+	if (rc != -EAGAIN || share || file_lock_is_exclusive(f->fd))
+		return rc;
+	f->shared = true;
+	return file_lock(f->fd, f->path, write, true, f->must_lock, e);
+}
+
+static int file_share(struct blk *b, bool on, struct err *e)
+{
+	struct blk_file *f = to_file(b);
+	int rc = 0;
+
+	if (!f->locked || on == f->shared)
+		return 0;
+	if (on)
+		file_lock_share(f->fd);
+	else
+		rc = file_lock(f->fd, f->path, !b->read_only, false,
+			       f->must_lock, e);
+	f->shared = on || rc < 0;
+	return rc;
+}
+
 static int file_open(struct blk *b, struct opts *o, struct err *e)
 {
 	struct blk_file *f = to_file(b);
@@ -211,9 +243,10 @@ static int file_open(struct blk *b, struct opts *o, struct err *e)
 	if (rc < 0)
 		goto fail_path;
 	rc = find_size(f, e);
-	if (rc == 0 && fo.locking != LOCK_OFF && !f->bdev)
-		rc = file_lock(f->fd, f->path, !b->read_only, fo.share_rw,
-			       fo.locking == LOCK_ON, e);
+	f->locked = fo.locking != LOCK_OFF && !f->bdev;
+	f->must_lock = fo.locking == LOCK_ON;
+	if (rc == 0 && f->locked)
+		rc = lock_image(f, fo.share_rw, e);
 	if (rc < 0)
 		goto fail_fd;
 	f->in_memory &= is_memory(f->fd);
@@ -267,7 +300,8 @@ static s64 file_used(const struct blk *b)
 	.close    = file_close,    .plug   = file_plug, \
 	.drain    = file_drain,    .resize = file_resize, \
 	.attach   = file_attach,   .detach = file_detach, \
-	.describe = file_describe, .used  = file_used
+	.describe = file_describe, .used  = file_used, \
+	.share    = file_share
 
 const struct blk_ops blk_file_ops = {
 	.name = "file", .summary = "a raw image file", FILE_OPS,

@@ -193,14 +193,17 @@ int disk_pull(struct disk *d, struct err *e)
 	return l ? blk_set_loop(b, l, e) : 0;
 }
 
-int disk_attach(struct disk *d, void *dev, struct loop *l, struct err *e)
+int disk_attach(struct disk *d, void *dev, struct loop *l, bool share,
+		struct err *e)
 {
 	int rc;
 
 	if (d->dev)
 		return err_set(e, -EBUSY, "Drive '%s' is already in use by "
 			       "another block device", d->id);
-	rc = blk_set_loop(d->root, l, e);
+	rc = blk_share(d->root, share, e);
+	if (rc == 0)
+		rc = blk_set_loop(d->root, l, e);
 	if (rc == 0)
 		d->dev = dev;
 	return rc;

@@ -76,8 +76,10 @@ struct disk *disk_known(struct disk_set *s, const char *id);
 /* blk_del, of a node no device has any more. */
 int  disk_node_del(struct disk_set *s, const char *name, struct err *e);
 
-/* The device takes it, with its loop. -EBUSY. */
-int  disk_attach(struct disk *d, void *dev, struct loop *l, struct err *e);
+/* The device takes it, with its loop. -EBUSY; -EAGAIN: another program writes
+ * to its image, and not `share`. */
+int  disk_attach(struct disk *d, void *dev, struct loop *l, bool share,
+		 struct err *e);
 /* `gone`: the device lived and is no more; its -drive goes with it, as QEMU has
  * it.  Else the disk is free for another device. */
 void disk_detach(struct disk *d, bool gone);

@@ -21,9 +21,9 @@ static const char *const names[PERMS] = {
 	[2] = "write unchanged", [RESIZE] = "resize",
 };
 
-static int take_byte(int fd, off_t at)
+static int set_byte(int fd, off_t at, short type)
 {
-	struct flock l = { .l_type = F_RDLCK, .l_whence = SEEK_SET,
+	struct flock l = { .l_type = type, .l_whence = SEEK_SET,
 			   .l_start = at, .l_len = 1 };
 
 	return fcntl(fd, F_OFD_SETLK, &l) < 0 ? -errno : 0;
@@ -55,9 +55,9 @@ static int take_all(int fd, unsigned used, unsigned unshared)
 
 	for (unsigned i = 0; i < PERMS && rc == 0; i++) {
 		if (used & BIT(i))
-			rc = take_byte(fd, USED_BASE + i);
+			rc = set_byte(fd, USED_BASE + i, F_RDLCK);
 		if (rc == 0 && unshared & BIT(i))
-			rc = take_byte(fd, UNSHARED_BASE + i);
+			rc = set_byte(fd, UNSHARED_BASE + i, F_RDLCK);
 	}
 	return rc;
 }
@@ -74,6 +74,17 @@ static int check_others(int fd, const char *path, unsigned used,
 	return 0;
 }
 
+void file_lock_share(int fd)
+{
+	set_byte(fd, UNSHARED_BASE + WRITE, F_UNLCK);
+	set_byte(fd, UNSHARED_BASE + RESIZE, F_UNLCK);
+}
+
+bool file_lock_is_exclusive(int fd)
+{
+	return byte_is_held(fd, UNSHARED_BASE + WRITE) == 1;
+}
+
 int file_lock(int fd, const char *path, bool write, bool share_writes,
 	      bool must, struct err *e)
 {
@@ -83,8 +94,12 @@ int file_lock(int fd, const char *path, bool write, bool share_writes,
 	int rc = take_all(fd, used, unshared);
 
 	if (rc == -EAGAIN || rc == -EACCES)
-		return refuse(path, "", WRITE, e);
-	if (rc < 0)
+		rc = refuse(path, "", WRITE, e);
+	else if (rc < 0)
 		return must ? err_set(e, rc, "cannot lock '%s': %m", path) : 0;
-	return check_others(fd, path, used, unshared, e);
+	else
+		rc = check_others(fd, path, used, unshared, e);
+	if (rc < 0)
+		file_lock_share(fd);
+	return rc;
 }

@@ -12,8 +12,13 @@
 #include "vmm/base/err.h"
 
 /* Held until the description is closed.  `must`: a file system that has no
- * such locks is an error.  -EAGAIN with a sentence: somebody has it. */
-int file_lock(int fd, const char *path, bool write, bool share_writes,
-	      bool must, struct err *e);
+ * such locks is an error.  -EAGAIN with a sentence: somebody has it.  Again on
+ * the same descriptor: the lock is another; after a failure, one that shares. */
+int  file_lock(int fd, const char *path, bool write, bool share_writes,
+	       bool must, struct err *e);
+/* Let others write from now on. */
+void file_lock_share(int fd);
+/* Does somebody else have it, who lets nobody else write? */
+bool file_lock_is_exclusive(int fd);
 
 #endif
