@@ -19,7 +19,7 @@ int mon_do_netdev_add(struct vm *vm, const char *spec, struct err *e)
 
 	if (rc < 0)
 		return rc;
-	rc = netdevs_ready(vm->nets, e);
+	rc = netdevs_ready(vm->nets, NETDEV_PLUG_MS, e);
 	if (rc < 0 && opts_parse(&o, spec, "type", NULL) == 0)
 		netdev_del(vm->nets, opts_find(&o, "id"), NULL);
 	opts_fini(&o);

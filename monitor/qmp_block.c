@@ -263,11 +263,37 @@ static json_t *stats_of(const struct disk *d)
 	return o;
 }
 
+/* query-nodes: every node that has a name; what a guest did is its disk's. */
+static void node_stats(struct qmp_call *c)
+{
+	static const struct disk unused;
+	struct list *p, *q;
+
+	list_for_each(p, blk_nodes(disk_blks(disks(c)))) {
+		struct blk *b = list_entry(p, struct blk, node);
+		const struct disk *user = &unused;
+
+		list_for_each(q, disk_list(disks(c))) {
+			struct disk *d = list_entry(q, struct disk, node);
+
+			if (d->root == b)
+				user = d;
+		}
+		json_array_append_new(c->ret, json_pack("{s:s,s:o}",
+			"node-name", mon_node_name(b), "stats",
+			stats_of(user)));
+	}
+}
+
 static void run_query_stats(struct qmp_call *c)
 {
 	struct list *p;
 
 	c->ret = json_array();
+	if (qmp_bool(c, "query-nodes", false)) {
+		node_stats(c);
+		return;
+	}
 	list_for_each(p, disk_list(disks(c))) {
 		struct disk *d = list_entry(p, struct disk, node);
 		json_t *o = json_pack("{s:s,s:o}", "device",

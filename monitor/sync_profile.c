@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SITES_MAX = 1024 };
-
 struct row {
 	struct lock_site s;
 	unsigned locks;                /* merged here */
@@ -50,10 +48,11 @@ void sync_profile_switch(struct vm *vm, int how)
 }
 
 struct table {
-	struct row rows[2 * SITES_MAX];
+	struct row rows[2 * LOCK_SITES_MAX];
 	unsigned n;
 	bool merge;                    /* locks of one place into one row */
 	char *text;                    /* the provider's, cut into names  */
+	u64 missed;                    /* for want of room                */
 };
 
 static void add(struct table *t, const struct lock_site *s)
@@ -73,7 +72,8 @@ static void add(struct table *t, const struct lock_site *s)
 	t->rows[k].locks++;
 }
 
-/* The plugin's locks: "FILE:LINE LOCK COUNT NS" a line. */
+/* The plugin's locks: "FILE:LINE LOCK COUNT NS" a line; what its table had no
+ * room for: "missed 0x0 COUNT 0". */
 static void add_providers(struct table *t, struct vm *vm)
 {
 	const struct kvm_provider *p = vm->provider;
@@ -94,18 +94,22 @@ static void add_providers(struct table *t, struct vm *vm)
 		if (sscanf(line + k, "%p %llu %llu", &lock, &count, &ns) != 3)
 			continue;
 		line[k] = '\0';
-		add(t, &(struct lock_site){ line, lock, count, ns });
+		if (!strcmp(line, "missed"))
+			t->missed += count;
+		else
+			add(t, &(struct lock_site){ line, lock, count, ns });
 	}
 }
 
 static void collect(struct table *t, struct vm *vm)
 {
-	struct lock_site *all = calloc(SITES_MAX, sizeof(*all));
-	const unsigned n = all ? lock_profile_get(all, SITES_MAX) : 0;
+	struct lock_site *all = calloc(LOCK_SITES_MAX, sizeof(*all));
+	const unsigned n = all ? lock_profile_get(all, LOCK_SITES_MAX) : 0;
 
 	for (unsigned i = 0; i < n; i++)
 		add(t, &all[i]);
 	free(all);
+	t->missed = lock_profile_missed();
 	add_providers(t, vm);
 }
 
@@ -153,6 +157,10 @@ void sync_profile_print(struct mon *m, bool mean, bool apart, unsigned max)
 	for (unsigned i = 0; i < n; i++)
 		show(m, &rows[i], width);
 	dashes(m, 70 + (unsigned)width);
+	if (t->missed)
+		mon_printf(m, "The table is full: %llu more were not counted "
+			   "(sync-profile reset empties it)\n",
+			   (unsigned long long)t->missed);
 	free(t->text);
 	free(t);
 }

@@ -232,15 +232,17 @@ out:
 
 static void report_locks(struct strbuf *sb)
 {
-	enum { SITES = 1024 };
-	struct lock_site *all = calloc(SITES, sizeof(*all));
-	const unsigned n = all ? lock_profile_get(all, SITES) : 0;
+	struct lock_site *all = calloc(LOCK_SITES_MAX, sizeof(*all));
+	const unsigned n = all ? lock_profile_get(all, LOCK_SITES_MAX) : 0;
 
 	for (unsigned i = 0; i < n; i++)
 		strbuf_addf(sb, "%s %p %llu %llu\n", all[i].site,
 			    (const void *)all[i].lock,
 			    (unsigned long long)all[i].count,
 			    (unsigned long long)all[i].ns);
+	if (lock_profile_missed())
+		strbuf_addf(sb, "missed 0x0 %llu 0\n",
+			    (unsigned long long)lock_profile_missed());
 	free(all);
 }
 

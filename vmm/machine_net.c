@@ -125,5 +125,5 @@ int machine_nics_add(struct vm *vm, struct err *e)
 
 int machine_netdevs_ready(struct vm *vm, struct err *e)
 {
-	return netdevs_ready(vm->nets, e);
+	return netdevs_ready(vm->nets, NETDEV_BUILD_MS, e);
 }

@@ -61,6 +61,8 @@ void __wrap_vcpu_resume(struct vcpu *v) { (void)v; }
 static inline void rig_init(struct qmp_fake *q)
 {
 	rig_closed = true;
+	lock_profile_set(false);       /* the last input's sync-profile */
+	lock_profile_reset();
 	qmp_fake_init(q, false);
 	q->f.vm.loop = loop_create("main", NULL);
 	q->f.vm.env.loop = q->f.vm.loop;

@@ -101,6 +101,11 @@ t.ok("lower than" in ret("qom-set", path=l, property="limits",
 t.ok("in use" in ret("object-del", id="tg") and
      ret("blockdev-del", **{"node-name": "t0"}) == {} and
      ret("object-del", id="tg") == {}, "and goes when nobody needs it")
+nodes = ret("query-blockstats", **{"query-nodes": True})
+t.ok(sorted(n["node-name"] for n in nodes) ==
+     sorted(n["node-name"] for n in ret("query-named-block-nodes")) and
+     all("device" not in n and "rd_bytes" in n["stats"] for n in nodes),
+     "query-blockstats query-nodes=true lists the nodes", nodes)
 s = one("query-blockstats", "d0", "device")
 t.ok(s["stats"]["rd_operations"] == 0 and s["stats"]["wr_bytes"] == 0 and
      "invalid_wr_operations" in s["stats"], "query-blockstats", s)

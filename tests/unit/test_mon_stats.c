@@ -118,6 +118,19 @@ static void without_it_exits_are_counted(void **state)
 	fake_fini(&f);
 }
 
+static void fill_the_lock_profile(void)
+{
+	static struct lock many[2 * LOCK_SITES_MAX];
+
+	lock_profile_set(true);
+	for (unsigned i = 0; i < ARRAY_LEN(many); i++) {
+		lock_init(&many[i], "many");
+		lock_take(&many[i]);
+		lock_drop(&many[i]);
+	}
+	lock_profile_set(false);
+}
+
 static void the_lock_profile_is_a_table(void **state)
 {
 	struct fake f;
@@ -141,6 +154,12 @@ static void the_lock_profile_is_a_table(void **state)
 	assert_says(&f, "sync-profile reset", "");
 	assert_null(strstr(said(&f, "info sync-profile -m -n 1000"),
 			   "mutex"));
+	assert_null(strstr(said(&f, "info sync-profile"), "full"));
+	fill_the_lock_profile();
+	assert_non_null(strstr(said(&f, "info sync-profile"),
+			       "The table is full: "));
+	assert_says(&f, "sync-profile reset", "");
+	assert_null(strstr(said(&f, "info sync-profile"), "full"));
 	assert_non_null(strstr(said(&f, "sync-profile x"),
 			       "Error: invalid parameter 'x'"));
 	fake_fini(&f);

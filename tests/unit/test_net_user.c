@@ -6,6 +6,7 @@
 #include "tests/unit/net_fixture.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 static char helper[4096];
@@ -18,7 +19,7 @@ static void up(const char *options)
 	snprintf(spec, sizeof(spec), "user,id=n0,helper=%s%s", helper,
 		 options);
 	net_add(spec);
-	if (netdevs_ready(net.set, &net.e) < 0)
+	if (netdevs_ready(net.set, NETDEV_BUILD_MS, &net.e) < 0)
 		fail_msg("%s", net.e.msg);
 }
 
@@ -32,7 +33,7 @@ static void refuses(const char *options, const char *words)
 	snprintf(spec, sizeof(spec), "user,id=n0,helper=%s%s", helper,
 		 options);
 	net_add(spec);
-	assert_true(netdevs_ready(net.set, &e) < 0);
+	assert_true(netdevs_ready(net.set, NETDEV_BUILD_MS, &e) < 0);
 	if (!strstr(e.msg, words))
 		fail_msg("%s: %s", options, e.msg);
 	net_down();
@@ -147,6 +148,32 @@ static void wrong_options_are_named(void **s)
 	net_down();
 }
 
+/* The main loop stands still while it is waited for. */
+static void a_helper_that_hangs_at_its_start_is_waited_for_so_long(void **s)
+{
+	static const char script[] = "#!/bin/sh\nexec sleep 60\n";
+	char path[] = "/tmp/mote-hang-XXXXXX", spec[80];
+	const int fd = mkstemp(path);
+	struct err e = { 0 };
+	s64 from;
+
+	(void)s;
+	assert_int_equal(write(fd, script, sizeof(script) - 1),
+			 sizeof(script) - 1);
+	fchmod(fd, 0700);
+	close(fd);
+	net_up();
+	snprintf(spec, sizeof(spec), "user,id=n0,helper=%s", path);
+	net_add(spec);
+	from = clock_host_ns();
+	assert_int_equal(netdevs_ready(net.set, 200, &e), -ETIMEDOUT);
+	assert_true(clock_host_ns() - from >= 190000000);
+	assert_true(clock_host_ns() - from < 5000000000);
+	assert_non_null(strstr(e.msg, "does not answer"));
+	net_down();
+	unlink(path);
+}
+
 static void another_network_is_used(void **s)
 {
 	struct card *c;
@@ -236,6 +263,8 @@ int main(void)
 		cmocka_unit_test(nonsense_from_the_guest_does_no_harm),
 		cmocka_unit_test(rules_come_and_go),
 		cmocka_unit_test(wrong_options_are_named),
+		cmocka_unit_test(
+			a_helper_that_hangs_at_its_start_is_waited_for_so_long),
 		cmocka_unit_test(another_network_is_used),
 		cmocka_unit_test(an_answer_that_comes_late_is_not_the_next_ones),
 		cmocka_unit_test(a_helper_that_ends_takes_the_link_down),

@@ -2,9 +2,16 @@
 /*
  * The lock profile: how often and how long each place waited for each lock.
  *
- * A fixed table, open addressing by (place, lock).  An entry, once there,
- * keeps its key; its numbers are atomics.  A table that is full counts no new
- * places.  The profile is this process's: locks outlive and precede VMs.
+ * A fixed table of sets, as a cache has: a (place, lock) is in one of the WAYS
+ * entries of its set or nowhere, so that looking takes the same time when the
+ * table is full; what finds no entry is counted as missed.  A lock that goes
+ * takes its entries along.  The profile is this process's: locks outlive and
+ * precede VMs.
+ *
+ * Invariants:
+ *  1. An entry with a site is complete: `lock` is written before, and both
+ *     only under insert_lock.
+ *  2. Who reads `lock` before `site` never sees a new lock with an old site.
  */
 #include "vmm/base/lock.h"
 
@@ -12,55 +19,76 @@
 #include <string.h>
 #include <time.h>
 
-enum { SITES = 1024 };
+enum { WAYS = 16, SETS = LOCK_SITES_MAX / WAYS };
 
 struct entry {
-	_Atomic(const char *) site;    /* set last: the key is complete */
-	const struct lock *lock;
+	_Atomic(const struct lock *) lock;
+	_Atomic(const char *) site;    /* NULL: free */
 	_Atomic u64 count, ns;
 };
 
-bool lock_profiling;
+bool lock_profiling, lock_profiled;
 
-static struct entry entries[SITES];
+static struct entry entries[SETS][WAYS];
+static _Atomic u64 missed;
 static pthread_mutex_t insert_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static unsigned hash(const char *site, const struct lock *l)
+static struct entry *set_of(const char *site, const struct lock *l)
 {
 	const u64 k = ((u64)(uintptr_t)site * 31 + (u64)(uintptr_t)l) *
 		      0x9e3779b97f4a7c15ull;
 
-	return (unsigned)(k >> 54) % SITES;
+	return entries[(k >> 48) % SETS];
 }
 
-/* The entry, or the free place where it belongs; NULL: the table is full. */
-static struct entry *look(const char *site, const struct lock *l)
+/* NULL: not there. */
+static struct entry *look(struct entry *set, const char *site,
+			  const struct lock *l)
 {
-	unsigned at = hash(site, l);
+	for (unsigned i = 0; i < WAYS; i++)
+		if (set[i].lock == l && set[i].site == site)
+			return &set[i];
+	return NULL;
+}
 
-	for (unsigned n = 0; n < SITES; n++, at = (at + 1) % SITES) {
-		struct entry *e = &entries[at];
-		const char *have = atomic_load_explicit(&e->site,
-						memory_order_acquire);
+/* Asked before insert_lock is taken, for who is refused every time. */
+static bool is_full(const struct entry *set)
+{
+	unsigned i = 0;
 
-		if (!have || (have == site && e->lock == l))
-			return e;
+	while (i < WAYS && set[i].site)
+		i++;
+	return i == WAYS;
+}
+
+static struct entry *insert(struct entry *set, const char *site,
+			    const struct lock *l)
+{
+	for (unsigned i = 0; i < WAYS; i++) {
+		struct entry *e = &set[i];
+
+		if (e->site)
+			continue;
+		e->count = 0;
+		e->ns = 0;
+		e->lock = l;
+		e->site = site;
+		return e;
 	}
 	return NULL;
 }
 
+/* NULL: its set is full. */
 static struct entry *find(const char *site, const struct lock *l)
 {
-	struct entry *e = look(site, l);
+	struct entry *set = set_of(site, l), *e = look(set, site, l);
 
-	if (!e || e->site)
+	if (e || is_full(set))
 		return e;
 	pthread_mutex_lock(&insert_lock);
-	e = look(site, l);
-	if (e && !e->site) {
-		e->lock = l;
-		atomic_store_explicit(&e->site, site, memory_order_release);
-	}
+	e = look(set, site, l);
+	if (!e)
+		e = insert(set, site, l);
 	pthread_mutex_unlock(&insert_lock);
 	return e;
 }
@@ -84,37 +112,62 @@ void lock_take_profiled(struct lock *l, const char *site)
 		pthread_mutex_lock(&l->mutex);
 		waited = now_ns() - from;
 	}
-	if (!e)
+	if (!e) {
+		atomic_fetch_add_explicit(&missed, 1, memory_order_relaxed);
 		return;
+	}
 	atomic_fetch_add_explicit(&e->count, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&e->ns, waited, memory_order_relaxed);
 }
 
 void lock_profile_set(bool on)
 {
+	if (on)
+		__atomic_store_n(&lock_profiled, true, __ATOMIC_RELAXED);
 	__atomic_store_n(&lock_profiling, on, __ATOMIC_RELAXED);
+}
+
+/* Those of one lock; NULL: all. */
+static void forget(const struct lock *l)
+{
+	struct entry *e = &entries[0][0];
+
+	pthread_mutex_lock(&insert_lock);
+	for (unsigned i = 0; i < LOCK_SITES_MAX; i++)
+		if (e[i].site && (!l || e[i].lock == l))
+			e[i].site = NULL;
+	if (!l)
+		missed = 0;
+	pthread_mutex_unlock(&insert_lock);
+}
+
+void lock_profile_forget(const struct lock *l)
+{
+	forget(l);
 }
 
 void lock_profile_reset(void)
 {
-	for (unsigned i = 0; i < SITES; i++) {
-		entries[i].count = 0;
-		entries[i].ns = 0;
-	}
+	forget(NULL);
+}
+
+u64 lock_profile_missed(void)
+{
+	return missed;
 }
 
 unsigned lock_profile_get(struct lock_site *out, unsigned max)
 {
+	const struct entry *e = &entries[0][0];
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < SITES && n < max; i++) {
-		const struct entry *e = &entries[i];
-		const char *site = atomic_load_explicit(&e->site,
-						memory_order_acquire);
+	for (unsigned i = 0; i < LOCK_SITES_MAX && n < max; i++) {
+		const struct lock *lock = e[i].lock;
+		const char *site = e[i].site;
 
-		if (site && e->count)
-			out[n++] = (struct lock_site){ site, e->lock,
-						       e->count, e->ns };
+		if (site && e[i].count)
+			out[n++] = (struct lock_site){ site, lock, e[i].count,
+						       e[i].ns };
 	}
 	return n;
 }

@@ -26,26 +26,33 @@ static inline void lock_init(struct lock *l, const char *name)
 	l->name = name;
 }
 
-static inline void lock_fini(struct lock *l)
-{
-	pthread_mutex_destroy(&l->mutex);
-}
-
 /* --- the profile (lock.c) --- */
 extern bool lock_profiling;            /* by lock_profile_set; atomic */
+extern bool lock_profiled;             /* was ever on; atomic         */
 
 /* How long takers at one place waited for one lock. */
 struct lock_site {
 	const char *site;              /* "FILE:LINE"                    */
-	const struct lock *lock;       /* may be gone: an address only   */
+	const struct lock *lock;       /* to name it, not to take it     */
 	u64 count, ns;
 };
+enum { LOCK_SITES_MAX = 1024 };
 enum { LOCK_PROFILE_OFF, LOCK_PROFILE_ON, LOCK_PROFILE_RESET };
 void lock_profile_set(bool on);        /* [any] */
-void lock_profile_reset(void);         /* [any] */
+void lock_profile_reset(void);         /* [any] forgets every place */
+/* How often a lock was taken for which the table had no room. [any] */
+u64  lock_profile_missed(void);
+void lock_profile_forget(const struct lock *l);        /* it goes. [any] */
 /* Up to `max` places, in no order; how many. [any] */
 unsigned lock_profile_get(struct lock_site *out, unsigned max);
 void lock_take_profiled(struct lock *l, const char *site);
+
+static inline void lock_fini(struct lock *l)
+{
+	if (__atomic_load_n(&lock_profiled, __ATOMIC_RELAXED))
+		lock_profile_forget(l);
+	pthread_mutex_destroy(&l->mutex);
+}
 
 #define LOCK_STR2(x) #x
 #define LOCK_STR(x) LOCK_STR2(x)

@@ -28,7 +28,7 @@
 #include "vmm/net/broker.h"
 
 /* `info` must not hold the loop up for long: half a second, and only once. */
-enum { START_MS = 10000, REPLY_MS = 3000, INFO_MS = 500 };
+enum { REPLY_MS = 3000, INFO_MS = 500 };
 
 struct net_user {
 	struct netdev nd;
@@ -100,7 +100,7 @@ static int reply(struct net_user *u, int ms, struct strbuf *out,
 	return 0;
 }
 
-static int user_ready(struct netdev *nd, struct err *e)
+static int user_ready(struct netdev *nd, int ms, struct err *e)
 {
 	struct net_user *u = to_user(nd);
 	struct strbuf text = STRBUF_INIT;
@@ -108,7 +108,7 @@ static int user_ready(struct netdev *nd, struct err *e)
 
 	if (u->started)
 		return 0;
-	rc = reply(u, START_MS, &text, e);
+	rc = reply(u, ms, &text, e);
 	strbuf_fini(&text);
 	if (rc < 0)
 		err_prefix(e, "netdev '%s'", nd->id);
@@ -152,7 +152,7 @@ static int command(struct net_user *u, const char *text, unsigned late,
 {
 	const s64 now = clock_host_ns();
 	struct err ignored = { 0 };
-	int rc = user_ready(&u->nd, e);
+	int rc = user_ready(&u->nd, (int)ms, e);
 
 	if (rc < 0)
 		return rc;

@@ -516,13 +516,13 @@ int netdev_del(struct netdev_set *s, const char *id, struct err *e)
 	return 0;
 }
 
-int netdevs_ready(struct netdev_set *s, struct err *e)
+int netdevs_ready(struct netdev_set *s, int ms, struct err *e)
 {
 	struct list *p;
 
 	list_for_each(p, &s->list) {
 		struct netdev *nd = list_entry(p, struct netdev, node);
-		int rc = nd->ops->ready ? nd->ops->ready(nd, e) : 0;
+		int rc = nd->ops->ready ? nd->ops->ready(nd, ms, e) : 0;
 
 		if (rc < 0)
 			return rc;

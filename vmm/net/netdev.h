@@ -62,8 +62,11 @@ void netdev_set_broker(struct netdev_set *s, int broker);
 /* "tap,id=n0,ifname=..." as -netdev takes it. */
 int  netdev_add(struct netdev_set *s, const char *spec, struct err *e);
 int  netdev_del(struct netdev_set *s, const char *id, struct err *e);
-/* Wait for helpers still starting: their complaints come now. */
-int  netdevs_ready(struct netdev_set *s, struct err *e);
+/* Wait at most `ms` for each helper still starting: their complaints come now.
+ * The loop stands still meanwhile. */
+enum { NETDEV_BUILD_MS = 10000,        /* before the guest runs */
+       NETDEV_PLUG_MS = 1000 };
+int  netdevs_ready(struct netdev_set *s, int ms, struct err *e);
 struct netdev *netdev_find(struct netdev_set *s, const char *id);
 /* set_link: the netdev of this id, or of the card of this id. */
 int  netdev_set_link(struct netdev_set *s, const char *id, bool up,

@@ -26,7 +26,7 @@ struct netdev_ops {
 			const struct iovec *iov, unsigned n);
 	/* The descriptor is writable, and so are we; or gone.  NULL ok. */
 	void (*event)(struct netdev *nd, unsigned q, u32 events);
-	int  (*ready)(struct netdev *nd, struct err *e);       /* NULL ok   */
+	int  (*ready)(struct netdev *nd, int ms, struct err *e); /* NULL ok */
 	void (*offloads)(struct netdev *nd, unsigned flags);   /* NULL ok   */
 	void (*use_queues)(struct netdev *nd, unsigned n);     /* NULL ok   */
 	void (*describe)(struct netdev *nd, struct strbuf *out);
