@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,24 +151,57 @@ static bool in_place(struct disk *d, u64 len)
 	return at_once;
 }
 
-static void small_requests_to_a_file_in_memory_are_done_in_place(void **s)
+static int image_in_memory(void)
 {
 	int fd = memfd_create("image", MFD_CLOEXEC);
+
+	assert_int_equal(ftruncate(fd, 4 << 20), 0);
+	unlink(path);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return fd;
+}
+
+static void small_requests_to_a_file_in_memory_are_done_in_place(void **s)
+{
+	int fd = image_in_memory();
 	struct disk *d;
 
 	(void)s;
-	assert_int_equal(ftruncate(fd, 1 << 20), 0);
-	unlink(path);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	d = drive(",locking=off");
 	round_trip(d->root);
 	assert_true(in_place(d, 4096));
 	assert_true(in_place(d, 64 * 1024));
-	assert_false(in_place(d, 128 * 1024));
+	assert_false(in_place(d, 4 << 20));
 	disk_del(d, NULL);
 
 	d = drive(",locking=off,aio=io_uring");
 	assert_false(in_place(d, 4096));
+	disk_del(d, NULL);
+	close(fd);
+}
+
+/* There a thread that copies waits for this one, or for the guest. */
+static void so_are_large_ones_where_cpus_are_few(void **s)
+{
+	int fd = image_in_memory();
+	cpu_set_t all, one;
+	struct disk *d;
+	int cpu = 0;
+
+	(void)s;
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	while (!CPU_ISSET(cpu, &all))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	d = drive(",locking=off");
+	assert_true(in_place(d, 1 << 20));
+	disk_del(d, NULL);
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+
+	d = drive(",locking=off");
+	assert_int_equal(in_place(d, 1 << 20), CPU_COUNT(&all) <= 2);
 	disk_del(d, NULL);
 	close(fd);
 }
@@ -667,6 +701,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(what_is_written_is_read_by_every_engine),
 		T(small_requests_to_a_file_in_memory_are_done_in_place),
+		T(so_are_large_ones_where_cpus_are_few),
 		T(the_door_refuses_what_is_outside_or_read_only),
 		T(a_discard_makes_a_hole_when_asked_for),
 		T(zeros_are_detected),

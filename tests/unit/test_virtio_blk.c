@@ -331,6 +331,56 @@ static void a_reset_lets_stopped_requests_go(void **s)
 	down();                        /* and so does removal              */
 }
 
+static unsigned told;
+
+/* The driver wants to hear of the next one that is finished, too. */
+static void count_told(struct virtio *dv, unsigned q)
+{
+	const u16 n = used();
+
+	(void)dv;
+	(void)q;
+	told++;
+	memcpy(ram + AVAIL + 4 + 2 * ring_size, &n, 2);
+}
+
+/* `n` reads of `len` bytes, offered at once: how often is the guest told? */
+static unsigned times_told(u16 n, u32 len)
+{
+	struct virtio_transport t = *v->transport;
+
+	driver_up();
+	t.notify_queue = count_told;
+	v->transport = &t;
+	told = 0;
+	memset(ram + HDR, 0, 16);
+	desc(0, HDR, 16, 1);
+	desc(1, DATA, len, 3);
+	desc(2, STATUS, 1, 2);
+	memset(ram + AVAIL + 4, 0, 2 * ring_size);
+	avail = n - 1;
+	offer();
+	assert_int_equal(used(), n);
+	assert_int_equal(v->errors, 0);
+	return told;
+}
+
+static void the_guest_hears_of_large_requests_one_by_one(void **s)
+{
+	const struct virtio_transport *was;
+
+	(void)s;
+	up("null-co,node-name=n,size=1M");
+	was = v->transport;
+	assert_int_equal(times_told(4, 4096), 1);
+	v->transport = was;
+	assert_int_equal(times_told(4, 512 << 10), 4);
+	v->transport = was;
+	assert_int_equal(times_told(15, 512 << 10), 15);       /* two turns */
+	v->transport = was;
+	down();
+}
+
 /* With its header and status: Linux would make two of it. */
 static void a_mebibyte_in_pages_is_one_request(void **s)
 {
@@ -498,6 +548,7 @@ int main(void)
 		cmocka_unit_test(a_full_disk_stops_the_vm_and_cont_tries_again),
 		cmocka_unit_test(a_reset_lets_stopped_requests_go),
 		cmocka_unit_test(a_mebibyte_in_pages_is_one_request),
+		cmocka_unit_test(the_guest_hears_of_large_requests_one_by_one),
 		cmocka_unit_test(a_resize_reaches_the_configuration),
 		cmocka_unit_test(a_size_is_of_whole_blocks),
 		cmocka_unit_test(a_disk_has_one_device_at_most),

@@ -7,12 +7,14 @@
  * Talks to: the loop's aio engine.
  * Never:    blocks the loop but in open, resize and drain; a small request to
  *           a file in memory (tmpfs) is copied in place, since a thread to do
- *           it takes longer than the copy.
+ *           it takes longer than the copy.  So is a large one where there is
+ *           no CPU for that thread.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -31,10 +33,11 @@ struct blk_file {
 	bool threads, bdev;
 	bool locked, must_lock;        /* locking= says so                 */
 	bool shared;                   /* others may write, too            */
-	bool in_memory;                /* nothing there waits for a device */
+	u64 in_place;                  /* nothing there waits for a device:
+					  requests up to this many bytes   */
 };
 
-enum { IN_PLACE_MAX = 64 * 1024 };
+enum { IN_PLACE_MAX = 64 * KiB, IN_PLACE_MAX_FEW = 2 * MiB, FEW_CPUS = 2 };
 
 enum lock_how { LOCK_AUTO, LOCK_ON, LOCK_OFF };
 
@@ -62,7 +65,7 @@ static void file_submit(struct blk *b, struct blk_req *r)
 		r->flags &= ~BLK_F_FUA;
 	r->fd = f->fd;
 	r->aio_flags = (b->direct ? AIO_DIRECT : 0) | (f->bdev ? AIO_BDEV : 0);
-	if (f->in_memory && r->len <= IN_PLACE_MAX) {
+	if (f->in_place && r->len <= f->in_place) {
 		r->moved = 0;
 		blk_done(r, aio_blocking(r));
 		return;
@@ -94,12 +97,24 @@ static void file_detach(struct blk *b)
 
 /* --- opening --------------------------------------------------------------- */
 
+/* One CPU runs the guest, another copies: a thread for that has to wait for
+ * one of them, and costs its wake-ups.  With more, large requests are copied side
+ * by side. */
+static u64 in_place_max(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return IN_PLACE_MAX;
+	return CPU_COUNT(&set) > FEW_CPUS ? IN_PLACE_MAX : IN_PLACE_MAX_FEW;
+}
+
 /* aio= says how: then it is done that way. */
 static int take_aio(struct blk_file *f, struct opts *o, struct err *e)
 {
 	const char *aio = opts_take(o, "aio");
 
-	f->in_memory = !aio && !f->b.direct;
+	f->in_place = aio || f->b.direct ? 0 : in_place_max();
 	if (!aio || !strcmp(aio, "io_uring"))
 		return 0;
 	if (!strcmp(aio, "native") && !f->b.direct)
@@ -249,7 +264,8 @@ static int file_open(struct blk *b, struct opts *o, struct err *e)
 		rc = lock_image(f, fo.share_rw, e);
 	if (rc < 0)
 		goto fail_fd;
-	f->in_memory &= is_memory(f->fd);
+	if (!is_memory(f->fd))
+		f->in_place = 0;
 	return 0;
 
 fail_fd:
