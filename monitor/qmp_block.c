@@ -39,6 +39,33 @@ static void run_blockdev_add(struct qmp_call *c)
 	strbuf_fini(&s);
 }
 
+/* One after the other; the first that cannot be is the answer. */
+static void run_blockdev_reopen(struct qmp_call *c)
+{
+	json_t *all = json_object_get(c->args, "options"), *one;
+	struct err e = { 0 };
+	int rc = 0;
+	size_t i;
+
+	json_array_foreach(all, i, one) {
+		struct strbuf s = STRBUF_INIT;
+		struct opts o = OPTS_INIT;
+
+		if (rc == 0)
+			rc = json_is_object(one) ? opts_from_json(one, &s, &e) :
+				err_set(&e, -EINVAL, "Invalid parameter type "
+					"for 'options[%zu]', expected: object",
+					i);
+		if (rc == 0)
+			rc = opts_parse(&o, s.buf, NULL, &e);
+		if (rc == 0)
+			rc = disk_node_reopen(disks(c), &o, &e);
+		opts_fini(&o);
+		strbuf_fini(&s);
+	}
+	qmp_check(c, rc, &e);
+}
+
 static void run_blockdev_del(struct qmp_call *c)
 {
 	struct err e = { 0 };
@@ -345,6 +372,9 @@ const struct qmp_cmd qmp_block_cmds[] = {
 	{ "blockdev-add", "driver:str node-name:str? *", "",
 	  "Add a block node; its options are members beside, those of its "
 	  "child in an object 'file'.", MON_MAIN, run_blockdev_add, NULL },
+	{ "blockdev-reopen", "options:[any]", "",
+	  "Change read-only, discard, detect-zeroes and cache of block nodes.",
+	  MON_MAIN, run_blockdev_reopen, NULL },
 	{ "blockdev-del", "node-name:str", "", "Remove a block node.",
 	  MON_MAIN, run_blockdev_del, NULL },
 	{ "query-block", "", "[BlockInfo]", "The disks.", MON_MAIN | MON_PRE,

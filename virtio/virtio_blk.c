@@ -264,6 +264,15 @@ static void set_data(struct slot *s, const struct iovec *iov, u16 n, u64 skip,
 	s->r.iov = s->cut;
 }
 
+/* The guest was told so; the node may be another's to write to by now. */
+static bool may_not_write(struct slot *s)
+{
+	if (!(s->b->v.offered & BIT64(F_RO)))
+		return false;
+	finish(s, S_IOERR);
+	return true;
+}
+
 static void read_write(struct slot *s, const struct header *h)
 {
 	bool read = h->type == T_IN;
@@ -275,6 +284,8 @@ static void read_write(struct slot *s, const struct header *h)
 		finish(s, S_IOERR);
 		return;
 	}
+	if (!read && may_not_write(s))
+		return;
 	s->op = read ? BLK_READ : BLK_WRITE;
 	s->data = read ? len : 0;
 	s->r.off = h->sector * BLK_SECTOR;
@@ -315,6 +326,8 @@ static void range(struct slot *s, u32 type)
 		finish(s, S_IOERR);
 		return;
 	}
+	if (may_not_write(s))
+		return;
 	s->op = type == T_DISCARD ? BLK_DISCARD : BLK_WRITE_ZEROES;
 	s->r.off = g.sector * BLK_SECTOR;
 	s->r.len = (u64)g.sectors * BLK_SECTOR;

@@ -106,6 +106,23 @@ t.ok(sorted(n["node-name"] for n in nodes) ==
      sorted(n["node-name"] for n in ret("query-named-block-nodes")) and
      all("device" not in n and "rd_bytes" in n["stats"] for n in nodes),
      "query-blockstats query-nodes=true lists the nodes", nodes)
+with open(vm.path("r.img"), "wb") as f:
+    f.truncate(1 << 20)
+node = {"driver": "file", "node-name": "r0", "filename": vm.path("r.img")}
+t.ok(ret("blockdev-add", **node, **{"read-only": True}) == {} and
+     "read-only" in h.ask("info block -n r0").lower() and
+     "Read-only" in h.ask('qemu-io r0 "write 0 512"') and
+     ret("blockdev-reopen", options=[node]) == {} and
+     "wrote 512/512" in h.ask('qemu-io r0 "write -P 7 0 512"') and
+     ret("blockdev-reopen", options=[dict(node, **{"read-only": True})]) == {}
+     and "Read-only" in h.ask('qemu-io r0 "write 0 512"') and
+     "read 512/512" in h.ask('qemu-io r0 "read -P 7 0 512"'),
+     "blockdev-reopen: to write, and not to", h.ask("info block -n r0"))
+t.ok("expected: object" in ret("blockdev-reopen", options=[3]) and
+     "option 'filename'" in ret("blockdev-reopen", options=[
+         dict(node, filename="/x")]) and
+     ret("blockdev-del", **{"node-name": "r0"}) == {},
+     "but not to another image")
 s = one("query-blockstats", "d0", "device")
 t.ok(s["stats"]["rd_operations"] == 0 and s["stats"]["wr_bytes"] == 0 and
      "invalid_wr_operations" in s["stats"], "query-blockstats", s)

@@ -462,6 +462,67 @@ static void a_drive_may_name_its_driver(void **s)
 	refused("if=none,format=raw", "a drive needs file=IMAGE");
 }
 
+static int reopened(const char *spec, const char *why)
+{
+	struct opts o = OPTS_INIT;
+	struct err e = { 0 };
+	int rc;
+
+	assert_int_equal(opts_parse(&o, spec, "driver", &e), 0);
+	rc = disk_node_reopen(set, &o, &e);
+	opts_fini(&o);
+	if (why)
+		assert_string_equal(e.msg, why);
+	else if (rc)
+		print_error("%s\n", e.msg);
+	return rc;
+}
+
+static void a_node_is_opened_again_to_write_or_not(void **s)
+{
+	struct blk_set *b = disk_blks(set);
+	char spec[160], own[200];
+	struct err e = { 0 };
+	struct disk *d;
+	struct blk *r;
+	static int dev;
+
+	(void)s;
+	snprintf(spec, sizeof(spec), "file,filename=%s,node-name=f", path);
+	snprintf(own, sizeof(own), "%s,read-only=on", spec);
+	assert_int_equal(blk_add(b, own, &e), 0);
+	assert_int_equal(blk_add(b, "raw,file=f,node-name=r,read-only=on", &e),
+			 0);
+	r = blk_find(b, "r");
+	assert_int_equal(run(r, BLK_WRITE, 0, 512, 0), -EROFS);
+	assert_true(reopened("raw,file=f,node-name=r",
+			     "Block node 'f' is read-only") < 0);
+	assert_int_equal(reopened(spec, NULL), 0);
+	assert_int_equal(reopened("raw,file=f,node-name=r", NULL), 0);
+	round_trip(r);
+	assert_true(reopened(own, "Cannot make block node 'f' read-only, 'r' "
+			     "writes to it") < 0);
+	d = disk_find(set, "r");
+	assert_int_equal(disk_attach(d, &dev, loop, false, &e), 0);
+	assert_true(reopened("raw,file=f,node-name=r,read-only=on",
+			     "Cannot make block node 'r' read-only, a device "
+			     "writes to it") < 0);
+	disk_detach(d, true);
+	assert_int_equal(reopened("raw,file=f,node-name=r,read-only=on", NULL),
+			 0);
+	assert_int_equal(reopened(own, NULL), 0);
+	assert_int_equal(run(r, BLK_WRITE, 0, 512, 0), -EROFS);
+	assert_int_equal(attached("a", "", false, &e), -EAGAIN);
+	assert_true(reopened("null-co,node-name=f",
+			     "Cannot change the option 'driver'") < 0);
+	assert_true(reopened("file,filename=/x,node-name=f",
+			     "Cannot change the option 'filename'") < 0);
+	snprintf(own, sizeof(own), "%s,aio=threads", spec);
+	assert_true(reopened(own, "Invalid parameter 'aio'") < 0);
+	assert_true(reopened("file,node-name=z", "Failed to find node with "
+			     "node-name='z'") < 0);
+}
+
 /* Requests let through in a second of bucket time. */
 static unsigned second(struct throttle *t, s64 n)
 {
@@ -714,6 +775,7 @@ int main(void)
 		T(every_node_takes_the_options_of_its_cache),
 		T(a_child_without_a_name_has_its_parents_options),
 		T(a_drive_may_name_its_driver),
+		T(a_node_is_opened_again_to_write_or_not),
 		T(a_burst_lasts_as_long_as_it_may),
 		T(a_throttle_group_is_there_before_its_nodes),
 		T(a_name_that_is_taken_is_the_reason_and_not_the_lock),

@@ -509,6 +509,24 @@ static void who_listens_hears_of_a_failed_request_once(void **s)
 	down();
 }
 
+static void a_disk_that_was_read_only_stays_so_for_its_guest(void **s)
+{
+	struct opts o = OPTS_INIT;
+	struct err e = { 0 };
+
+	(void)s;
+	up("null-co,node-name=n,size=1M,read-only=on");
+	driver_up();
+	assert_int_equal(request(1, 8, 4096), 1);
+	assert_int_equal(opts_parse(&o, "null-co,node-name=n", "driver", &e), 0);
+	assert_int_equal(disk_node_reopen(disks, &o, &e), 0);
+	opts_fini(&o);
+	assert_false(disk_find(disks, "n")->root->read_only);
+	assert_int_equal(request(1, 8, 4096), 1);
+	assert_int_equal(request(0, 8, 4096), 0);
+	down();
+}
+
 /* Virtio 1.2, 5.2.6.2: what it cannot flush must be on the disk. */
 static void who_cannot_flush_has_no_write_cache(void **s)
 {
@@ -554,6 +572,7 @@ int main(void)
 		cmocka_unit_test(a_disk_has_one_device_at_most),
 		cmocka_unit_test(a_drive_goes_with_its_device_but_stays_for_one_that_failed),
 		cmocka_unit_test(state_goes_round),
+		cmocka_unit_test(a_disk_that_was_read_only_stays_so_for_its_guest),
 		cmocka_unit_test(who_cannot_flush_has_no_write_cache),
 		cmocka_unit_test(who_listens_hears_of_a_failed_request_once),
 	};

@@ -591,6 +591,89 @@ int blk_del(struct blk_set *s, const char *name, struct err *e)
 	return 0;
 }
 
+static int cannot_change(const char *what, struct err *e)
+{
+	return err_set(e, -EINVAL, "Cannot change the option '%s'", what);
+}
+
+/* What a node is stays as it is. */
+static int same_node(struct blk *b, struct opts *o, struct err *e)
+{
+	const char *driver = opts_take(o, "driver");
+	const char *image = opts_take(o, "filename");
+	const char *child = opts_take(o, "file");
+	struct strbuf is = STRBUF_INIT;
+	bool same = true;
+
+	if (!driver)
+		return err_set(e, -EINVAL, "Parameter 'driver' is missing");
+	if (strcmp(driver, b->ops->name))
+		return cannot_change("driver", e);
+	if (image && b->ops->describe) {
+		b->ops->describe(b, &is);
+		same = !strcmp(is.buf, image);
+		strbuf_fini(&is);
+	}
+	if (!same)
+		return cannot_change("filename", e);
+	if (child && (!b->child || !b->child->name ||
+		      strcmp(b->child->name, child)))
+		return cannot_change("file", e);
+	return 0;
+}
+
+static int check_writers(struct blk_set *s, const struct blk *b, struct err *e)
+{
+	struct list *p;
+
+	list_for_each(p, &s->nodes) {
+		struct blk *above = list_entry(p, struct blk, node);
+
+		if (above->child == b && !above->read_only)
+			return err_set(e, -EPERM, "Cannot make block node '%s' "
+				       "read-only, '%s' writes to it", b->name,
+				       above->name);
+	}
+	return 0;
+}
+
+int blk_reopen(struct blk_set *s, struct opts *o, struct err *e)
+{
+	const char *name = opts_take(o, "node-name");
+	struct blk *b = name ? blk_find(s, name) : NULL, n;
+	bool lenient = false;
+	int rc;
+
+	if (!b)
+		return err_set(e, -ENOENT, "Failed to find node with "
+			       "node-name='%s'", name ? name : "");
+	n = *b;
+	n.read_only = n.direct = n.no_flush = false;
+	n.can_discard = !b->child || b->child->can_discard;
+	rc = same_node(b, o, e);
+	if (rc == 0)
+		rc = take_common(&n, o, e);
+	if (rc == 0)                   /* it is open: nothing to be lenient in */
+		rc = opts_take_bool(o, "auto-read-only", &lenient, e);
+	if (rc == 0)
+		rc = opts_check_taken(o, e);
+	if (rc == 0 && n.read_only)
+		rc = check_writers(s, b, e);
+	if (rc == 0 && b->ops->reopen && (n.read_only != b->read_only ||
+					  n.direct != b->direct))
+		rc = b->ops->reopen(b, n.read_only, n.direct, e);
+	if (rc < 0)
+		return rc;
+	b->read_only = n.read_only;
+	b->direct = n.direct;
+	b->no_flush = n.no_flush;
+	if (b->child || b->ops->reopen)        /* null-co's are its own */
+		b->can_discard = n.can_discard;
+	b->detect_zeroes = n.detect_zeroes;
+	b->unmap_zeroes = n.unmap_zeroes;
+	return 0;
+}
+
 int blk_resize(struct blk *b, u64 len, struct err *e)
 {
 	int rc;

@@ -81,6 +81,10 @@ struct blk_ops {
 	int  (*attach)(struct blk *b, struct err *e);
 	void (*detach)(struct blk *b);         /* [loop] NULL ok            */
 	void (*describe)(struct blk *b, struct strbuf *out);   /* NULL ok   */
+	/* Open its image again, so; sets b->read_only and b->direct.  [loop] NULL:
+	 * nothing but the two is to be set */
+	int  (*reopen)(struct blk *b, bool read_only, bool direct,
+		       struct err *e);
 	/* May others write to its image, too?  No: -EAGAIN. [loop] NULL ok */
 	int  (*share)(struct blk *b, bool on, struct err *e);
 	/* Bytes it takes on the host, or -errno. [loop] NULL ok */
@@ -128,6 +132,9 @@ int  blk_insert(struct blk **root, struct blk *top, struct err *e);
 /* -blockdev: everything must be known, node-name be there. */
 int  blk_add(struct blk_set *s, const char *spec, struct err *e);
 int  blk_del(struct blk_set *s, const char *name, struct err *e);
+/* blockdev-reopen: other read-only, discard, detect-zeroes and cache.*; what is
+ * not given is as if the node were new, nothing else may differ. */
+int  blk_reopen(struct blk_set *s, struct opts *o, struct err *e);
 void blk_close(struct blk *b);         /* drops a use; closes at the last */
 struct blk *blk_take(struct blk *b);
 

@@ -275,6 +275,65 @@ fail_path:
 	return rc;
 }
 
+struct swap {
+	struct blk_file *f;
+	const struct blk_file *by;
+	int old;
+};
+
+/* On the loop that submits: between two requests. */
+static void swap_here(void *opaque)
+{
+	struct swap *w = opaque;
+	struct blk_file *f = w->f;
+
+	while (f->b.inflight)
+		aio_wait(f->b.aio);
+	w->old = f->fd;
+	f->fd = w->by->fd;
+	f->b.read_only = w->by->b.read_only;
+	f->b.direct = w->by->b.direct;
+	f->in_memory &= !f->b.direct;
+}
+
+static bool is_same_file(int a, int b)
+{
+	struct stat s, t;
+
+	return fstat(a, &s) == 0 && fstat(b, &t) == 0 && s.st_dev == t.st_dev &&
+	       s.st_ino == t.st_ino;
+}
+
+static int file_reopen(struct blk *b, bool read_only, bool direct,
+		       struct err *e)
+{
+	struct blk_file *f = to_file(b), n = *f;
+	struct swap w = { .f = f, .by = &n };
+	struct err none = { 0 };
+	int rc;
+
+	n.b.read_only = read_only;
+	n.b.direct = direct;
+	rc = open_fd(&n, false, e);
+	if (rc < 0)
+		return rc;
+	if (!is_same_file(f->fd, n.fd)) {
+		close(n.fd);
+		return err_set(e, -ESTALE, "'%s' is another file by now",
+			       f->path);
+	}
+	if (f->locked)                 /* or its own lock were in the way */
+		file_lock_share(f->fd);
+	if (b->loop)
+		loop_call(b->loop, swap_here, &w);
+	else
+		swap_here(&w);
+	close(w.old);
+	if (f->locked)
+		lock_image(f, f->shared, &none);
+	return 0;
+}
+
 static void file_close(struct blk *b)
 {
 	struct blk_file *f = to_file(b);
@@ -317,7 +376,7 @@ static s64 file_used(const struct blk *b)
 	.drain    = file_drain,    .resize = file_resize, \
 	.attach   = file_attach,   .detach = file_detach, \
 	.describe = file_describe, .used  = file_used, \
-	.share    = file_share
+	.share    = file_share,    .reopen = file_reopen
 
 const struct blk_ops blk_file_ops = {
 	.name = "file", .summary = "a raw image file", FILE_OPS,

@@ -138,6 +138,34 @@ int disk_node_del(struct disk_set *s, const char *name, struct err *e)
 	return blk_del(s->blks, name, e);
 }
 
+static bool is_within(const struct blk *top, const struct blk *b)
+{
+	while (top && top != b)
+		top = top->child;
+	return top;
+}
+
+int disk_node_reopen(struct disk_set *s, struct opts *o, struct err *e)
+{
+	const char *name = opts_find(o, "node-name");
+	struct blk *b = name ? blk_find(s->blks, name) : NULL;
+	const char *said = opts_find(o, "read-only");
+	bool read_only = false;
+	struct list *p;
+
+	if (said && opts_bool(said, &read_only) < 0)
+		read_only = false;     /* blk_reopen says what is wrong */
+	list_for_each(p, &s->disks) {
+		const struct disk *d = list_entry(p, struct disk, node);
+
+		if (b && read_only && d->dev && !d->root->read_only &&
+		    is_within(d->root, b))
+			return err_set(e, -EPERM, "Cannot make block node '%s' "
+				       "read-only, a device writes to it", name);
+	}
+	return blk_reopen(s->blks, o, e);
+}
+
 int disk_del(struct disk *d, struct err *e)
 {
 	if (d->dev)

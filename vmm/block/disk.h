@@ -73,6 +73,8 @@ int  disk_pull(struct disk *d, struct err *e);
 struct disk *disk_find(struct disk_set *s, const char *id);
 /* By id; NULL. */
 struct disk *disk_known(struct disk_set *s, const char *id);
+/* blk_reopen; no node a device writes to becomes read-only. */
+int  disk_node_reopen(struct disk_set *s, struct opts *o, struct err *e);
 /* blk_del, of a node no device has any more. */
 int  disk_node_del(struct disk_set *s, const char *name, struct err *e);
 
