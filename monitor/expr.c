@@ -80,8 +80,8 @@ static u64 number(struct expr *x)
 		}
 	}
 	for (int d; (d = digit_of(*x->p, base)) >= 0; x->p++)
-		over |= __builtin_mul_overflow(v, (u64)base, &v) |
-			__builtin_add_overflow(v, (u64)d, &v);
+		over = __builtin_mul_overflow(v, (u64)base, &v) ||
+		       __builtin_add_overflow(v, (u64)d, &v) || over;
 	if (over)
 		return fail(x, "number too large");
 	skip_blanks(x);

@@ -1,12 +1,15 @@
 #!/bin/sh
-# Install the Debian packages that building and testing mote need.  Does
-# nothing when they are there; says what to install when it may not.
+# Install the Debian packages that building and testing mote need, or those that
+# are named (for the fuzzers, benches and images).  Does nothing when they are
+# there; says what to install when it may not.
+# usage: setup.sh [PACKAGE...]
 set -eu
 
 packages="gcc make pkg-config perl cpio python3 gdb
 libseccomp-dev libcap-ng-dev zlib1g-dev libfdt-dev libcapstone-dev
 libjansson-dev libcmocka-dev liburing-dev libslirp-dev universal-ctags
 acpica-tools iproute2"
+[ $# -eq 0 ] || packages=$*
 
 missing=
 for p in $packages; do
@@ -20,6 +23,6 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 1
 fi
 echo "mote: installing$missing"
-apt-get update -qq
+apt-get update -qq || true
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 	--no-install-recommends $missing >/dev/null

@@ -472,7 +472,8 @@ void helper_leave(struct helper *h, struct vcpu *v)
 		return;
 	if (t->has_tick)
 		timer_delete(t->tick);
-	t->has_tick = t->debugged = t->stored = false;
+	t->has_tick = t->stored = false;
+	t->debugged = false;
 }
 
 /* --- a debugger -------------------------------------------------------------- */

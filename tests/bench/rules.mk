@@ -21,6 +21,11 @@ bench-startup: all $(BENCH)/startup $(BENCH)/startup_floor $(BENCH)/startup_gues
 
 bench: bench-startup ## measure; tables in the build folder
 
+# Who runs beside mote.  Where it cannot be installed, its columns are empty.
+.PHONY: bench-peer
+bench-peer:
+	-$(Q)sh tests/setup.sh qemu-system-x86
+
 # --- guest programs beside QEMU's TCG ------------------------------------------
 LOADS ?=
 $(BENCH)/guestbench: tests/bench/guestbench.c
@@ -37,7 +42,7 @@ $(BENCH)/guests.gz: $(BENCH)/guestbench tests/bench/guestbench-init $(BOOT_DIR)/
 	    gzip -1n >$(abspath $@)
 
 .PHONY: bench-guests
-bench-guests: all boot-files $(BENCH)/guests.gz ## guest programs next to QEMU's TCG: LOADS="names"
+bench-guests: all boot-files bench-peer $(BENCH)/guests.gz ## guest programs next to QEMU's TCG: LOADS="names"
 	@mkdir -p $(O)/bench
 	$(Q)python3 tests/bench/guests.py $(O)/mote $(BOOT_DIR) \
 	    $(BENCH)/guests.gz $(BENCH)/guestbench $(O)/bench/guests.txt $(LOADS)
@@ -64,7 +69,7 @@ $(BENCH)/virtio.gz: $(BENCH)/ioload tests/bench/virtio-init tests/virtio/initram
 	    sh tests/virtio/initramfs.sh $(BOOT_DIR) $(BOOT_DIR)/netguest $@
 
 .PHONY: bench-virtio
-bench-virtio: all boot-files $(BENCH)/virtio.gz ## disks and networks next to QEMU's
+bench-virtio: all boot-files bench-peer $(BENCH)/virtio.gz ## disks and networks next to QEMU's
 	@mkdir -p $(O)/bench
 	$(Q)python3 tests/bench/virtio.py $(O)/mote $(BOOT_DIR) $(BENCH)/virtio.gz \
 	    $(BENCH)/ioload $(O)/bench/virtio.txt $(BENCH_SECONDS) "$(LOADS)" $(ROUNDS)
@@ -92,7 +97,7 @@ bench: bench-blkpath
 # --- a microVM's boot and memory beside QEMU's --------------------------------------
 BOOT_ROUNDS ?= 5
 .PHONY: bench-boot
-bench-boot: all boot-files virtio-files $(BENCH)/startup_guest.elf ## exec to shell on a microVM, memory beyond the guest's
+bench-boot: all boot-files bench-peer virtio-files $(BENCH)/startup_guest.elf ## exec to shell on a microVM, memory beyond the guest's
 	@mkdir -p $(O)/bench
 	$(Q)python3 tests/bench/microvm.py $(O)/mote $(BOOT_DIR) \
 	    $(VIRTIO_DIR)/virtio.gz $(BENCH)/startup_guest.elf \

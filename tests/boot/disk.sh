@@ -15,14 +15,7 @@ packages=systemd-sysv,udev,dbus,iproute2,kmod,login,passwd,iputils-ping
 say() { echo "disk: $*" >&2; }
 
 [ "$(id -u)" -eq 0 ] || { say "needs root: mmdebstrap makes device nodes"; exit 1; }
-need=
-command -v mmdebstrap >/dev/null || need=mmdebstrap
-[ -x /sbin/mke2fs ] || command -v mke2fs >/dev/null || need="$need e2fsprogs"
-if [ -n "$need" ]; then
-	say "installing $need"
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-		--no-install-recommends $need >/dev/null
-fi
+sh "$here/../setup.sh" mmdebstrap e2fsprogs
 
 # This release, from where this machine's apt gets it.
 . /etc/os-release

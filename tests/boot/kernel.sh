@@ -17,20 +17,6 @@ cache=$(cd "$cache" && pwd)
 
 say() { echo "kernel: $*" >&2; }
 
-need() {
-	missing=
-	for p in flex bison bc libelf-dev xz-utils; do
-		dpkg-query -W -f '${Status}' "$p" 2>/dev/null |
-			grep -q 'install ok installed' || missing="$missing $p"
-	done
-	[ -z "$missing" ] && return
-	[ "$(id -u)" -eq 0 ] || { say "please install:$missing"; exit 1; }
-	say "installing$missing"
-	apt-get update -qq || true
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-		--no-install-recommends $missing >/dev/null
-}
-
 # linux-source is empty and depends on one with a version.
 source_package() {
 	apt-cache depends linux-source 2>/dev/null |
@@ -77,7 +63,7 @@ build() {
 
 want=$(sha256sum <"$here/microvm.config")
 if [ "$want" != "$(cat "$cache/built" 2>/dev/null)" ]; then
-	need
+	sh "$here/../setup.sh" flex bison bc libelf-dev xz-utils >&2
 	fetch
 	unpack
 	build

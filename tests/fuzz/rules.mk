@@ -31,10 +31,14 @@ $(MON_FUZZ): $(O)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_MAIN) $(O)/libmote.a | $(D
 	$(Q)$(CC) $(MOTE_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(FUZZ_MAIN) \
 	    $(FUZZ_WRAP:%=-Wl,--wrap=%) $(O)/libmote.a $(MOTE_LDFLAGS) -lcmocka $(MOTE_LIBS)
 
+# clang has libFuzzer, and warns of what gcc takes without a word.
+FUZZ_CC = $(MAKE) O=$(O)-fuzz CC=clang FUZZ_MAIN= \
+    CFLAGS="-g -O1 -Wno-gnu-variable-sized-type-not-at-end -fsanitize=fuzzer-no-link $(FUZZ_SAN)" \
+    LDFLAGS="-fsanitize=fuzzer $(FUZZ_SAN)"
+FUZZ_CLANG := sh tests/setup.sh clang libclang-rt-dev
+
 # usage: $(call fuzz,hmp)
-fuzz = $(MAKE) O=$(O)-fuzz CC=clang FUZZ_MAIN= \
-    CFLAGS="-O1 -fsanitize=fuzzer-no-link $(FUZZ_SAN)" \
-    LDFLAGS="-fsanitize=fuzzer $(FUZZ_SAN)" $(O)-fuzz/tests/fuzz/fuzz_$(1) && \
+fuzz = $(FUZZ_CLANG) && $(FUZZ_CC) $(O)-fuzz/tests/fuzz/fuzz_$(1) && \
     mkdir -p $(O)-fuzz/corpus/$(1) && $(O)-fuzz/tests/fuzz/fuzz_$(1) \
     -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=4096 \
     -artifact_prefix=$(O)-fuzz/ -close_fd_mask=1 $(O)-fuzz/corpus/$(1) tests/fuzz/corpus/$(1)
@@ -51,12 +55,14 @@ CHECK_DEPS  += $(MON_FUZZ)
 CHECK_TESTS += tests/fuzz/replay.t
 -include $(MON_FUZZ:%=%.d)
 
-# Devices and transports: one program, its name says what is fuzzed.
+# Devices and transports: one program, its name says what is fuzzed.  And the
+# virtqueue by itself.
 FUZZ_DEVICES := virtio-blk virtio-net virtio-serial virtio-vsock \
                 virtio-balloon virtio-rng i6300esb pci mmio
 DEVICE_FUZZ  := $(FUZZ_DEVICES:%=$(O)/tests/fuzz/fuzz_%)
+VIRTIO_FUZZ  := $(O)/tests/fuzz/fuzz_device $(O)/tests/fuzz/fuzz_virtq
 
-$(O)/tests/fuzz/fuzz_device: tests/fuzz/fuzz_device.c $(wildcard tests/fuzz/*.h) $(FUZZ_MAIN) $(O)/libmote.a | $(DEPS)
+$(VIRTIO_FUZZ): $(O)/tests/fuzz/%: tests/fuzz/%.c $(wildcard tests/fuzz/*.h) $(FUZZ_MAIN) $(O)/libmote.a | $(DEPS)
 	@mkdir -p $(@D)
 	@$(if $(Q),echo "  LD      $@")
 	$(Q)$(CC) $(MOTE_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(FUZZ_MAIN) \
@@ -64,13 +70,16 @@ $(O)/tests/fuzz/fuzz_device: tests/fuzz/fuzz_device.c $(wildcard tests/fuzz/*.h)
 $(DEVICE_FUZZ): $(O)/tests/fuzz/fuzz_device
 	$(Q)ln -f $< $@
 
-.PHONY: $(FUZZ_DEVICES:%=fuzz-%)
-$(FUZZ_DEVICES:%=fuzz-%): fuzz-%:
+.PHONY: $(FUZZ_DEVICES:%=fuzz-%) fuzz-virtq
+$(FUZZ_DEVICES:%=fuzz-%) fuzz-virtq: fuzz-%:
 	$(Q)$(call fuzz,$*)
 fuzz-virtio-blk: ## libFuzzer on a device; and -net -serial -vsock -balloon -rng
 fuzz-pci: ## libFuzzer on virtio's PCI registers: FUZZ_SECONDS=n
 fuzz-mmio: ## libFuzzer on virtio's MMIO registers: FUZZ_SECONDS=n
+fuzz-virtq: ## libFuzzer on virtqueues: FUZZ_SECONDS=n
 
-CHECK_DEPS  += $(DEVICE_FUZZ)
-CHECK_TESTS += tests/fuzz/device.t
--include $(O)/tests/fuzz/fuzz_device.d
+CHECK_DEPS  += $(DEVICE_FUZZ) $(VIRTIO_FUZZ)
+CHECK_TESTS += tests/fuzz/device.t tests/fuzz/virtq.t
+-include $(VIRTIO_FUZZ:%=%.d)
+
+SLOW_TESTS  += tests/fuzz/libfuzzer-slow.t

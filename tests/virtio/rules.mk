@@ -43,29 +43,6 @@ vhost-files: $(VIRTIO_DIR)/vhost.gz
 SLOW_DEPS   += vhost-files
 SLOW_TESTS  += tests/virtio/vhost-slow.t
 
-# The virtqueue fuzzer: libFuzzer with clang; its corpus in `make check`.
-VIRTQ_FUZZ := $(O)/tests/fuzz/fuzz_virtq
-VIRTQ_SRCS := tests/fuzz/fuzz_virtq.c $(wildcard virtio/virtq*.c) \
-              vmm/core/gmem.c vmm/core/state.c vmm/base/err.c vmm/base/strbuf.c
-
-$(VIRTQ_FUZZ): tests/fuzz/fuzz_virtq.c $(wildcard tests/fuzz/*.h) tests/fuzz/replay.c $(O)/libmote.a | $(DEPS)
-	@mkdir -p $(@D)
-	@$(if $(Q),echo "  LD      $@")
-	$(Q)$(CC) $(MOTE_CFLAGS) -MMD -MP -MF $@.d -o $@ tests/fuzz/fuzz_virtq.c \
-	    tests/fuzz/replay.c $(O)/libmote.a $(MOTE_LDFLAGS) $(MOTE_LIBS)
-
-.PHONY: fuzz-virtq
-fuzz-virtq: | $(DEPS) ## libFuzzer on virtqueues: FUZZ_SECONDS=n
-	@mkdir -p $(O)-fuzz/corpus/virtq
-	$(Q)clang -g -O1 -std=gnu11 -D_GNU_SOURCE -I. $(FUZZ_SAN) -fsanitize=fuzzer -pthread \
-	    -o $(O)-fuzz/fuzz_virtq $(VIRTQ_SRCS)
-	$(Q)$(O)-fuzz/fuzz_virtq -max_total_time=$(or $(FUZZ_SECONDS),60) -timeout=20 \
-	    -artifact_prefix=$(O)-fuzz/ $(O)-fuzz/corpus/virtq tests/fuzz/corpus/virtq
-
-CHECK_DEPS  += $(VIRTQ_FUZZ)
-CHECK_TESTS += tests/fuzz/virtq.t
--include $(VIRTQ_FUZZ).d
-
 # Millions of requests with everything that can happen in between.
 SOAK := $(O)/tests/virtio/soak
 $(SOAK): tests/virtio/soak.c tests/virtio/ring.h $(O)/libmote.a | $(DEPS)
