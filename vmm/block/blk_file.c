@@ -293,7 +293,8 @@ static void swap_here(void *opaque)
 	f->fd = w->by->fd;
 	f->b.read_only = w->by->b.read_only;
 	f->b.direct = w->by->b.direct;
-	f->in_memory &= !f->b.direct;
+	if (f->b.direct)
+		f->in_place = 0;
 }
 
 static bool is_same_file(int a, int b)
