@@ -74,6 +74,7 @@ struct virtio_blk {
 	char *serial;
 	u32 logical, physical, min_io, opt_io, bootindex;
 	bool discard, write_zeroes, config_wce, share_rw;
+	u32 discard_unit, max_discard, max_zeroes;     /* bytes, sectors   */
 	u32 werror, rerror, write_cache;
 	bool writeback;                /* before a guest had its say       */
 
@@ -321,7 +322,8 @@ static void range(struct slot *s, u32 type)
 		finish(s, S_UNSUPP);
 		return;
 	}
-	if (!g.sectors || g.sectors > RANGE_SECTORS ||
+	if (!g.sectors || g.sectors > (type == T_DISCARD ? s->b->max_discard :
+				       s->b->max_zeroes) ||
 	    g.sector > UINT64_MAX / BLK_SECTOR) {
 		finish(s, S_IOERR);
 		return;
@@ -514,10 +516,11 @@ static void fill_config(struct virtio_blk *b)
 	virtio_config_put(v, OPT_IO, b->opt_io / b->logical, 4);
 	virtio_config_put(v, WRITEBACK, b->disk->writeback, 1);
 	virtio_config_put(v, NUM_QUEUES, v->nqueues, 2);
-	virtio_config_put(v, MAX_DISCARD, RANGE_SECTORS, 4);
+	virtio_config_put(v, MAX_DISCARD, b->max_discard, 4);
 	virtio_config_put(v, MAX_DISCARD_SEG, 1, 4);
-	virtio_config_put(v, DISCARD_ALIGN, b->logical / BLK_SECTOR, 4);
-	virtio_config_put(v, MAX_ZEROES, RANGE_SECTORS, 4);
+	virtio_config_put(v, DISCARD_ALIGN, MAX(b->discard_unit, b->logical) /
+			  BLK_SECTOR, 4);
+	virtio_config_put(v, MAX_ZEROES, b->max_zeroes, 4);
 	virtio_config_put(v, MAX_ZEROES_SEG, 1, 4);
 	virtio_config_put(v, ZEROES_MAY_UNMAP, b->disk->root->can_discard, 1);
 }
@@ -569,6 +572,15 @@ static int check_props(const struct virtio_blk *b, struct err *e)
 	if (!b->num_queues || b->num_queues >= VIRTIO_QUEUES_MAX)
 		return err_set(e, -EINVAL, "num-queues %u is not 1 to %d",
 			       b->num_queues, VIRTIO_QUEUES_MAX - 1);
+	if (!b->max_discard || b->max_discard > RANGE_SECTORS ||
+	    !b->max_zeroes || b->max_zeroes > RANGE_SECTORS)
+		return err_set(e, -EINVAL, "max-discard-sectors %u and "
+			       "max-write-zeroes-sectors %u are not 1 to %d",
+			       b->max_discard, b->max_zeroes, RANGE_SECTORS);
+	if (b->discard_unit % b->logical)
+		return err_set(e, -EINVAL, "discard_granularity %u is not a "
+			       "multiple of the logical_block_size %u",
+			       b->discard_unit, b->logical);
 	if (b->disk->root->len % b->logical)
 		return err_set(e, -EINVAL, "the size of disk '%s' is not a "
 			       "multiple of its logical_block_size %u",
@@ -742,6 +754,12 @@ VIRTIO_DEVICE(virtio_blk, "virtio-blk", struct virtio_blk, blk_class,
 		 "the smallest unit written without reading"),
 	BLK_PROP("min_io_size", PROP_U32, min_io, "0", "bytes, a hint"),
 	BLK_PROP("opt_io_size", PROP_U32, opt_io, "0", "bytes, a hint"),
+	BLK_PROP("discard_granularity", PROP_U32, discard_unit, "0",
+		 "bytes that can be discarded, a hint (0: the smallest unit)"),
+	BLK_PROP("max-discard-sectors", PROP_U32, max_discard, "4194304",
+		 "sectors a discard has at most"),
+	BLK_PROP("max-write-zeroes-sectors", PROP_U32, max_zeroes, "4194304",
+		 "sectors a write-zeroes has at most"),
 	BLK_PROP("discard", PROP_BOOL, discard, "on",
 		 "offer discard where the drive has discard=unmap"),
 	BLK_PROP("write-zeroes", PROP_BOOL, write_zeroes, "on",

@@ -163,7 +163,7 @@ static void a_half_sent_frame_is_finished_first(void **s)
 static void a_client_connects_again(void **s)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	char spec[160];
+	char spec[160], both[200];
 	struct card *c;
 	int l = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), fd = -1;
 
@@ -173,7 +173,10 @@ static void a_client_connects_again(void **s)
 	snprintf(spec, sizeof(spec), "stream,id=n0,addr.type=unix,"
 		 "addr.path=%s", path);
 	net_refused(spec, path);
-	strcat(spec, ",reconnect=1");
+	strcat(spec, ",reconnect-ms=50");
+	strcpy(both, spec);
+	strcat(both, ",reconnect=1");
+	net_refused(both, "mutually exclusive");
 	net_add(spec);
 	c = card_new("n0");
 	strcpy(a.sun_path, path);

@@ -153,6 +153,9 @@ static void what_cannot_be_said_of_the_interface_is_refused(void **s)
 		{ "disable-legacy", "off", "no interface from before virtio 1" },
 		{ "disable-modern", "on", "would leave no interface" },
 		{ "romfile", "x.rom", "option ROMs" },
+		{ "max-discard-sectors", "0", "are not 1 to 4194304" },
+		{ "max-write-zeroes-sectors", "4194305", "are not 1 to" },
+		{ "discard_granularity", "513", "multiple of the logical" },
 	};
 
 	(void)s;
@@ -527,6 +530,31 @@ static void a_disk_that_was_read_only_stays_so_for_its_guest(void **s)
 	down();
 }
 
+static u8 discard(u64 sector, u32 sectors)
+{
+	memcpy(ram + DATA, &sector, 8);
+	memcpy(ram + DATA + 8, &sectors, 4);
+	memset(ram + DATA + 12, 0, 4);
+	return request(11, 0, 16);
+}
+
+static void a_discard_is_no_longer_than_was_said(void **s)
+{
+	enum { MAX_DISCARD = 36, DISCARD_ALIGN = 44, MAX_ZEROES = 48 };
+
+	(void)s;
+	up_with("null-co,node-name=n,size=1M", "max-discard-sectors", "64");
+	driver_up();
+	assert_int_equal(virtio_config_get(v, MAX_DISCARD, 4), 64);
+	assert_int_equal(virtio_config_get(v, MAX_ZEROES, 4), 1 << 22);
+	assert_int_equal(discard(0, 64), 0);
+	assert_int_equal(discard(0, 65), 1);
+	down();
+	up_with("null-co,node-name=n,size=1M", "discard_granularity", "4096");
+	assert_int_equal(virtio_config_get(v, DISCARD_ALIGN, 4), 8);
+	down();
+}
+
 /* Virtio 1.2, 5.2.6.2: what it cannot flush must be on the disk. */
 static void who_cannot_flush_has_no_write_cache(void **s)
 {
@@ -573,6 +601,7 @@ int main(void)
 		cmocka_unit_test(a_drive_goes_with_its_device_but_stays_for_one_that_failed),
 		cmocka_unit_test(state_goes_round),
 		cmocka_unit_test(a_disk_that_was_read_only_stays_so_for_its_guest),
+		cmocka_unit_test(a_discard_is_no_longer_than_was_said),
 		cmocka_unit_test(who_cannot_flush_has_no_write_cache),
 		cmocka_unit_test(who_listens_hears_of_a_failed_request_once),
 	};

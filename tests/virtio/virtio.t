@@ -66,7 +66,7 @@ check "two drives of one id are refused" refused "Duplicate ID 'x'" \
 	-drive "file=$tmp/d.img,format=raw,id=x" -drive file=null-co://,id=x
 check "an unknown property is named" refused "'colour'" \
 	-drive file=null-co://,colour=red
-check "what is no JSON is pointed at" refused "byte 10: a value was expected" \
+check "what is no JSON is pointed at" refused "JSON parse error at byte 16: invalid token" \
 	-device '{"driver":virtio-rng-pci}'
 check "a drive that is not there is named" refused "d9" \
 	-device virtio-blk-pci,drive=d9

@@ -3,7 +3,7 @@
  * stream: frames over a stream socket, each behind its length (32 bits, big
  * endian), as passt and others speak it.
  *
- *   stream,id=n,addr.type=unix,addr.path=/run/passt.sock[,reconnect=SECONDS]
+ *   stream,id=n,addr.type=unix,addr.path=/run/passt.sock[,reconnect-ms=N]
  *   stream,id=n,server=on,addr.type=inet,addr.host=,addr.port=1234
  *   stream,id=n,addr.type=fd,addr.str=NUMBER
  *
@@ -55,7 +55,7 @@ static void retry_later(struct net_stream *s)
 {
 	if (s->reconnect)
 		timer_set(&s->timer,
-			  clock_host_ns() + s->reconnect * 1000000000ll);
+			  clock_host_ns() + s->reconnect * 1000000ll);
 }
 
 static void listen_on(struct net_stream *s, bool on)
@@ -370,7 +370,7 @@ static int stream_open(struct netdev *nd, struct opts *o, struct err *e)
 	struct net_stream *s = to_stream(nd);
 	const char *type = opts_find(o, "addr.type");
 	bool server = false;
-	u64 reconnect = 0;
+	u64 reconnect = 0, ms = 0;
 	const char *str;
 	int rc;
 
@@ -378,9 +378,14 @@ static int stream_open(struct netdev *nd, struct opts *o, struct err *e)
 	rc = opts_take_bool(o, "server", &server, e);
 	if (!rc)
 		rc = opts_take_u64(o, "reconnect", &reconnect, e);
+	if (!rc)
+		rc = opts_take_u64(o, "reconnect-ms", &ms, e);
+	if (!rc && reconnect && ms)
+		rc = err_set(e, -EINVAL, "'reconnect' and 'reconnect-ms' are "
+			     "mutually exclusive");
 	if (rc < 0)
 		return rc;
-	s->reconnect = MIN(reconnect, 86400);
+	s->reconnect = MIN(ms ? ms : MIN(reconnect, 86400) * 1000, 86400000);
 	if (type && !strcmp(type, "fd")) {
 		opts_take(o, "addr.type");
 		str = opts_take(o, "addr.str");

@@ -12,7 +12,7 @@ struct net_stream {
 	struct netdev nd;
 	struct sockaddr_any addr;
 	int fd, listen_fd, connecting_fd;
-	unsigned reconnect;            /* seconds; 0: never                */
+	unsigned reconnect;            /* milliseconds; 0: never           */
 	struct timer timer;
 	bool dead, unlink_at_end;
 	u8 *rx, *tx;
