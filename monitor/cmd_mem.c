@@ -228,6 +228,9 @@ static void cmd_gpa2hpa(struct mon *m, const struct mon_arg *a)
 			   n < 0 ? strerror(errno) : "it is too short");
 	else if (!(entry & PAGEMAP_PRESENT))
 		mon_puts(m, "Page not present\n");
+	else if (!(entry & PAGEMAP_PFN))
+		mon_puts(m, "Cannot read pagemap: frame numbers are for who "
+			 "has CAP_SYS_ADMIN\n");
 	else
 		mon_printf(m, "Host physical address for 0x%llx (%s) is "
 			   "0x%llx\n", (long long)a[0].num, b->name,

@@ -211,17 +211,17 @@ static void run_spice(struct qmp_call *c)
 			   "mouse-mode", "client");
 }
 
-static void add_chardev_instance(struct chardev *chr, void *opaque)
+static void add_chardev_instance(const char *id, void *opaque)
 {
-	if (chardev_is_socket(chr))
-		json_array_append_new(opaque, json_pack("{s:s,s:s}", "type",
-				"chardev", "id", chardev_id(chr)));
+	json_array_append_new(opaque, json_pack("{s:s,s:s}", "type", "chardev",
+						"id", id));
 }
 
 static void run_query_yank(struct qmp_call *c)
 {
 	c->ret = json_array();
-	chardev_for_each(mon_vm(c->m)->chardevs, add_chardev_instance, c->ret);
+	chardev_for_each_socket(mon_vm(c->m)->chardevs, add_chardev_instance,
+				c->ret);
 }
 
 /* All of them or none: those that do not exist are found first. */
@@ -314,8 +314,9 @@ const struct qmp_cmd qmp_query_cmds[] = {
 	QUERY("query-vnc", "VncInfo", MON_ANYTIME, run_vnc, "VNC: none."),
 	QUERY("query-spice", "SpiceInfo", MON_ANYTIME, run_spice,
 	      "SPICE: none."),
-	QUERY("query-yank", "[YankInstance]", MON_MAIN | MON_PRE,
-	      run_query_yank, "Connections that could hang."),
+	QUERY("query-yank", "[YankInstance]", MON_PRE | QMP_OOB,
+	      run_query_yank, "Connections that could hang; works also while "
+	      "other commands wait."),
 	{ "yank", "instances:[YankInstance]", "", "Cut connections that hang; "
 	  "works also while other commands wait.", MON_PRE | QMP_OOB, run_yank,
 	  NULL },

@@ -314,13 +314,16 @@ def yank(vm):
     peer.settimeout(PATIENCE)
     tap.ok({"type": "chardev", "id": "far"} in c.run("query-yank")["return"],
            "query-yank lists a socket")
-    for names, want in ((["far", "nosuch"], "error"), (["far"], "return")):
+    for names, want in ((None, "return"), (["far", "nosuch"], "error"),
+                        (["far"], "return")):
         c.sock.sendall(json.dumps({"execute": "pmemsave", "id": 1, "arguments":
             {"val": 0, "size": 32 << 20,
              "filename": vm.path("slow")}}).encode())
-        c.sock.sendall(json.dumps({"exec-oob": "yank", "id": 2, "arguments":
-            {"instances": [{"type": "chardev", "id": n}
-                           for n in names]}}).encode())
+        oob = {"exec-oob": "query-yank", "id": 2}
+        if names:
+            oob = {"exec-oob": "yank", "id": 2, "arguments": {"instances": [
+                {"type": "chardev", "id": n} for n in names]}}
+        c.sock.sendall(json.dumps(oob).encode())
         got = {v["id"]: v for v in (c.answer(), c.answer())}
         tap.ok(want in got[2] and "return" in got[1],
                "yank %s: %s" % (names, want), got)

@@ -123,6 +123,10 @@ static void what_is_wrong_with_an_object_is_named(void **state)
 		assert_null(object_find(&vm, "x"));
 		assert_null(iothread_find(&vm.iothreads, "x"));
 	}
+	assert_int_equal(object_add(&vm, "memory-backend-ram,id=x,size=1M", &e),
+			 -ENOTSUP);
+	assert_string_equal(e.msg, "not supported yet: objects of type "
+			    "'memory-backend-ram'");
 	assert_int_equal(object_add(&vm, "rng-random,id=x,filename=/dev/hwrng",
 				    &e), -ENOTSUP);
 	assert_string_equal(e.msg, "not supported yet: random bytes from "

@@ -364,15 +364,34 @@ int chardev_remove(struct chardev_set *s, const char *id, struct err *e)
 	return 0;
 }
 
-bool chardev_is_socket(const struct chardev *c)
+static bool is_socket(const struct chardev *c)
 {
 	return c->kind == &chardev_kind_socket;
+}
+
+void chardev_for_each_socket(struct chardev_set *s,
+			     void (*fn)(const char *id, void *opaque),
+			     void *opaque)
+{
+	struct list *p;
+
+	SCOPED_LOCK(&s->lock);
+	list_for_each(p, &s->chardevs) {
+		struct chardev *c = list_entry(p, struct chardev, node);
+		bool socket;
+
+		lock_take(&c->lock);
+		socket = is_socket(c);
+		lock_drop(&c->lock);
+		if (socket)
+			fn(c->id, opaque);
+	}
 }
 
 static void cut(struct chardev *c)
 {
 	SCOPED_LOCK(&c->lock);
-	if (chardev_is_socket(c) && c->in_fd >= 0)
+	if (is_socket(c) && c->in_fd >= 0)
 		shutdown(c->in_fd, SHUT_RDWR);
 }
 
@@ -384,7 +403,7 @@ int chardev_cut(struct chardev_set *s, const char *id, bool really)
 	list_for_each(p, &s->chardevs) {
 		struct chardev *c = list_entry(p, struct chardev, node);
 
-		if (strcmp(c->id, id) || !chardev_is_socket(c))
+		if (strcmp(c->id, id) || !is_socket(c))
 			continue;
 		if (really)
 			cut(c);

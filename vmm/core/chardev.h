@@ -71,7 +71,10 @@ int  chardev_change(struct chardev_set *s, const char *id, const char *spec,
 void chardev_for_each(struct chardev_set *s,
 		      void (*fn)(struct chardev *c, void *opaque), void *opaque);
 const char *chardev_id(const struct chardev *c);
-bool chardev_is_socket(const struct chardev *c);
+/* The names of those chardev_cut takes.  `fn` may call nothing here. [any] */
+void chardev_for_each_socket(struct chardev_set *s,
+			     void (*fn)(const char *id, void *opaque),
+			     void *opaque);
 /* Cut a socket's connection, whoever waits for its peer; it may connect again.
  * -ENOENT: `id` is no socket, which is all there is to know without `really`.
  * [any] */
