@@ -178,9 +178,10 @@ static int option_take(struct option_run *r, char ***argv, struct err *e)
 	int rc;
 
 	if (word[0] != '-' || !word[1])
-		return err_set(e, -ENOTSUP, "%s: not supported yet: disks "
-			       "(a word that is no option names a disk image)",
-			       word);
+		return err_set(e, -ENOTSUP, "%s: not supported yet: IDE disks, "
+			       "which a word that is no option stands for "
+			       "(-drive file=%s,if=virtio has one of virtio)",
+			       word, word);
 	if (name[0] == '-')
 		name++;
 	o = option_find(name);
