@@ -3,7 +3,8 @@
  * Port forwards: rules as text, given to libslirp.
  *
  *   hostfwd:  [tcp|udp]:[HOST]:PORT-[GUEST]:PORT
- *   guestfwd: [tcp]:SERVER:PORT-cmd:COMMAND   or   -unix:PATH
+ *   guestfwd: [tcp]:SERVER:PORT-cmd:COMMAND   or   -unix:PATH   or
+ *             -tcp:HOST:PORT
  */
 #include "slirp/slirp.h"
 
@@ -134,8 +135,8 @@ int hostfwd_remove(Slirp *s, const char *rule, struct err *e)
 	return 0;
 }
 
-static int guestfwd_parse(Slirp *s, const char *rule, char *text,
-			  struct err *e)
+static int guestfwd_parse(Slirp *s, struct chains *c, const char *rule,
+			  char *text, struct err *e)
 {
 	char *proto = cut(&text, ':'), *server, *sport;
 	struct in_addr at = { 0 };
@@ -150,21 +151,24 @@ static int guestfwd_parse(Slirp *s, const char *rule, char *text,
 	sport = cut(&text, '-');
 	if (!sport || !port(sport, &n) || !n)
 		return bad(rule, "bad server port", e);
+	if (!strncmp(text, "tcp:", 4))
+		return chain_add(c, s, at, n, text + 4, e);
 	if (!strncmp(text, "cmd:", 4))
 		rc = slirp_add_exec(s, text + 4, &at, n);
 	else if (!strncmp(text, "unix:", 5))
 		rc = slirp_add_unix(s, text + 5, &at, n);
 	else
 		return err_set(e, -ENOTSUP, "not supported yet: guestfwd to "
-			       "'%s' (cmd:COMMAND and unix:PATH are)", text);
+			       "'%s' (cmd:COMMAND, tcp:HOST:PORT and unix:PATH "
+			       "are)", text);
 	return rc < 0 ? bad(rule, "the address is taken or not in the network",
 			    e) : 0;
 }
 
-int guestfwd_add(Slirp *s, const char *rule, struct err *e)
+int guestfwd_add(Slirp *s, struct chains *c, const char *rule, struct err *e)
 {
 	char *copy = strdup(rule);
-	int rc = copy ? guestfwd_parse(s, rule, copy, e) : -ENOMEM;
+	int rc = copy ? guestfwd_parse(s, c, rule, copy, e) : -ENOMEM;
 
 	free(copy);
 	return rc;

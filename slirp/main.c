@@ -35,6 +35,7 @@ struct helper {
 	Slirp *slirp;
 	struct net_config config;
 	struct opts opts;
+	struct chains chains;
 	unsigned offloads;
 	bool done;
 	struct net_timer timers[TIMERS];
@@ -284,12 +285,16 @@ static void turn(struct helper *h)
 	h->nfds = 0;
 	add_poll(SLIRP_DATA_FD, SLIRP_POLL_IN | (room ? 0 : SLIRP_POLL_OUT), h);
 	add_poll(SLIRP_CONTROL_FD, SLIRP_POLL_IN, h);
-	if (room)
+	if (room) {
 		slirp_pollfds_fill(h->slirp, &ms, add_poll, h);
+		chains_poll(&h->chains, h->slirp, add_poll, h);
+	}
 	timers_fit(h, &ms);
 	n = poll(h->fds, h->nfds, ms);
-	if (room)
+	if (room) {
 		slirp_pollfds_poll(h->slirp, n < 0, get_revents, h);
+		chains_take(&h->chains, h->slirp, get_revents, h);
+	}
 	timers_run(h);
 	if (n > 0 && h->fds[0].revents)
 		take_frames(h);
@@ -306,7 +311,8 @@ static int add_forwards(struct helper *h, struct err *e)
 		if (!strcmp(p->key, "hostfwd"))
 			rc = hostfwd_add(h->slirp, p->val, e);
 		else if (!strcmp(p->key, "guestfwd"))
-			rc = guestfwd_add(h->slirp, p->val, e);
+			rc = guestfwd_add(h->slirp, &h->chains, p->val,
+					  e);
 		if (rc < 0)
 			return rc;
 	}

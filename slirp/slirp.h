@@ -26,10 +26,31 @@ struct net_config {
 /* `o` must outlive the config, which points into it. */
 int  net_config_read(struct net_config *c, struct opts *o, struct err *e);
 
+/* chain.c: guestfwd to a TCP connection. */
+enum { CHAINS_MAX = 16 };
+struct chain {
+	struct in_addr at;             /* in the guest's network           */
+	int port;
+	int fd;                        /* -1: the peer has gone            */
+	int polled;                    /* where; -1: not                   */
+};
+struct chains {
+	struct chain chain[CHAINS_MAX];        /* libslirp has their address */
+	unsigned n;
+};
+/* `peer`, HOST:PORT, is written to.  May take some seconds. */
+int  chain_add(struct chains *all, Slirp *s, struct in_addr at, int port,
+	       char *peer, struct err *e);
+/* Around poll, as slirp_pollfds_fill and slirp_pollfds_poll. */
+void chains_poll(struct chains *all, Slirp *s, SlirpAddPollCb add,
+		 void *opaque);
+void chains_take(struct chains *all, Slirp *s, SlirpGetREventsCb get,
+		 void *opaque);
+
 /* fwd.c: [tcp|udp]:[HOST]:PORT-[GUEST]:PORT and guestfwd rules. */
 int  hostfwd_add(Slirp *s, const char *rule, struct err *e);
 int  hostfwd_remove(Slirp *s, const char *rule, struct err *e);
-int  guestfwd_add(Slirp *s, const char *rule, struct err *e);
+int  guestfwd_add(Slirp *s, struct chains *c, const char *rule, struct err *e);
 
 /* frame.c: checksums, and frames larger than the network's. */
 enum { FRAME_MTU = 1500, FRAME_IF_MTU = 65521 };

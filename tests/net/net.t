@@ -102,9 +102,48 @@ def echo(sock, text):
     return out
 
 
+def forwards_to(tmp):
+    """What a guest's connection to 10.0.2.100 is led into: a command, a unix
+    socket, a TCP connection, each with an answer of its own."""
+    def answer(c, word):
+        text = b""
+        while not text.endswith(b"\n"):
+            got = c.recv(100)
+            if not got:
+                return
+            text += got
+        c.sendall(word + b" got " + text)
+        c.close()
+
+    def serve(listener, word):
+        while True:
+            c = listener.accept()[0]
+            threading.Thread(target=answer, args=(c, word),
+                             daemon=True).start()
+
+    tcp = socket.create_server(("127.0.0.1", 0))
+    unix = socket.socket(socket.AF_UNIX)
+    unix.bind(tmp + "/fwd")
+    unix.listen()
+    for s, word in (tcp, b"tcp"), (unix, b"unix"):
+        threading.Thread(target=serve, args=(s, word), daemon=True).start()
+    return (f"guestfwd=tcp:10.0.2.100:1001-cmd:sed -u 's/^/cmd got /',"
+            f"guestfwd=tcp:10.0.2.100:1002-unix:{tmp}/fwd,"
+            f"guestfwd=tcp:10.0.2.100:1003-tcp:127.0.0.1:"
+            f"{tcp.getsockname()[1]},")
+
+
+def test_guestfwd(g):
+    for port, word in (1001, "cmd"), (1002, "unix"), (1003, "tcp"):
+        ok = g.run(f"(echo hello {port}; sleep 9) | nc 10.0.2.100 {port} &",
+                   f"{word} got hello {port}", 20)
+        result(ok, f"guestfwd to {word}", g.text)
+
+
 def test_user(tmp, pci=True):
     fwd, echo_port, late = free_port(), free_port(), free_port()
-    g = boot("-netdev", f"user,id=n0,hostfwd=tcp:127.0.0.1:{fwd}-:9,"
+    g = boot("-netdev", f"user,id=n0,{forwards_to(tmp)}"
+             f"hostfwd=tcp:127.0.0.1:{fwd}-:9,"
              f"hostfwd=tcp:127.0.0.1:{echo_port}-:7",
              "-device", "virtio-net-pci,netdev=n0,id=card",
              "-object", f"filter-dump,id=d,netdev=n0,file={tmp}/x.pcap",
@@ -137,6 +176,7 @@ def test_user(tmp, pci=True):
     for _ in range(200):
         echo(s, b"x")
     print(f"# {200 / (time.time() - start):.0f} round trips a second")
+    test_guestfwd(g)
     info = g.hmp(f"hostfwd_add tcp:127.0.0.1:{late}-:7")
     try:
         ok = echo(connect(late), b"hello") == b"hello"

@@ -143,6 +143,9 @@ static void wrong_options_are_named(void **s)
 	refuses(",ipv6-prefixlen=200", "ipv6-prefixlen");
 	refuses(",smb=/tmp", "not supported yet");
 	refuses(",guestfwd=tcp:10.0.2.100:80-file", "not supported yet");
+	refuses(",guestfwd=tcp:10.0.2.100:80-tcp:127.0.0.1", "HOST:PORT");
+	refuses(",guestfwd=tcp:10.0.2.100:80-tcp:127.0.0.1:1",
+		"guestfwd to tcp:127.0.0.1:1: Connection refused");
 	net_up();
 	net_refused("user,id=x,helper=/nonexistent/helper", "/nonexistent");
 	net_down();
