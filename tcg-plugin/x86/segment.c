@@ -78,9 +78,11 @@ gva_t x86_ea_slow(struct x86_cpu *c, const struct insn *i, unsigned n,
 static bool through_stack(struct x86_cpu *c, gva_t la)
 {
 	unsigned left = PAGE_SIZE - c->rip % PAGE_SIZE;
-	const u8 *p = mem_fetch(c, c->rip, NULL);
+	const u8 *p = NULL;
 	struct insn i;
 
+	if (x86_canonical(c, c->rip))  /* else it is the fetch, and comes here */
+		p = mem_fetch(c, c->rip, NULL);
 	if (!p || !insn_decode(&i, p, MIN(left, 15), c->code_bits))
 		return false;
 	if ((i.flags & I_MEM) && la - x86_ea_off(c, &i) < 64)

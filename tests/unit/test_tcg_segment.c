@@ -188,6 +188,21 @@ static void non_canonical_addresses_fault_by_segment(void **state)
 	sys_close();
 }
 
+/* Nothing can be read there that would say which segment it came through. */
+static void code_behind_the_canonical_addresses_is_gp(void **state)
+{
+	struct kvm_regs r;
+
+	(void)state;
+	SYS(SYS_LONG, 0, 0x90);
+	r = box_regs(&sys);
+	r.rip = 0x0000800000000000;
+	sys_set_regs(r);
+	assert_int_equal(sys_vector(), 13);
+	assert_int_equal(error_code(), 0);
+	sys_close();
+}
+
 /* --- LAR LSL VERR VERW ARPL ------------------------------------------------------------ */
 
 static struct kvm_regs ask(u8 op, u64 d, u16 sel)
@@ -320,6 +335,7 @@ int main(void)
 		cmocka_unit_test(a_null_segment_cannot_be_used),
 		cmocka_unit_test(stack_accesses_raise_ss),
 		cmocka_unit_test(non_canonical_addresses_fault_by_segment),
+		cmocka_unit_test(code_behind_the_canonical_addresses_is_gp),
 		cmocka_unit_test(lar_and_lsl_answer_for_what_is_visible),
 		cmocka_unit_test(verr_and_verw),
 		cmocka_unit_test(arpl_raises_the_rpl),
