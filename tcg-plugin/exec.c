@@ -192,6 +192,16 @@ static bool must_stop(struct tcg_vcpu *v)
 	       __atomic_load_n(&v->run->immediate_exit, __ATOMIC_RELAXED);
 }
 
+/* An exception goes before a stop: KVM's events cannot tell all of it, CR2 and
+ * DR6.  But a guest can make one whose delivery raises the next for ever, #AC
+ * from #DF's handler and so on; such a one stays pending. */
+static bool exception_first(struct tcg_vcpu *v)
+{
+	return v->cpu.exc.pending &&
+	       v->cpu.mp_state == KVM_MP_STATE_RUNNABLE &&
+	       v->stop_put_off++ < TCG_STOP_PUT_OFF;
+}
+
 static enum verdict between(struct tcg_vcpu *v)
 {
 	struct x86_cpu *c = &v->cpu;
@@ -200,8 +210,7 @@ static enum verdict between(struct tcg_vcpu *v)
 		requests(v);
 	if (v->vm->icount.on)
 		icount_settle(v);
-	if (must_stop(v) && !(c->exc.pending &&
-			      c->mp_state == KVM_MP_STATE_RUNNABLE))
+	if (must_stop(v) && !exception_first(v))
 		return STOP_EINTR;
 	tcg_accept_init(v);
 	if (atomic_load(&v->nmi_queued)) {
@@ -219,8 +228,7 @@ static enum verdict between(struct tcg_vcpu *v)
 		c->leave = LEAVE_AGAIN;        /* look at events again    */
 		return GO_ON;
 	}
-	if (c->exc.pending) {          /* KVM's events cannot tell all of it:
-					  CR2, DR6.  So: before a stop    */
+	if (c->exc.pending) {
 		tcg_deliver(v);
 		if (stepped(v) == STOP)
 			return STOP;
@@ -363,6 +371,7 @@ int tcg_vcpu_run(struct tcg_vcpu *v)
 		tcg_clock_update(c);
 	one_insn_update(v);
 	c->leave = LEAVE_NONE;
+	v->stop_put_off = 0;
 	run->exit_reason = KVM_EXIT_UNKNOWN;
 
 	code_outside(&v->vm->code);

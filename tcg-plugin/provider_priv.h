@@ -37,6 +37,7 @@ enum {
 	TCG_BLOCK_INSNS = 32,
 	TCG_JUMP_CACHE = 4096,
 	TCG_CROSS_CACHE = 4096,
+	TCG_STOP_PUT_OFF = 16,         /* deliveries tried before a stop  */
 };
 #define TCG_CODE_ARENA (192 * MiB)
 
@@ -77,6 +78,7 @@ struct tcg_vcpu {
 	u64 sigmask;
 	_Atomic u32 clock_stale;       /* KVM_SET_CLOCK came              */
 	u32 exit_reason;
+	unsigned stop_put_off;         /* in this KVM_RUN                 */
 	u64 slice, slice_from;         /* vm->slices: instructions to run, and
 					  cpu.n_insn when that was asked  */
 

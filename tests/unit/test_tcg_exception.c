@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
+#include <unistd.h>
 
 #include "tests/unit/tcg_sys.h"
 
@@ -191,6 +193,36 @@ static void a_page_fault_on_the_stack_of_a_page_fault_is_double(void **state)
 	assert_int_equal(sys_sregs().cr2, 0x2ffff8);
 	assert_int_equal(rd64(S_IST1 - 16), S_STACK);
 	assert_int_equal(rd64(S_IST1 - 8), UDATA | 3);
+	sys_close();
+}
+
+/* #AC's gate lies behind the IDT's end, #GP's is not there, and #DF's leads to
+ * ring 3, onto a stack that makes #AC: no handler is ever reached. */
+static void deliveries_that_fault_for_ever_end_with_a_stop(void **state)
+{
+	struct kvm_vcpu_events e = { .exception = { .injected = 1, .nr = 17,
+						    .has_error_code = 1 } };
+	struct kvm_sregs s;
+	struct kvm_regs r;
+
+	(void)state;
+	SYS(SYS_PROT32, 3, UD2);
+	s = sys_sregs();
+	s.cr0 |= 1 << 18;
+	s.idt.limit = 17 * 8 - 1;
+	sys_set_sregs(&s);
+	wr64(S_IDT + 13 * 8, 0x00000e0000000000);
+	sys_gate(false, 8, UCODE32 | 3, S_HANDLERS + 8, 14, 0, 0);
+	r = box_regs(&sys);
+	r.rsp = S_STACK - 3;
+	r.rflags |= 1 << 18;
+	sys_set_regs(r);
+	assert_int_equal(box_io(sys.cpu, KVM_SET_VCPU_EVENTS, &e), 0);
+	sys.run->immediate_exit = 1;
+	alarm(60);                     /* the whole test, if it does not  */
+	assert_int_equal(box_run(&sys), -EINTR);
+	alarm(0);
+	assert_int_equal(box_regs(&sys).rip, BOX_CODE);
 	sys_close();
 }
 
@@ -422,6 +454,7 @@ int main(void)
 		cmocka_unit_test(two_contributory_faults_make_a_double_fault),
 		cmocka_unit_test(a_fault_after_a_benign_one_is_taken_alone),
 		cmocka_unit_test(a_fault_in_a_double_fault_shuts_down),
+		cmocka_unit_test(deliveries_that_fault_for_ever_end_with_a_stop),
 		cmocka_unit_test(
 			a_page_fault_on_the_stack_of_a_page_fault_is_double),
 		cmocka_unit_test(trap_flag_steps_one_instruction),
