@@ -25,12 +25,12 @@ static const struct insn *block_insns(const struct block *b)
 	return (const struct insn *)(const void *)b->body;
 }
 
-void tcg_jump_flush(struct tcg_vcpu *v)
+/* Where a lone instruction at that place would be kept, decoded. */
+static u64 lone_key(const struct x86_cpu *c, const u8 *host)
 {
-	memset(v->jump, 0, sizeof(v->jump));
+	return (u64)(uintptr_t)host << 2 | (c->code_bits >> 5);
 }
 
-/* Where a lone instruction at that place would be kept, decoded. */
 static struct cross_insn *cross_slot(struct tcg_vcpu *v, u64 key)
 {
 	return &v->cross[(key ^ key >> 14) % TCG_CROSS_CACHE];
@@ -57,12 +57,6 @@ static void cache_full(struct tcg_vcpu *v)
 
 	tcg_world_stop(vm, v);
 	code_flush(&vm->code);
-	for (unsigned id = 0; id < atomic_load(&vm->nvcpu); id++) {
-		struct tcg_vcpu *o = tcg_vm_vcpu(vm, id);
-
-		if (o)
-			tcg_jump_flush(o);
-	}
 	tcg_world_go(vm, v);
 }
 
@@ -178,8 +172,7 @@ static void run_lone(struct tcg_vcpu *v, const u8 *host)
 			x86_exit(c, LEAVE_INTERNAL);
 		memcpy(bytes + first, more, want - first);
 	}
-	run_bytes(v, (u64)(uintptr_t)host << 2 | (c->code_bits >> 5), bytes,
-		  want);
+	run_bytes(v, lone_key(c, host), bytes, want);
 }
 
 void tcg_run_lone(struct tcg_vcpu *v)
@@ -204,31 +197,21 @@ static bool near_limit(const struct x86_cpu *c, const struct block *b)
 static struct block *block_at(struct tcg_vcpu *v, const u8 **host, bool *cross)
 {
 	struct x86_cpu *c = &v->cpu;
-	struct jump_entry *j;
 	struct block *b;
 	u64 key;
 
 	*host = mem_fetch(c, code_la(c), NULL);
 	if (__builtin_expect(!*host, 0))
 		x86_exit(c, LEAVE_INTERNAL);
-	key = (u64)(uintptr_t)*host << 2 | (c->code_bits >> 5);
-	j = &v->jump[(key >> 2 ^ key >> 14) % TCG_JUMP_CACHE];
-	b = j->block;
-	if (__builtin_expect(j->key == key && b &&
-	    atomic_load_explicit(&b->valid, memory_order_relaxed), 1))
-		return b;
 	b = code_find(&v->vm->code, *host, c->code_bits);
-	if (!b && cross_slot(v, key)->key == key) {
+	if (__builtin_expect(b != NULL, 1))
+		return b;
+	key = lone_key(c, *host);
+	if (cross_slot(v, key)->key == key) {
 		*cross = true;         /* run_lone checks its bytes */
 		return NULL;
 	}
-	if (!b)
-		b = block_make(v, *host, cross);
-	if (b) {
-		j->key = key;
-		j->block = b;
-	}
-	return b;
+	return block_make(v, *host, cross);
 }
 
 struct block *tcg_block_here(struct tcg_vcpu *v, bool *cross)

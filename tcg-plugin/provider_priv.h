@@ -35,7 +35,6 @@ enum {
 	TCG_MAX_VCPUS = 64,
 	TCG_RUN_PAGES = 3,             /* kvm_run, PIO data, coalesced MMIO */
 	TCG_BLOCK_INSNS = 32,
-	TCG_JUMP_CACHE = 4096,
 	TCG_CROSS_CACHE = 4096,
 	TCG_STOP_PUT_OFF = 16,         /* deliveries tried before a stop  */
 };
@@ -50,11 +49,6 @@ struct cross_insn {
 	u64 key;                       /* host address of first byte | mode */
 	u8  bytes[16];
 	struct insn insn;
-};
-
-struct jump_entry {
-	u64 key;
-	struct block *block;
 };
 
 struct tcg_vcpu {
@@ -85,7 +79,6 @@ struct tcg_vcpu {
 	struct block *running;         /* what x86_run_block is in        */
 	u64 running_rip;               /* where that one starts           */
 	struct insn single[2];         /* scratch for lone instructions   */
-	struct jump_entry jump[TCG_JUMP_CACHE];
 	struct cross_insn cross[TCG_CROSS_CACHE];
 };
 
@@ -200,7 +193,6 @@ struct block *tcg_block_here(struct tcg_vcpu *v, bool *cross);
 void tcg_interpret(struct tcg_vcpu *v, struct block *b);
 /* The instruction at rip, which no block holds: its bytes lie in two pages. */
 void tcg_run_lone(struct tcg_vcpu *v);
-void tcg_jump_flush(struct tcg_vcpu *v);
 
 /* --- sync.c: requests, safe points, parking --- */
 void tcg_request(struct tcg_vcpu *v, u32 what);    /* and wake it [any]    */

@@ -14,11 +14,14 @@
 #include "tcg-plugin/code/arena.h"
 #include "tcg-plugin/memory/slots.h"
 
-static unsigned block_hash(const u8 *host, unsigned mode)
+/* Neighbours in a page are neighbours here: what runs together then shares the
+ * host's cache lines.  A page has 256 heads. */
+static unsigned block_hash(const u8 *host)
 {
-	u64 h = ((u64)(uintptr_t)host + mode) * 0x9e3779b97f4a7c15ull;
+	u64 page = ((u64)(uintptr_t)host >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull;
 
-	return h >> 48 & (CODE_BLOCK_HASH - 1);
+	return (unsigned)((page >> 47 << 8 | (uintptr_t)host % PAGE_SIZE / 16) &
+			  (CODE_BLOCK_HASH - 1));
 }
 
 static unsigned page_hash(const u8 *host)
@@ -98,7 +101,7 @@ static void *arena_take(struct code_cache *cc, size_t n)
 struct block *code_find(struct code_cache *cc, const u8 *host, unsigned mode)
 {
 	struct block *b = atomic_load_explicit(
-		&cc->blocks[block_hash(host, mode)], memory_order_acquire);
+		&cc->blocks[block_hash(host)], memory_order_acquire);
 
 	for (; b; b = atomic_load_explicit(&b->hash_next,
 					   memory_order_acquire))
@@ -171,7 +174,7 @@ bool code_page_tracked(struct code_cache *cc, const u8 *host)
 
 static void block_unhash(struct code_cache *cc, struct block *b)
 {
-	struct block *_Atomic *at = &cc->blocks[block_hash(b->host, b->mode)];
+	struct block *_Atomic *at = &cc->blocks[block_hash(b->host)];
 	struct block *i;
 
 	while ((i = atomic_load(at)) && i != b)
@@ -358,7 +361,7 @@ static void page_record(struct code_cache *cc, struct code_page *p, u64 pieces)
 void code_commit(struct code_cache *cc, struct block *b, unsigned count,
 		 unsigned bytes, size_t body)
 {
-	unsigned h = block_hash(b->host, b->mode);
+	unsigned h = block_hash(b->host);
 	struct code_page *p = page_find(cc, b->host);
 
 	assert(bytes && (uintptr_t)b->host % PAGE_SIZE + bytes <= PAGE_SIZE);

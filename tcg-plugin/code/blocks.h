@@ -40,9 +40,6 @@ struct block {
 	u16 bytes;                     /* of guest code                   */
 	u16 count;                     /* of instructions                 */
 	u32 runs;                      /* the interpreter's; approximate  */
-	/* The translator's part: its code, and blocks jumped to directly. */
-	void *code;
-	struct block *_Atomic link[2];
 	_Alignas(16) u8 body[];
 };
 
@@ -58,7 +55,7 @@ struct code_page {
 	u8  copy[PAGE_SIZE];
 };
 
-enum { CODE_DEAD = 4096, CODE_BLOCK_HASH = 1 << 16, CODE_PAGE_HASH = 1 << 12,
+enum { CODE_DEAD = 4096, CODE_BLOCK_HASH = 1 << 17, CODE_PAGE_HASH = 1 << 12,
        CODE_MAYBE = 1 << 16,
        CODE_WRITER_HASH = 1 << 18 };
 

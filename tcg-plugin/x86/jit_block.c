@@ -16,19 +16,21 @@
 #include "tcg-plugin/x86/disas.h"
 #include "tcg-plugin/x86/handlers.h"
 
-/* By block alone: its aliases hang in one chain and die together. */
+/* By block alone: its aliases hang in one chain and die together.  Blocks lie in
+ * an arena, some 400 bytes each, in the order they were met. */
 static u32 hash_of(const struct block *b)
 {
-	u64 h = ((uintptr_t)b >> 4) * 0x9e3779b97f4a7c15ull;
-
-	return (u32)(h >> 40) & (JIT_HASH - 1);
+	return (u32)((uintptr_t)b >> 8) & (JIT_HASH - 1);
 }
 
 /* Pieces for instructions in two pages have one twin, and no aliases to die
  * with: these go by address. */
 static u32 hash_at(const struct jit *j, const struct block *b, u64 rip)
 {
-	return hash_of(b == &j->two_pages ? (const void *)(uintptr_t)rip : b);
+	u64 page = (rip >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull;
+
+	return b == &j->two_pages ? (u32)(page >> 40) & (JIT_HASH - 1)
+				  : hash_of(b);
 }
 
 struct jit_block *jit_block_next(struct jit *j, const struct jit_block *prev,
