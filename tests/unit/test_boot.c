@@ -155,6 +155,40 @@ static void loading_zeroes_the_rest_and_stays_inside_ram(void **s)
 	boot_test_fini(&t);
 }
 
+/* Two windows of one memfd, the second copy-on-write. */
+static void loading_finds_the_place_in_a_shared_file_and_leaves_a_private_one(void **s)
+{
+	struct boot_test t;
+	struct boot_file f;
+	u32 in_file = 0;
+	int fd;
+
+	boot_test_init(&t, 16 * MiB);
+	write_file(t.path, "0123456789", 10);
+	assert_int_equal(boot_file_open(&f, t.path, &t.e), 0);
+	assert_int_equal(gmem_backing_create("windows", 4 * MiB, &fd, &t.e), 0);
+	assert_int_equal(gmem_add(t.g, "shared", 32 * MiB, 1 * MiB, fd, 2 * MiB,
+				  GMEM_RAM, &t.e), 0);
+	assert_int_equal(gmem_add(t.g, "private", 48 * MiB, 1 * MiB, fd,
+				  3 * MiB, GMEM_RAM | GMEM_PRIVATE, &t.e), 0);
+	assert_int_equal(boot_file_load(&f, 2, 4, 32 * MiB + 16, 8, &t.env,
+					&t.e), 0);
+	assert_int_equal(ram32(&t, 32 * MiB + 16), 0x35343332);
+	assert_int_equal(pread(fd, &in_file, 4, 2 * MiB + 16), 4);
+	assert_int_equal(in_file, 0x35343332);
+	assert_int_equal(boot_file_load(&f, 2, 4, 48 * MiB, 8, &t.env, &t.e), 0);
+	assert_int_equal(ram32(&t, 48 * MiB), 0x35343332);
+	assert_int_equal(pread(fd, &in_file, 4, 3 * MiB), 4);
+	assert_int_equal(in_file, 0);
+	assert_int_equal(truncate(t.path, 4), 0);
+	assert_int_equal(boot_file_load(&f, 2, 4, 32 * MiB, 8, &t.env, &t.e),
+			 -EIO);
+	assert_sentence(&t, "shorter");
+	close(fd);
+	boot_file_close(&f);
+	boot_test_fini(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +197,7 @@ int main(void)
 		cmocka_unit_test(the_gdt_agrees_with_the_segment_registers),
 		cmocka_unit_test(reads_past_the_end_are_truncation),
 		cmocka_unit_test(a_file_cut_short_later_is_an_error),
+		cmocka_unit_test(loading_finds_the_place_in_a_shared_file_and_leaves_a_private_one),
 		cmocka_unit_test(loading_zeroes_the_rest_and_stays_inside_ram),
 	};
 
