@@ -213,6 +213,10 @@ static int read_mac(struct virtio_net *n, struct err *e)
 	else if (!netdev_parse_mac(n->p_mac, n->first_mac))
 		return err_set(e, -EINVAL, "'%s' is no MAC address",
 			       n->p_mac);
+	if (n->first_mac[0] & 1)
+		return err_set(e, -EINVAL,
+			       "'%s' is a multicast address, no card's",
+			       n->p_mac);
 	memcpy(n->mac, n->first_mac, 6);
 	return 0;
 }

@@ -93,6 +93,14 @@ says "an unknown option of a drive" \
 says "an unknown property" "-device virtio-blk-pci,drive=x,colour=red: \
 Property 'virtio-blk-pci.colour' not found" -drive "$null,id=x" \
 	-device virtio-blk-pci,drive=x,colour=red
+says "a card's address that is a group's" "-device \
+virtio-net-pci,mac=ff:ff:ff:ff:ff:ff: 'ff:ff:ff:ff:ff:ff' is a multicast \
+address, no card's" -device virtio-net-pci,mac=ff:ff:ff:ff:ff:ff
+says "a directory as image" "-drive file=$tmp,format=raw: Could not open \
+'$tmp': Is a directory" -drive "file=$tmp,format=raw"
+mkfifo "$tmp/fifo"
+says "a FIFO as image" "-drive file=$tmp/fifo,format=raw: '$tmp/fifo' is \
+neither a regular file nor a block device" -drive "file=$tmp/fifo,format=raw"
 says "a drive that is not there" "-device virtio-blk-pci,drive=d9: Property \
 'virtio-blk-pci.drive' can't find value 'd9'" -device virtio-blk-pci,drive=d9
 says "no drive" "-device virtio-blk-pci: drive property not set" \
