@@ -2,9 +2,8 @@
 /*
  * From rip to a block, and through it.
  *
- * Room:     fetch, jump cache, decoding into the block cache, and the lone
- *           instructions that no block can hold (page-crossing, near the CS
- *           limit).
+ * Room:     fetch, decoding into the block cache, and the lone instructions that
+ *           no block can hold (page-crossing, near the CS limit).
  * Talks to: mem_fetch, insn_decode, the block cache, x86_run_block.
  * Never:    looks at events; returns to exec.c when cpu.request is set.
  */
