@@ -54,6 +54,7 @@ void config_fini(struct vm_config *c)
 	items_free(c->objects);
 	items_free(c->fw_cfgs);
 	items_free(c->add_fds);
+	items_free(c->globals);
 	items_free(c->netdevs);
 	items_free(c->nics);
 	items_free(c->chardevs);

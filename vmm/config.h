@@ -69,7 +69,7 @@ struct vm_config {
 	struct config_item *devices, *chardevs, *serials, *monitors, *mons;
 	struct config_item *netdevs, *nics;
 	struct config_item *drives, *blockdevs, *objects, *fw_cfgs;
-	struct config_item *add_fds;
+	struct config_item *add_fds, *globals;
 	bool nographic, nodefaults, no_user_config;
 	bool start_paused;             /* -S                               */
 	bool preconfig;                /* wait before building the machine */

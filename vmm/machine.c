@@ -411,6 +411,7 @@ static build_step *const first_steps[] = {
 };
 
 static build_step *const machine_steps[] = {
+	machine_set_defaults,
 	build_arch,
 	add_disks,
 	machine_nics_add,
@@ -515,6 +516,7 @@ void machine_destroy(struct vm *vm)
 	destroy_devices(vm);
 	if (vm->arch)
 		vm->arch->destroy(vm);
+	machine_forget_defaults(vm);
 	destroy_roms(vm);
 	if (vm->mmio)
 		bus_destroy(vm->mmio);

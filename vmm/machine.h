@@ -22,6 +22,11 @@ int  machine_finish(struct vm *vm, struct err *e);
 int  machine_start_threads(struct vm *vm, struct err *e);
 void machine_destroy(struct vm *vm);   /* NULL is fine */
 
+/* --- machine_defaults.c --- */
+/* -global, before any device is made; a driver nobody has is a warning. */
+int  machine_set_defaults(struct vm *vm, struct err *e);
+void machine_forget_defaults(struct vm *vm);
+
 /* --- machine_plug.c --- */
 /* -device / device_add: "driver,id=x,prop=value". */
 int  machine_device_add(struct vm *vm, const char *spec, struct err *e);

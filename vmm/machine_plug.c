@@ -154,7 +154,9 @@ static int device_add_opts(struct vm *vm, struct opts *o, struct err *e)
 			       id);
 	d = device_create(c, id, &vm->env);
 	d->parent = parent;
-	rc = set_props(d, o, e);
+	rc = device_apply_defaults(d, e);
+	if (!rc)
+		rc = set_props(d, o, e);
 	if (!rc)
 		rc = device_realize(d, e);
 	if (rc < 0) {

@@ -30,6 +30,7 @@ option_fn option_help, option_version, option_machine, option_accel,
 	  option_s,
 	  option_action, option_watchdog, option_d, option_sandbox,
 	  option_netdev, option_nic, option_net, option_rtc, option_icount,
+	  option_set,
 	  option_sync_profile, option_trace, option_no_hpet,
 	  option_qmp, option_qmp_pretty;
 

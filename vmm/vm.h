@@ -78,6 +78,7 @@ struct vm {
 	struct list iothreads;         /* struct iothread                */
 	struct list objects;           /* struct object, those too       */
 	struct device_env env;
+	struct device_default *defaults; /* -global; env shows them      */
 	struct list devices;           /* struct device.node, realize order */
 	struct list roms;              /* struct rom_entry               */
 	struct vcpu **vcpus;

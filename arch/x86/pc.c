@@ -59,12 +59,18 @@ static struct device *new_device(struct vm *vm, const char *class,
 				 struct err *e)
 {
 	const struct device_class *c = device_class_find(class);
+	struct device *d;
 
 	if (!c) {
 		err_set(e, -ENODEV, "this build has no device '%s'", class);
 		return NULL;
 	}
-	return device_create(c, NULL, &vm->env);
+	d = device_create(c, NULL, &vm->env);
+	if (device_apply_defaults(d, e) < 0) {
+		device_destroy(d);
+		return NULL;
+	}
+	return d;
 }
 
 static int finish_device(struct vm *vm, struct device *d, struct err *e)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Unit test: vmm/machine.c: -device and device_del, and builds that fail. */
+/* Unit test: vmm/machine*.c: -device, -global and device_del, and builds that
+ * fail. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 #include <cmocka.h>
 
 #include "vmm/machine.h"
+#include "vmm/options_priv.h"
 
 static struct vm vm;
 static struct vm_config config;
@@ -152,6 +154,62 @@ static void a_build_that_fails_leaves_nothing_and_one_sentence(void **state)
 	config_fini(&c);
 }
 
+static void defaults_are_of_every_later_device_unless_it_says(void **state)
+{
+	struct strbuf s = STRBUF_INIT;
+	struct device *a, *b;
+
+	(void)state;
+	config_append(&config.globals, "isa-debug-exit.iobase=0x601");
+	config_append(&config.globals, "driver=isa-debug-exit,"
+		      "property=iosize,value=1");
+	config_append(&config.globals, "ICH9-LPC.disable_s3=1");
+	config_append(&config.globals, "cfi.pflash01.secure=on");
+	assert_int_equal(machine_set_defaults(&vm, &e), 0);
+	assert_int_equal(machine_device_add(&vm, "isa-debug-exit,id=a", &e), 0);
+	assert_int_equal(machine_device_add(&vm, "isa-debug-exit,id=b,"
+					    "iobase=0x701", &e), 0);
+	a = list_entry(vm.devices.next, struct device, node);
+	b = list_entry(vm.devices.prev, struct device, node);
+	assert_int_equal(device_get_prop(a, "iobase", &s), 0);
+	strbuf_addstr(&s, " ");
+	assert_int_equal(device_get_prop(a, "iosize", &s), 0);
+	strbuf_addstr(&s, " ");
+	assert_int_equal(device_get_prop(b, "iobase", &s), 0);
+	assert_string_equal(s.buf, "1537 1 1793");
+	strbuf_fini(&s);
+	machine_forget_defaults(&vm);
+}
+
+static void bad_defaults_are_named(void **state)
+{
+	static const struct { const char *text, *says; } bad[] = {
+		{ "x", "DRIVER.PROP=VALUE is expected" },
+		{ ".a=b", "DRIVER.PROP=VALUE is expected" },
+		{ "a.=b", "DRIVER.PROP=VALUE is expected" },
+		{ "a=b.c", "DRIVER.PROP=VALUE is expected" },
+		{ "driver=a,property=b", "value= are expected" },
+		{ "driver=a,property=b,value=c,d=e", "'d'" },
+		{ "isa-debug-exit.foo=1",
+		  "-global isa-debug-exit.foo=1: Property "
+		  "'isa-debug-exit.foo' not found" },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
+		config_append(&config.globals, bad[i].text);
+		assert_true(machine_set_defaults(&vm, &e) < 0);
+		assert_non_null(strstr(e.msg, bad[i].says));
+		machine_forget_defaults(&vm);
+		config_fini(&config);
+	}
+	config_append(&config.globals, "isa-debug-exit.iobase=no");
+	assert_int_equal(machine_set_defaults(&vm, &e), 0);
+	assert_int_equal(machine_device_add(&vm, "isa-debug-exit", &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "-global isa-debug-exit.iobase=no: "));
+	machine_forget_defaults(&vm);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fresh, done)
 int main(void)
 {
@@ -162,6 +220,8 @@ int main(void)
 		T(an_id_is_given_once),
 		T(parts_of_the_board_cannot_be_added),
 		T(what_cannot_be_plugged_stays_out_and_in),
+		T(defaults_are_of_every_later_device_unless_it_says),
+		T(bad_defaults_are_named),
 		T(a_build_that_fails_leaves_nothing_and_one_sentence),
 	};
 

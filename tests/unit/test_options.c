@@ -184,6 +184,25 @@ static void trace_points_are_switched_by_option(void **state)
 	trace_set("*", false);
 }
 
+static void an_argument_is_set_in_an_option_given_before(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("-device", "virtio-rng,id=r,period=1", "-drive",
+			       "id=d,file=a", "-set", "device.r.period=2",
+			       "-set", "drive.d.file=b,c", NULL), 0);
+	assert_string_equal(c.devices->text,
+			    "virtio-rng,id=r,period=1,period=2");
+	assert_string_equal(c.drives->text, "id=d,file=a,file=b,,c");
+	assert_int_equal(parse("-set", "device.r.a=b", NULL), -ENOENT);
+	assert_string_equal(e.msg, "-set device.r.a=b: there is no -device with "
+			    "id=r before it");
+	assert_int_equal(parse("-set", "smp.r.a=b", NULL), -EINVAL);
+	assert_int_equal(parse("-set", "device.r", NULL), -EINVAL);
+	assert_int_equal(parse("-set", "device.r.=b", NULL), -EINVAL);
+	assert_int_equal(parse("-set", "device..a=b", NULL), -EINVAL);
+	assert_non_null(strstr(e.msg, "GROUP.ID.ARG=VALUE is expected"));
+}
+
 static void what_is_not_there_yet_says_so(void **state)
 {
 	static char *const later[][2] = {
@@ -459,6 +478,7 @@ int main(void)
 	cmocka_unit_test(single_and_double_dash_are_the_same),
 	cmocka_unit_test(unknown_options_are_named),
 	cmocka_unit_test(trace_points_are_switched_by_option),
+	cmocka_unit_test(an_argument_is_set_in_an_option_given_before),
 	cmocka_unit_test(what_is_not_there_yet_says_so),
 	cmocka_unit_test(a_machine_has_the_parts_its_properties_leave_it),
 	cmocka_unit_test(without_acpi_legacy_chips_stay_unless_switched_off),

@@ -278,6 +278,25 @@ struct device *device_create(const struct device_class *c, const char *id,
 	return d;
 }
 
+int device_apply_defaults(struct device *d, struct err *e)
+{
+	const struct device_default *g = d->env->defaults;
+
+	for (; g; g = g->next) {
+		int rc;
+
+		if (device_class_named(g->driver, d->env->pci) != d->class)
+			continue;
+		rc = device_set_prop(d, g->prop, g->value, e);
+		if (rc < 0) {
+			err_prefix(e, "-global %s.%s=%s", g->driver, g->prop,
+				   g->value);
+			return rc;
+		}
+	}
+	return 0;
+}
+
 static u64 region_base(const struct device *d, const struct device_region *r)
 {
 	const char *at = (const char *)d + r->base_off;

@@ -99,7 +99,14 @@ enum acpi_event { ACPI_EV_PCI_HOTPLUG, ACPI_EV_VMGENID, ACPI_EV_COUNT };
  * What the machine hands every device: the only things it may reach.
  * Plain data filled by the machine; shared by all devices of one VM.
  */
+/* A property's value in every device of a class that is made (-global). */
+struct device_default {
+	char *driver, *prop, *value;
+	struct device_default *next;
+};
+
 struct device_env {
+	const struct device_default *defaults;
 	struct bus  *pio, *mmio;
 	struct gmem *gmem;
 	struct loop *loop;             /* main loop                        */
@@ -177,6 +184,9 @@ const struct device_class *device_class_named(const char *name, bool pci);
 /* NULL never (aborts on no memory). Props hold their defaults. */
 struct device *device_create(const struct device_class *c, const char *id,
 			     const struct device_env *env);
+/* Give a new device env's defaults for its class: the row's error, with the
+ * default's own words in front. [loop] */
+int  device_apply_defaults(struct device *d, struct err *e);
 /* Parse `value` into the property. -ENOENT unknown, -EINVAL bad. */
 int  device_set_prop(struct device *d, const char *name, const char *value,
 		     struct err *e);
