@@ -6,6 +6,7 @@
  * Talks to: insn_table.c for the row.
  * Never:    looks at a CPU; the result depends on the bytes and on `bits` only.
  */
+#include "tcg-plugin/x86/host_cpu.h"
 #include "tcg-plugin/x86/insn.h"
 
 #include <string.h>
@@ -428,12 +429,19 @@ static void finish(struct dec *d)
 		i->fn = insn_checked;
 }
 
+/* VPEXTRQ and VPINSRQ outside 64-bit code: #UD on AMD's CPUs. */
+static bool w_ignored(const struct dec *d)
+{
+	return d->bits != 64 && d->map == V3A &&
+	       (d->i->byte == 0x16 || d->i->byte == 0x22) && !host_is_amd();
+}
+
 static u32 vex_lw(const struct dec *d)
 {
 	if (!d->vex)
 		return 0;
 	return (d->i->flags & I_VEXL ? A_L1 : A_L0) |
-	       (d->rex & REX_W ? A_W1 : A_W0);
+	       (d->rex & REX_W && !w_ignored(d) ? A_W1 : A_W0);
 }
 
 static void decode_one(struct dec *d)

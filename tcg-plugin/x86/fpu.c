@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "tcg-plugin/x86/host_cpu.h"
 #include "tcg-plugin/x86/mem.h"
 
 void fpu_set_fcw(struct x86_fpu *f, u16 v)
@@ -56,8 +57,9 @@ void fpu_reset(struct x86_cpu *c)
 
 u32 fpu_mxcsr_mask(const struct x86_cpu *c)
 {
-	/* AMD's misaligned SSE mode: CPUID 0x80000001 ECX bit 7. */
-	return x86_has(c, 0x80000001, 0, 2, 7) ? 0x2ffff : 0xffff;
+	/* AMD's misaligned SSE mode; the host's unit is what holds it. */
+	return host_has_misaligned_sse() && x86_has(c, 0x80000001, 0, 2, 7)
+		? 0x2ffff : 0xffff;
 }
 
 /* Tag of one register: 0 valid, 1 zero, 2 special. */
@@ -118,10 +120,15 @@ u64 fpu_mmx_get(const struct x86_fpu *f, unsigned n)
 	return v;
 }
 
-void fpu_mmx_enter(struct x86_fpu *f)
+void fpu_mmx_top(struct x86_fpu *f)
 {
 	fpu_rotate(f, fpu_top(f), 0);
 	f->fsw &= (u16)~FSW_TOP;
+}
+
+void fpu_mmx_enter(struct x86_fpu *f)
+{
+	fpu_mmx_top(f);
 	f->ftw = 0xff;
 }
 

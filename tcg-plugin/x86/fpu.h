@@ -62,6 +62,7 @@ void fpu_wait(struct x86_cpu *c);
  * tags valid, after which register n is st[n]. */
 u64  fpu_mmx_get(const struct x86_fpu *f, unsigned n);
 void fpu_mmx_enter(struct x86_fpu *f);
+void fpu_mmx_top(struct x86_fpu *f);   /* TOP = 0 only */
 void fpu_mmx_set(struct x86_fpu *f, unsigned n, u64 v);
 
 /*

@@ -8,6 +8,7 @@
 
 #include "tcg-plugin/x86/fpu.h"
 #include "tcg-plugin/x86/fpu_host.h"
+#include "tcg-plugin/x86/host_cpu.h"
 #include "tcg-plugin/x86/insn.h"
 
 /* Every handler of the two tables. */

@@ -3,6 +3,7 @@
  * Moves: MOV MOVZX MOVSX LEA XCHG BSWAP MOVBE CMOVcc SETcc, sign extensions of
  * the accumulator, XLAT, LAHF and SAHF.
  */
+#include "tcg-plugin/x86/host_cpu.h"
 #include "tcg-plugin/x86/operand.h"
 #include "tcg-plugin/x86/sys.h"
 
@@ -117,10 +118,10 @@ H(xchg_ao32) { if (i->rm) xchg_r32(c, i); }
 H(xchg_ao64) { if (i->rm) xchg_r64(c, i); }
 insn_fn *const v_xchg_ao[12] = { THREE(xchg_ao) };
 
-/* F3 90; with REX.B it is an XCHG like any other. */
+/* F3 90; with REX.B it is an XCHG like any other on AMD's CPUs. */
 static void pause_or(struct x86_cpu *c, const struct insn *i, insn_fn *xchg)
 {
-	if (i->rm)
+	if (i->rm && host_is_amd())
 		xchg(c, i);
 	else
 		x86_spin(c);

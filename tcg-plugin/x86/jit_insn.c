@@ -85,7 +85,7 @@ static bool refused(const struct insn *i)
 	switch (r->map) {
 	case M1:
 		/* mov r/m, sreg; pop r/m; push r/m: jit_flow.c's, or nobody's */
-		if (i->byte == 0x90 && i->rm == 0)   /* PAUSE */
+		if (r->byte == 0x90 && r->pfx == PF3) /* PAUSE, or XCHG */
 			return true;
 		return i->byte == 0x8c || i->byte == 0x8f ||
 		       (i->byte == 0xff && (i->modrm >> 3 & 7) == 6);

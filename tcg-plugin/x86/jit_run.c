@@ -20,6 +20,7 @@
 #include "tcg-plugin/code/arena.h"
 #include "tcg-plugin/provider_priv.h"
 #include "tcg-plugin/x86/handlers.h"
+#include "tcg-plugin/x86/host_cpu.h"
 #include "tcg-plugin/x86/interp.h"
 #include "tcg-plugin/x86/walk.h"
 
@@ -322,6 +323,13 @@ static bool has_mmx(const struct insn *i)
 	}
 }
 
+/* Intel's CPUs do something before a store's page fault: see host_cpu.h. */
+static bool acts_first(const struct insn_row *r)
+{
+	return r->attr & A_STORE && !host_is_amd() &&
+	       r->attr & (A_FPU | A_MMX | A_XM);
+}
+
 /* Exceptions that come before the page's: misaligned operands, and x87 errors
  * still pending.  The interpreter keeps the order. */
 static bool fault_first(const struct jit_site *s, u64 la)
@@ -331,6 +339,8 @@ static bool fault_first(const struct jit_site *s, u64 la)
 	u16 fsw;
 
 	if ((attr & A_ALIGN) && la % s->insn->opsize)
+		return true;
+	if (acts_first(s->insn->row))
 		return true;
 	if (cx16 && la % 16)
 		return true;

@@ -4,7 +4,8 @@
  *
  * Room:     operands, aliasing and state changes; the host does the sums.
  * Talks to: fpu_host.h, fpu.c.
- * Never:    changes TOP or tags before the last access of an instruction.
+ * Never:    changes tags before the last access of an instruction, nor TOP
+ *           where the host does not.
  */
 #include "tcg-plugin/x86/fpu_priv.h"
 
@@ -79,12 +80,22 @@ void mmx_movd_pe(struct x86_cpu *c, const struct insn *i)
 	mmx_result(c, i->reg, i->opsize == 8 ? v : (u32)v);
 }
 
+/* What a store is to write.  TOP is 0 on Intel's CPUs even if it faults. */
+static u64 to_store(struct x86_cpu *c, const struct insn *i)
+{
+	u64 v = fpu_mmx_get(&c->fpu, i->reg);
+
+	if (!host_is_amd())
+		fpu_mmx_top(&c->fpu);
+	return v;
+}
+
 void mmx_movd_ep(struct x86_cpu *c, const struct insn *i)
 {
 	u64 v;
 
 	fpu_wait(c);
-	v = fpu_mmx_get(&c->fpu, i->reg);
+	v = to_store(c, i);
 	if (i->flags & I_MEM)
 		st_bytes(c, x86_ea(c, i, i->opsize, true), &v, i->opsize);
 	else
@@ -103,7 +114,7 @@ void mmx_movq_qp(struct x86_cpu *c, const struct insn *i)
 	u64 v;
 
 	fpu_wait(c);
-	v = fpu_mmx_get(&c->fpu, i->reg);
+	v = to_store(c, i);
 	if (i->flags & I_MEM)
 		st64(c, x86_ea(c, i, 8, true), v);
 	else

@@ -9,6 +9,7 @@
  */
 #include "tcg-plugin/x86/vex.h"
 
+#include "tcg-plugin/x86/host_cpu.h"
 #include "tcg-plugin/x86/host_vex.h"
 
 /* --- operands ------------------------------------------------------------- */
@@ -229,7 +230,7 @@ void vex_cvtps2ph(struct x86_cpu *c, const struct insn *i)
 	flags = fp_flags(c, &o, host_vex_stub(i), 0, 0);
 	if (!(c->fpu.mxcsr & MXCSR_UM) && has_denormal_half(o.v[0], i->opsize))
 		flags |= MXCSR_UE;
-	if (i->flags & I_MEM)          /* a page fault comes first */
+	if (i->flags & I_MEM && host_is_amd())
 		mem_probe(c, vex_ea(c, i, i->opsize, true), i->opsize, true);
 	fpu_simd_flags(c, flags);
 	store(c, i, &o);

@@ -78,7 +78,8 @@ void x87_store(struct x86_cpu *c, const struct insn *i)
 
 	fpu_wait(c);
 	la = x86_ea(c, i, n, true);
-	mem_probe(c, la, n, true);
+	if (host_is_amd())             /* a page fault comes first */
+		mem_probe(c, la, n, true);
 	run(c, i, &img, mem);
 	memcpy(&fsw, img.head + 2, 2);
 	if (!(fsw & ~c->fpu.fcw & (FSW_EXC & ~FSW_PE)))

@@ -340,6 +340,9 @@ static bool gen_insn(struct enc *e)
 	memset(e->p + i.len, 0xcc, 24 - i.len);
 	if (is(i.row, "popa") || i.row->form == F_VMH)
 		e->k->loose_fault = 1;
+	if ((is(i.row, "cmps") || is(i.row, "scas")) &&
+	    i.flags & (I_REP | I_REPNE))
+		e->k->rep_compare = 1;
 	e->k->undef |= undefined_flags(i.row);
 	e->k->row[e->k->ninsn++] = (u32)(r - insn_rows);
 	e->k->len += i.len;

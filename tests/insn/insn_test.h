@@ -45,7 +45,8 @@ struct insn_case {
 	u32 len, ninsn;
 	u32 row[MAX_INSNS];
 	u32 undef;                     /* flags not to compare            */
-	u32 loose_fault;               /* POPA: a fault may come half-way */
+	u32 loose_fault;               /* POPA, gathers: may fault half-way */
+	u32 rep_compare;               /* CMPS, SCAS with REP             */
 	u32 skips;                     /* ranges of mem not to compare    */
 	struct { u32 at, len; } skip[8];
 	u32 skip_cr2;                  /* big operand: any of its pages   */
